@@ -1,0 +1,34 @@
+"""How much does ImageNet transfer buy on CIFAR-100? A grid of models × seeds, and a report computed from its runs.
+
+What depends on what stands in workflow/rules/, the science in config.yaml, the machine in profiles/.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "report/workflow.rst"
+
+
+onstart:
+    preflight(STUDY, COMPUTE, RESULTS)
+
+
+rule all:
+    default_target: True
+    input:
+        TABLES,
+        RESULTS / "summary.json",
+        FIGURES,
+        PAGES,

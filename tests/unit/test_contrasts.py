@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit, roots_hermitenorm
+
+from study.analysis.contrasts import IMAGES_ONLY, NOT_COMPUTED, SEEDS_AND_IMAGES, contrast
+
+# Standard deviations on the logit scale: difficulty of an image common to both models, of an image for one model,
+# a seed's effect on all images, a seed's effect on one image.
+WORLDS = {
+    "seeds dominate": (1.0, 0.3, 0.5, 0.5),
+    "images dominate": (3.0, 1.5, 0.02, 0.5),
+    "noise dominates": (1.0, 0.3, 0.0, 1.5),
+    "a bit of each": (2.0, 1.0, 0.12, 0.5),
+}
+MEANS = (1.5, 1.0)
+
+
+def draw(rng, seeds, images, shared, own, seed, noise):
+    """Two correctness matrices, bool [seeds, images], from the logit-normal world with these standard deviations."""
+
+    def normal(sd, *shape):
+        return sd * rng.standard_normal(shape, dtype=np.float32)
+
+    difficulty = normal(shared, images)
+    logits = (
+        mean + difficulty + normal(own, images) + normal(seed, n, 1) + normal(noise, n, images)
+        for mean, n in zip(MEANS, seeds, strict=True)
+    )
+    return [rng.random(logit.shape, dtype=np.float32) < expit(logit) for logit in logits]
+
+
+def true_difference(*standard_deviations):
+    """What infinitely many seeds and images would give: a Gaussian average of the logistic curve."""
+    nodes, weights = roots_hermitenorm(64)
+    total = np.sqrt(np.square(standard_deviations).sum())
+    accuracy = [(weights * expit(mean + total * nodes)).sum() / weights.sum() for mean in MEANS]
+    return accuracy[0] - accuracy[1]
+
+
+@pytest.mark.parametrize("seeds", [(3, 3), (5, 5), (3, 5)], ids=str)
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_interval_covers_the_true_difference(world, seeds):
+    rng = np.random.default_rng(2021)
+    results = [contrast(*draw(rng, seeds, 2000, *WORLDS[world])) for _ in range(600)]
+    truth = true_difference(*WORLDS[world])
+    coverage = np.mean([result.low <= truth <= result.high for result in results])
+    assert 0.93 <= coverage <= 0.99, f"{coverage:.1%}"
+
+
+@pytest.fixture
+def pair():
+    return draw(np.random.default_rng(3), (5, 4), 500, *WORLDS["a bit of each"])
+
+
+def test_one_seed_is_the_paired_t_interval_over_images(pair):
+    model, baseline = (matrix[:1] for matrix in pair)
+    expected = stats.ttest_rel(model[0].astype(float), baseline[0].astype(float)).confidence_interval(0.95)
+    result = contrast(model, baseline)
+    assert (result.low, result.high, result.df) == pytest.approx((expected.low, expected.high, 499))
+    assert result.method == IMAGES_ONLY
+    assert np.isnan(result.var_seeds)
+
+
+def test_where_every_image_is_alike_it_is_welchs_interval_over_seeds():
+    # A seed gets everything right or everything wrong: no image tells anything, and no noise is left to subtract.
+    model, baseline = np.array([1, 1, 0, 1, 1]), np.array([0, 1, 0, 0])
+    expected = stats.ttest_ind(model, baseline, equal_var=False)
+    result = contrast(*(np.repeat(values[:, None] == 1, 50, axis=1) for values in (model, baseline)))
+    interval = expected.confidence_interval(0.95)
+    assert (result.low, result.high) == pytest.approx((interval.low, interval.high))
+    assert result.df == pytest.approx(expected.df)
+    assert result.var_images == 0
+
+
+def test_noise_that_is_counted_in_the_images_is_taken_off_the_seeds():
+    # The model's accuracy per seed is 1, 1/2, 1/4: their variance over 3 seeds is 7/144. Its sums of squares by hand:
+    # total 35/12, seeds 14/12, images 11/12, so 10/12 is left; over 2·3 degrees of freedom and 12 cells it is 5/432.
+    model = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]], bool)
+    result = contrast(model, np.zeros((3, 4), bool))
+    per_image = np.array([1, 2 / 3, 1 / 3, 1 / 3])
+    assert result.difference == pytest.approx(7 / 12)
+    assert result.var_seeds == pytest.approx(7 / 144 - 5 / 432)
+    assert result.var_images == pytest.approx(per_image.var(ddof=1) / 4)
+    assert result.method == SEEDS_AND_IMAGES
+
+
+def test_no_component_is_negative_where_seeds_agree_better_than_chance():
+    # Every seed is right on half the images, on other ones each: the means do not vary at all, the noise is large.
+    model = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 0]], bool)
+    result = contrast(model, model[:, ::-1])
+    assert result.var_seeds == 0
+    assert result.var_images > 0
+
+
+def test_an_interval_exists_where_nothing_is_left_after_the_subtraction():
+    # Each image is right for one seed of three: the images say nothing, and the seeds vary less than their noise.
+    model = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 1]], bool)
+    result = contrast(model, np.zeros((3, 6), bool))
+    assert (result.low, result.high, result.df) == pytest.approx((1 / 3, 1 / 3, 2))
+
+
+def test_identical_models_differ_by_nothing(pair):
+    result = contrast(pair[0], pair[0])
+    assert result.difference == 0
+    assert result.low < 0 < result.high
+    one_seed = contrast(pair[0][:1], pair[0][:1])
+    assert (one_seed.difference, one_seed.low, one_seed.high) == (0, 0, 0)
+
+
+def test_the_order_of_seeds_and_images_means_nothing(pair):
+    rng = np.random.default_rng(5)
+    images = rng.permutation(500)
+    shuffled = [matrix[rng.permutation(len(matrix))][:, images] for matrix in pair]
+    assert contrast(*shuffled)[:6] == pytest.approx(contrast(*pair)[:6], rel=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_swapping_the_models_mirrors_the_interval(pair, rows):
+    there, back = contrast(pair[0][:rows], pair[1]), contrast(pair[1], pair[0][:rows])
+    assert back.difference == -there.difference
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "method"), [((2, 4), IMAGES_ONLY), ((5, 2), IMAGES_ONLY), ((3, 3), SEEDS_AND_IMAGES)]
+)
+def test_fewer_than_three_seeds_of_either_leave_the_images(pair, seeds, method):
+    assert contrast(pair[0][: seeds[0]], pair[1][: seeds[1]]).method == method
+
+
+def test_without_a_seed_there_is_no_difference(pair):
+    result = contrast(pair[0], pair[1][:0])
+    assert result.method == NOT_COMPUTED
+    assert np.isnan(result[:6]).all()

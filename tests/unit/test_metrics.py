@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
+
+from study.analysis import metrics
+from study.errors import StudyError
+
+
+@pytest.fixture
+def random_case():
+    rng = np.random.default_rng(7)
+    fine = rng.integers(0, 100, 400).astype(np.uint8)
+    logits = rng.normal(0, 2, (400, 100)).astype(np.float32)
+    logits[np.arange(400), fine] += 3
+    return logits, fine
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_top_k_accuracy_is_that_of_sklearn(random_case, k):
+    logits, fine = random_case
+    expected = top_k_accuracy_score(fine, logits, k=k, labels=range(100))
+    assert metrics.top_k_accuracy(logits, fine, k) == pytest.approx(expected)
+
+
+def test_equal_logits_rank_by_class_number():
+    logits = np.zeros((4, 100), np.float32)
+    assert metrics.true_rank(logits, np.array([0, 1, 4, 99], np.uint8)).tolist() == [0, 1, 4, 99]
+    assert metrics.top_k_accuracy(logits, np.array([0, 1, 4, 5]), 1) == 0.25
+    assert metrics.top_k_accuracy(logits, np.array([0, 1, 4, 5]), 5) == 0.75
+
+
+def test_top_1_agrees_with_argmax_where_logits_tie():
+    rng = np.random.default_rng(0)
+    logits, fine = rng.integers(0, 3, (500, 10)).astype(np.float32), rng.integers(0, 10, 500)
+    assert metrics.top_k_accuracy(logits, fine, 1) == accuracy_score(fine, logits.argmax(axis=1))
+
+
+def test_superclass_accuracy_counts_a_wrong_class_of_the_right_superclass():
+    logits = np.eye(4)[[0, 1, 2, 3]]
+    assert metrics.superclass_accuracy(logits, np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])) == 0.75
+
+
+def test_negative_log_likelihood_is_that_of_sklearn(random_case):
+    logits, fine = random_case
+    expected = log_loss(fine, softmax(logits.astype(np.float64), axis=1), labels=range(100))
+    assert metrics.negative_log_likelihood(logits, fine) == pytest.approx(expected, rel=1e-12)
+
+
+def test_negative_log_likelihood_survives_probabilities_of_zero():
+    logits = np.array([[1e4, 0.0], [0.0, 0.0]], np.float32)
+    assert metrics.negative_log_likelihood(logits, np.array([1, 0])) == pytest.approx((1e4 + np.log(2)) / 2)
+
+
+def test_ece_by_hand():
+    # Confidence 0.9 twice, right once: gap 0.4. Confidence 0.5 twice, right twice: gap 0.5. Half the images each.
+    probabilities = np.array([[0.9, 0.06, 0.04], [0.9, 0.06, 0.04], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+    assert metrics.expected_calibration_error(np.log(probabilities), np.array([0, 1, 0, 0])) == pytest.approx(0.45)
+
+
+def test_ece_averages_within_a_bin_before_taking_the_gap():
+    # 0.88 and 0.92 share the bin (13/15, 14/15]; one of two right: |0.5 - 0.9|, not the mean of 0.12 and 0.92.
+    probabilities = np.array([[0.88, 0.12], [0.92, 0.08]])
+    assert metrics.expected_calibration_error(np.log(probabilities), np.array([0, 1])) == pytest.approx(0.4)
+
+
+def test_ece_bins_own_their_upper_edge():
+    # With two bins, 0.5 is in the first, so that its gap of +0.5 does not cancel the -0.75 of the second.
+    logits = np.array([[0.0, 0.0], [np.log(3), 0.0]])
+    assert metrics.expected_calibration_error(logits, np.array([0, 1]), bins=2) == pytest.approx(0.625)
+
+
+def test_ece_of_certain_and_right_is_zero():
+    assert metrics.expected_calibration_error(np.eye(100) * 1e3, np.arange(100)) == 0
+
+
+def test_fine_to_coarse_is_read_from_the_data():
+    fine = np.array([2, 0, 1, 2, 0], np.uint8)
+    assert metrics.fine_to_coarse(fine, np.array([7, 3, 7, 7, 3], np.uint8), classes=3).tolist() == [3, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse", "message"),
+    [
+        ([0, 1, 1], [0, 0, 1], "fine class 1 has more than one superclass"),
+        ([0, 0], [0, 0], "not the classes 0 to 1"),
+        ([0, 1, 2], [0, 0, 0], "not the classes 0 to 1"),
+    ],
+)
+def test_fine_to_coarse_refuses_what_is_no_map(fine, coarse, message):
+    with pytest.raises(StudyError, match=message):
+        metrics.fine_to_coarse(np.array(fine, np.uint8), np.array(coarse, np.uint8), classes=2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite_are_refused_by_the_name_of_the_run(value):
+    logits = np.zeros((3, 100), np.float32)
+    metrics.check_logits(logits, "runs/cnn/seed-0")
+    logits[1, 5] = value
+    with pytest.raises(StudyError, match="runs/cnn/seed-0: the logits of 1 images"):
+        metrics.check_logits(logits, "runs/cnn/seed-0")

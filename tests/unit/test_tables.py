@@ -1,0 +1,321 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import accuracy_score, confusion_matrix
+from study_factory import FINGERPRINT, make_study, superclass_of
+
+from study.analysis.contrasts import contrast
+from study.analysis.summary import write_summary
+from study.analysis.tables import write_tables
+from study.errors import StudyError
+
+TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "confusion", "learning", "costs"]
+
+
+def analyse(study):
+    """Every table of a study, and its summary."""
+    write_tables(study, study / "tables")
+    write_summary(study, study / "tables", study / "summary.json")
+    tables = {name: pd.read_csv(study / "tables" / f"{name}.csv") for name in TABLES}
+    return tables, json.loads((study / "summary.json").read_text())
+
+
+def edit_json(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def edit_predictions(study, model, seed, edit):
+    path = study / "runs" / model / f"seed-{seed}" / "predictions.npz"
+    arrays = dict(np.load(path))
+    edit(arrays)
+    np.savez(path, **arrays)
+
+
+def labels_and_predictions(study, model):
+    """True and predicted classes of the test images as the files have them: int [T], int [seeds, T]."""
+    files = [np.load(path) for path in sorted((study / "runs" / model).glob("*/predictions.npz"))]
+    fine = np.load(study / "dataset.npz")["fine"][files[0]["test_ids"]]
+    return fine, np.array([file["test_logits"].argmax(axis=1) for file in files])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("results") / "demo")
+
+
+@pytest.fixture(scope="module")
+def analysed(study):
+    return analyse(study)
+
+
+def test_runs_hold_every_run_with_its_accuracies(study, analysed):
+    runs = analysed[0]["runs"]
+    assert list(zip(runs["model"], runs["seed"], strict=True)) == [
+        (model, seed) for model in ("scratch_cnn", "lite0_finetune", "lite0_frozen") for seed in (0, 1, 2)
+    ]
+    fine, predicted = labels_and_predictions(study, "lite0_finetune")
+    own = runs[runs["model"] == "lite0_finetune"]
+    assert own["test_accuracy"].tolist() == pytest.approx([accuracy_score(fine, seed) for seed in predicted])
+    assert own["test_superclass"].tolist() == pytest.approx(
+        [accuracy_score(superclass_of(fine), superclass_of(seed)) for seed in predicted]
+    )
+    assert own["train_accuracy"].tolist() == pytest.approx([0.8 * 3 / 4 + 0.05] * 3)  # the history's, at epoch 3 of 4
+    assert (own["test_top5"] > own["test_accuracy"]).all()
+
+
+def test_models_hold_means_over_seeds_and_both_intervals(study, analysed):
+    models = analysed[0]["models"].set_index(["model", "metric"])
+    fine, predicted = labels_and_predictions(study, "scratch_cnn")
+    accuracies = (predicted == fine).mean(axis=1)
+    over_seeds = stats.ttest_1samp(accuracies, 0).confidence_interval(0.95)
+    row = models.loc[("scratch_cnn", "test_accuracy")]
+    expected = [3, accuracies.mean(), accuracies.std(ddof=1), over_seeds.low, over_seeds.high]
+    measured = row[["n_seeds", "mean", "sd", "ci_low", "ci_high"]].astype(float).tolist()
+    assert measured == pytest.approx(expected, abs=1e-6)
+    assert (row["min"], row["max"]) == pytest.approx((accuracies.min(), accuracies.max()))
+    assert 0.05 < row["test_high"] - row["test_low"] < 0.07  # 2 · 1.96 · sqrt(0.4 · 0.6 / 1000) = 0.061
+    assert models.loc[("scratch_cnn", "test_nll"), ["test_low", "test_high"]].isna().all()
+    assert models.loc[("scratch_cnn", "val_accuracy"), ["test_low", "test_high"]].isna().all()
+
+
+def test_contrasts_are_of_the_same_images_and_keep_small_variances(study, analysed):
+    contrasts = analysed[0]["contrasts"]
+    assert contrasts["model"].unique().tolist() == ["lite0_finetune", "lite0_frozen"]
+    fine, model = labels_and_predictions(study, "lite0_frozen")
+    _, baseline = labels_and_predictions(study, "scratch_cnn")
+    expected = contrast(superclass_of(model) == superclass_of(fine), superclass_of(baseline) == superclass_of(fine))
+    row = contrasts.set_index(["model", "metric"]).loc[("lite0_frozen", "test_superclass")]
+    assert (row["difference"], row["low"], row["high"]) == pytest.approx(expected[:3], abs=1e-6)
+    assert (row["var_seeds"], row["var_images"]) == pytest.approx((expected.var_seeds, expected.var_images), rel=1e-6)
+    assert row["method"] == "seeds and images"
+
+
+def test_classes_count_each_image_once_whatever_the_seeds(study, analysed):
+    classes = analysed[0]["classes"].set_index(["model", "class_id"])
+    assert len(classes) == 300
+    fine, predicted = labels_and_predictions(study, "scratch_cnn")
+    row = classes.loc[("scratch_cnn", 42)]
+    assert row["accuracy"] == pytest.approx((predicted[:, fine == 42] == 42).mean(), abs=1e-6)
+    assert row[["class", "superclass_id", "superclass", "n_images", "n_seeds"]].tolist() == [
+        *["class_42", 2, "superclass_02", 10, 3]
+    ]
+    assert row["high"] - row["low"] > 0.4  # of 10 images; as 30 it would be 0.33
+
+
+def test_superclasses_weigh_their_images_equally(analysed):
+    tables = analysed[0]
+    models = tables["models"].set_index(["model", "metric"])["mean"]
+    by_model = tables["superclasses"].groupby("model")["accuracy"].mean()
+    for model, mean in by_model.items():
+        assert mean == pytest.approx(models[(model, "test_superclass")], abs=1e-6)
+    assert (tables["superclasses"]["n_images"] == 50).all()
+
+
+def test_confusion_sums_over_seeds(study, analysed):
+    fine, predicted = labels_and_predictions(study, "lite0_frozen")
+    expected = sum(confusion_matrix(fine, seed, labels=range(100)) for seed in predicted)
+    confusion = analysed[0]["confusion"].query("model == 'lite0_frozen'")
+    measured = np.zeros((100, 100), int)
+    measured[confusion["true_id"], confusion["predicted_id"]] = confusion["count"]
+    assert (measured == expected).all()
+    assert (confusion["count"] > 0).all()
+
+
+def test_learning_keeps_small_learning_rates_and_marks_the_chosen_epoch(analysed):
+    learning = analysed[0]["learning"]
+    assert len(learning) == 9 * 4
+    assert learning["learning_rate"].unique().tolist() == [1e-7, 2e-7, 3e-7, 4e-7]
+    assert learning.loc[learning["chosen"] == 1, "epoch"].tolist() == [3] * 9
+    assert not {"seconds", "images_per_second"} & set(learning.columns)
+
+
+def test_tables_are_the_same_bytes_again_whatever_the_order_of_the_grid(study, analysed, tmp_path):
+    config = json.loads((study / "config.json").read_text())
+    first = {path.name: path.read_bytes() for path in (study / "tables").iterdir()}
+    try:
+        edit_json(study / "config.json", grid=config["grid"][::-1])
+        write_tables(study, tmp_path)
+    finally:
+        edit_json(study / "config.json", grid=config["grid"])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+    assert sorted(first) == sorted(f"{name}.csv" for name in TABLES)
+    assert not any(b"\r" in data or b"-0.000000" in data for data in first.values())
+
+
+def test_the_order_of_the_images_in_a_file_means_nothing(study, analysed, tmp_path):
+    shuffled = make_study(tmp_path / "demo")
+
+    def shuffle(arrays):
+        order = np.random.default_rng(1).permutation(len(arrays["test_ids"]))
+        arrays |= {name: arrays[name][order] for name in ("test_ids", "test_logits")}
+
+    edit_predictions(shuffled, "scratch_cnn", 1, shuffle)
+    write_tables(shuffled, tmp_path / "tables")
+    for name in ("runs", "contrasts", "confusion"):
+        assert (tmp_path / "tables" / f"{name}.csv").read_bytes() == (study / "tables" / f"{name}.csv").read_bytes()
+
+
+def test_diverged_runs_are_rows_but_not_in_means(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, range(4), {("vit", 1)})
+    tables, summary = analyse(study)
+    run = tables["runs"].set_index(["model", "seed"]).loc[("vit", 1)]
+    assert run["outcome"] == "diverged"
+    assert run[["chosen_epoch", "train_accuracy", "val_accuracy", "test_accuracy", "test_ece"]].isna().all()
+    assert len(tables["costs"]) == 8
+    row = tables["models"].set_index(["model", "metric"]).loc[("vit", "test_accuracy")]
+    finished = tables["runs"].query("model == 'vit' and seed != 1")["test_accuracy"]
+    assert (row["n_seeds"], row["mean"]) == (3, pytest.approx(finished.mean(), abs=1e-6))
+    assert tables["contrasts"].loc[0, ["n_seeds", "n_seeds_baseline"]].tolist() == [3, 4]
+    assert summary["models"][1]["diverged"] == 1
+    assert summary["models"][1]["seeds"][1] == {
+        "seed": 1,
+        "test_accuracy": None,
+        "val_accuracy": None,
+        "outcome": "diverged",
+    }
+    # Four runs of 60 to 63 seconds, then 64 to 67, of which the 65 is not in the mean but was spent.
+    assert summary["cost"]["total_train_seconds"] == sum(range(60, 68))
+    assert summary["cost"]["by_model"]["vit"]["train_seconds"] == pytest.approx((64 + 66 + 67) / 3)
+
+
+@pytest.mark.parametrize("dead", ["cnn", "vit"])
+def test_a_model_that_always_diverged_still_appears(tmp_path, dead):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (0, 1), {(dead, 0), (dead, 1)})
+    tables, summary = analyse(study)
+    rows = tables["models"][tables["models"]["model"] == dead]
+    assert len(rows) == 7
+    assert (rows["n_seeds"] == 0).all()
+    assert rows.drop(columns=["model", "label", "metric", "n_seeds"]).isna().all(axis=None)
+    assert tables["contrasts"]["method"].unique().tolist() == ["not computed (no finished seed)"]
+    assert dead not in set(tables["classes"]["model"]) | set(tables["confusion"]["model"])
+    assert summary["best"] == ({"cnn", "vit"} - {dead}).pop()
+
+
+def test_a_study_without_a_finished_run_or_a_contrast_gets_its_tables(tmp_path):
+    tables, summary = analyse(make_study(tmp_path / "demo", {"cnn": 0.5}, (0,), {("cnn", 0)}))
+    assert len(tables["runs"]) == 1
+    assert [len(tables[name]) for name in ("contrasts", "classes", "superclasses", "confusion")] == [0, 0, 0, 0]
+    assert list(tables["classes"].columns[:3]) == ["model", "class_id", "class"]
+    assert summary["best"] is None
+
+
+def test_one_seed_has_no_interval_over_seeds(tmp_path):
+    tables, summary = analyse(make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (3,)))
+    row = tables["models"].iloc[0]
+    assert row[["sd", "ci_low", "ci_high"]].isna().all()
+    assert row["test_low"] < row["mean"] < row["test_high"]
+    assert tables["contrasts"]["method"].unique().tolist() == ["images only (fewer than 3 seeds)"]
+    assert summary["contrasts"][0]["var_seeds"] is None
+
+
+def test_the_best_model_is_chosen_on_validation(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (0, 1, 2))
+
+    def spoil(arrays):
+        arrays["val_logits"] = -arrays["val_logits"]
+
+    assert analyse(study)[1]["best"] == "vit"
+    for seed in (0, 1, 2):
+        edit_predictions(study, "vit", seed, spoil)
+    summary = analyse(study)[1]
+    assert summary["best"] == "cnn"
+    assert summary["models"][1]["mean"] > summary["models"][0]["mean"]
+
+
+def test_the_summary_says_what_the_tables_say(analysed):
+    tables, summary = analysed
+    assert (summary["schema"], summary["study"], summary["synthetic"]) == (1, "demo", True)
+    assert summary["dataset"]["fingerprint"] == FINGERPRINT
+    assert summary["dataset"]["images"] == {"train": 300, "validation": 200, "test": 1000}
+    row = tables["models"].set_index(["model", "metric"]).loc[("lite0_frozen", "test_accuracy")]
+    entry = summary["models"][2]
+    assert [entry["model"], entry["label"], entry["regime"]] == ["lite0_frozen", "Lite0 frozen", "frozen"]
+    for name in ("mean", "sd", "ci_low", "ci_high", "test_low", "test_high"):
+        assert entry[name] == row[name]
+    assert len(summary["contrasts"]) == 6
+    assert summary["cost"]["by_model"]["lite0_frozen"]["features_seconds"] == 12.5
+    assert summary["cost"]["by_model"]["scratch_cnn"]["features_seconds"] is None
+    assert summary["older_code"] == []
+
+
+def test_runs_of_older_code_are_named(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1, 2))
+    # Seed 0 finished last, told by the clock and not by the text of its time.
+    edit_json(study / "runs/cnn/seed-0/run.json", code_sha256="new", finished="2024-01-01T00:30:00-02:00")
+    edit_json(study / "runs/cnn/seed-2/run.json", code_sha256="new")
+    assert [(run["model"], run["seed"]) for run in analyse(study)[1]["older_code"]] == [("cnn", 1)]
+
+
+def swap_ids(arrays):
+    arrays["test_ids"], arrays["test_logits"] = arrays["val_ids"], arrays["val_logits"]
+
+
+def push_ids(arrays):
+    arrays["test_ids"] = arrays["test_ids"] + 1_000_000
+
+
+def repeat_an_id(arrays):
+    arrays["test_ids"][1] = arrays["test_ids"][0]
+
+
+def drop_a_class(arrays):
+    arrays["test_logits"] = arrays["test_logits"][:, 1:]
+
+
+def drop_a_row(arrays):
+    arrays["val_logits"] = arrays["val_logits"][1:]
+
+
+def break_a_logit(arrays):
+    arrays["val_logits"][0, 0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (swap_ids, "test ids are not the test split"),
+        (push_ids, "test ids are not the test split"),
+        (repeat_an_id, "test ids are not the test split"),
+        (drop_a_class, r"test logits have shape \[1000, 99\] instead of \[1000, 100\]"),
+        (drop_a_row, r"validation logits have shape \[199, 100\]"),
+        (break_a_logit, "logits of 1 images are not finite"),
+    ],
+)
+def test_predictions_that_do_not_fit_are_refused_by_name(tmp_path, edit, message):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1))
+    edit_predictions(study, "cnn", 1, edit)
+    with pytest.raises(StudyError, match=rf"cnn/seed-1.*{message}"):
+        write_tables(study, tmp_path / "tables")
+
+
+@pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz"])
+def test_a_missing_file_is_named(tmp_path, name):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1))
+    (study / "runs/cnn/seed-1" / name).unlink()
+    with pytest.raises(StudyError, match=f"cnn/seed-1/{name} is missing"):
+        write_tables(study, tmp_path / "tables")
+
+
+def test_a_run_of_other_data_is_refused(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1))
+    edit_json(study / "runs/cnn/seed-0/run.json", data={"fingerprint": "6" * 64})
+    with pytest.raises(StudyError, match=r"cnn/seed-0/run\.json: the run was trained on other data"):
+        write_tables(study, tmp_path / "tables")
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0,))
+    path = study / "runs/cnn/seed-0/predictions.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(StudyError, match=r"predictions\.npz is not a whole npz file"):
+        write_tables(study, tmp_path / "tables")
+
+
+def test_a_chosen_epoch_that_the_history_lacks_is_refused(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0,))
+    edit_json(study / "runs/cnn/seed-0/run.json", chosen_epoch=9)
+    with pytest.raises(StudyError, match=r"history\.csv: epoch 9"):
+        write_tables(study, tmp_path / "tables")

@@ -1,0 +1,69 @@
+# The checked config, and the paths and small look-ups that the rules share. What they compute stands in the package.
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+from study.errors import StudyError
+from study.files import canonical_json, file_digest
+from study.launch import data_source, preflight, start
+from study.names import weights_id
+from study.spec import features_id, features_spec, run_spec, study_record
+
+try:
+    STUDY, COMPUTE, DATA_FOLDER = start(config)
+except StudyError as error:
+    raise SystemExit(f"Error: {error}")
+
+RESULTS = Path("results") / STUDY.study
+LOGS = RESULTS / "logs"
+RUN = RESULTS / "runs" / "{model}" / "seed-{seed}"
+RUNS = [RESULTS / "runs" / model / f"seed-{seed}" for model, seed in STUDY.runs()]
+MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
+WEIGHTS = {weights_id(model.architecture, model.weights): model for model in MODELS.values() if model.weights}
+FEATURES = {
+    features_id(features_spec(STUDY, name, COMPUTE)): features_spec(STUDY, name, COMPUTE)
+    for name, model in MODELS.items()
+    if model.regime == "frozen"
+}
+GPUS = 1 if COMPUTE["device"] == "cuda" else 0
+PACKAGE = Path(workflow.basedir) / "workflow" / "study"
+
+
+wildcard_constraints:
+    model="|".join(MODELS),
+    seed="[0-9]+",
+    weights="|".join(WEIGHTS) or "none",
+    features="|".join(FEATURES) or "none",
+
+
+# The data's whereabouts travel outside the rules: moving the folder must not look like a change of the data.
+shell.prefix(
+    f"export PYTHONPATH='{Path(workflow.basedir) / 'workflow'}' "
+    f"STUDY_DATA='{data_source(STUDY, DATA_FOLDER)}'; "
+)
+
+
+def weights_record(wildcards):
+    """The record of the weights that a model starts from, or nothing."""
+    model = MODELS[wildcards.model]
+    return RESULTS / "weights" / f"{weights_id(model.architecture, model.weights)}.json" if model.weights else []
+
+
+def features_file(wildcards):
+    """The features that a frozen model's head trains on, or nothing."""
+    if MODELS[wildcards.model].regime != "frozen":
+        return []
+    return RESULTS / "features" / f"{features_id(features_spec(STUDY, wildcards.model, COMPUTE))}.npz"
+
+
+def features_weights(wildcards):
+    """The weights of a frozen backbone."""
+    return RESULTS / "weights" / f"{FEATURES[wildcards.features]['weights']['id']}.safetensors"
+
+
+def weights_file_sha256(wildcards):
+    """The content of a weights file that the user names: another content is other weights, a touch is not."""
+    kind, _, path = WEIGHTS[wildcards.weights].weights.partition(":")
+    return file_digest(Path(path).expanduser()) if kind == "file" and Path(path).expanduser().is_file() else ""

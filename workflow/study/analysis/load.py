@@ -1,0 +1,166 @@
+"""What a study left under results/<study>, read and checked against each other: config, dataset, runs."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis import metrics
+from study.data.dataset import TEST, VALIDATION
+from study.errors import StudyError
+from study.files import read_json
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """dataset.npz without its 180 MB of images, and with the superclass of each class.
+
+    fine, coarse, split uint8 [N]; fine_to_coarse int [100].
+    """
+
+    fine: np.ndarray
+    coarse: np.ndarray
+    split: np.ndarray
+    fine_names: list[str]
+    coarse_names: list[str]
+    fine_to_coarse: np.ndarray
+    meta: dict[str, Any]
+
+    def ids(self, split: int) -> np.ndarray:
+        """The row numbers of a split's images, ascending."""
+        return np.flatnonzero(self.split == split)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, its logits boiled down to metrics and to what each test image was taken for.
+
+    `predicted` uint8 [T] and `in_top5` bool [T] are in the order of `Dataset.ids(TEST)`; a diverged run has neither,
+    and no numbers.
+    """
+
+    model: str
+    seed: int
+    record: dict[str, Any]
+    history: pd.DataFrame  # text, as written
+    numbers: dict[str, float]
+    predicted: np.ndarray | None
+    in_top5: np.ndarray | None
+
+
+def load_dataset(study: Path) -> Dataset:
+    """The labels of <study>/dataset.npz. Raises StudyError if they contradict each other or cannot be read."""
+    with _open_npz(study / "dataset.npz", "prepare the data again") as file:
+        fine, coarse = file["fine"], file["coarse"]
+        return Dataset(
+            fine=fine,
+            coarse=coarse,
+            split=file["split"],
+            fine_names=file["fine_names"].tolist(),
+            coarse_names=file["coarse_names"].tolist(),
+            fine_to_coarse=metrics.fine_to_coarse(fine, coarse),
+            meta=json.loads(str(file["meta"])),
+        )
+
+
+def grid(config: dict[str, Any]) -> list[tuple[str, int]]:
+    """(model, seed) of every run of the study, in the tables' order: models as config.json has them, then seeds."""
+    place = {model: number for number, model in enumerate(config["models"])}
+    return sorted(((run["model"], run["seed"]) for run in config["grid"]), key=lambda run: (place[run[0]], run[1]))
+
+
+def run_folder(study: Path, model: str, seed: int) -> Path:
+    """Where a run's files are."""
+    return study / "runs" / model / f"seed-{seed}"
+
+
+def load_record(study: Path, model: str, seed: int) -> dict[str, Any]:
+    """A run's run.json. Raises StudyError if it is missing."""
+    path = run_folder(study, model, seed) / "run.json"
+    if not path.exists():
+        raise StudyError(f"{path} is missing: {model} seed {seed} is in the grid but has not been trained; train it.")
+    return read_json(path)
+
+
+def load_runs(study: Path, config: dict[str, Any], dataset: Dataset) -> Iterator[Run]:
+    """Every run of the grid in the tables' order, one at a time: only one run's logits are ever in memory."""
+    for model, seed in grid(config):
+        yield load_run(study, model, seed, dataset)
+
+
+def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
+    """One run. Raises StudyError if a file of it is missing, is of other data, or does not fit the dataset."""
+    folder = run_folder(study, model, seed)
+    record = load_record(study, model, seed)
+    if record["data"]["fingerprint"] != dataset.meta["fingerprint"]:
+        raise StudyError(
+            f"{folder}/run.json: the run was trained on other data than dataset.npz holds; train it again."
+        )
+    history = _read_history(folder / "history.csv")
+    if record["outcome"] != "finished":
+        return Run(model, seed, record, history, {}, None, None)
+    path = folder / "predictions.npz"
+    with _open_npz(path, "train the run again") as file:
+        val_fine = dataset.fine[dataset.ids(VALIDATION)]
+        val_logits = _aligned_logits(path, file["val_ids"], file["val_logits"], dataset, VALIDATION)
+        test_logits = _aligned_logits(path, file["test_ids"], file["test_logits"], dataset, TEST)
+    fine, coarse = dataset.fine[dataset.ids(TEST)], dataset.coarse[dataset.ids(TEST)]
+    rank = metrics.true_rank(test_logits, fine)
+    numbers = {
+        "train_accuracy": _chosen_train_accuracy(folder / "history.csv", history, record["chosen_epoch"]),
+        "val_accuracy": metrics.top_k_accuracy(val_logits, val_fine, 1),
+        "test_accuracy": float((rank < 1).mean()),
+        "test_top5": float((rank < 5).mean()),
+        "test_superclass": metrics.superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
+        "test_nll": metrics.negative_log_likelihood(test_logits, fine),
+        "test_ece": metrics.expected_calibration_error(test_logits, fine),
+    }
+    return Run(model, seed, record, history, numbers, test_logits.argmax(axis=1).astype(np.uint8), rank < 5)
+
+
+def _open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise StudyError(f"{path} is missing; {remedy}.") from None
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        raise StudyError(f"{path} is not a whole npz file; {remedy}.") from None
+
+
+def _aligned_logits(path: Path, ids: np.ndarray, logits: np.ndarray, dataset: Dataset, split: int) -> np.ndarray:
+    """The logits in the order of `dataset.ids(split)`, checked to be one row for each of these images and finite."""
+    name = {VALIDATION: "validation", TEST: "test"}[split]
+    order = np.argsort(ids)
+    if not np.array_equal(ids[order], dataset.ids(split)):
+        raise StudyError(f"{path}: its {name} ids are not the {name} split of dataset.npz; train the run again.")
+    if logits.shape != (len(ids), metrics.FINE_CLASSES):
+        raise StudyError(
+            f"{path}: its {name} logits have shape {list(logits.shape)} instead of "
+            f"{[len(ids), metrics.FINE_CLASSES]}; train the run again."
+        )
+    metrics.check_logits(logits, str(path.parent))
+    return logits[order]
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    # As text: learning rates of 1e-7 would not survive being parsed and printed with six decimals.
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise StudyError(f"{path} is missing; train the run again.") from None
+    except pd.errors.EmptyDataError:
+        raise StudyError(f"{path} is empty; train the run again.") from None
+
+
+def _chosen_train_accuracy(path: Path, history: pd.DataFrame, chosen_epoch: int) -> float:
+    chosen = history.loc[history["epoch"] == str(chosen_epoch), "train_eval_accuracy"]
+    if len(chosen) != 1:
+        raise StudyError(
+            f"{path}: epoch {chosen_epoch}, which run.json says was chosen, is not in it once; train again."
+        )
+    return float(chosen.iloc[0] or "nan")

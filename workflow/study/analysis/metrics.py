@@ -1,0 +1,80 @@
+"""What one run's logits are worth: accuracies, negative log likelihood, calibration.
+
+Shapes throughout: logits float [N, C], fine and coarse int [N], fine_to_coarse int [C]. Accuracies are fractions.
+Where classes tie for a place, the lowest class number takes it, as in `numpy.argmax`; accuracy at every k follows suit.
+"""
+
+import numpy as np
+from scipy.special import log_softmax
+
+from study.errors import StudyError
+
+FINE_CLASSES = 100
+ECE_BINS = 15
+
+
+def fine_to_coarse(fine: np.ndarray, coarse: np.ndarray, classes: int = FINE_CLASSES) -> np.ndarray:
+    """The superclass of every fine class, int64 [classes], read from labels int [N] and int [N].
+
+    The map comes from the data because published hand-typed ones were wrong.
+    Raises StudyError if a fine class occurs with two superclasses or does not occur at all.
+    """
+    pairs = np.unique(np.stack([fine, coarse]).astype(np.int64), axis=1)
+    counts = np.bincount(pairs[0], minlength=classes)
+    if (counts > 1).any():
+        raise StudyError(
+            f"dataset.npz: fine class {counts.argmax()} has more than one superclass; prepare the data again."
+        )
+    if (counts == 0).any() or len(counts) > classes:
+        raise StudyError(
+            f"dataset.npz: its fine labels are not the classes 0 to {classes - 1}; prepare the data again."
+        )
+    return pairs[1]
+
+
+def check_logits(logits: np.ndarray, where: str) -> None:
+    """Raise StudyError naming the run `where` if any of logits [N, C] is infinite or not a number."""
+    bad = ~np.isfinite(logits).all(axis=1)
+    if bad.any():
+        raise StudyError(
+            f"{where}: the logits of {bad.sum()} images are not finite; delete the run and train it again."
+        )
+
+
+def true_rank(logits: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """The place of the true class among the logits, int [N]: 0 is the top class; equal logits rank by class number."""
+    fine = fine.astype(np.int64)[:, None]
+    true = np.take_along_axis(logits, fine, axis=1)
+    tied_before = (logits == true) & (np.arange(logits.shape[1]) < fine)
+    return ((logits > true) | tied_before).sum(axis=1)
+
+
+def top_k_accuracy(logits: np.ndarray, fine: np.ndarray, k: int) -> float:
+    """The fraction of images whose true class is among the k largest logits."""
+    return float((true_rank(logits, fine) < k).mean())
+
+
+def superclass_accuracy(logits: np.ndarray, coarse: np.ndarray, fine_to_coarse: np.ndarray) -> float:
+    """The fraction of images whose top class belongs to the true superclass."""
+    return float((fine_to_coarse[logits.argmax(axis=1)] == coarse).mean())
+
+
+def negative_log_likelihood(logits: np.ndarray, fine: np.ndarray) -> float:
+    """The mean of -log softmax at the true class, in nats, computed in float64."""
+    log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
+    return float(-np.take_along_axis(log_probabilities, fine.astype(np.int64)[:, None], axis=1).mean())
+
+
+def expected_calibration_error(logits: np.ndarray, fine: np.ndarray, bins: int = ECE_BINS) -> float:
+    """The gap between the top class's probability and its accuracy, averaged over equal-width bins by their size.
+
+    Bin m of M holds the confidences in ((m-1)/M, m/M]: Guo et al. 2017, "On Calibration of Modern Neural Networks",
+    equations 2 and 3.
+    """
+    # The top class is found in the logits: a softmax can round two different logits to one probability.
+    top = logits.argmax(axis=1)
+    log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
+    confidence = np.exp(np.take_along_axis(log_probabilities, top[:, None], axis=1)[:, 0])
+    inner_edges = np.arange(1, bins) / bins
+    gap_sums = np.bincount(np.searchsorted(inner_edges, confidence), weights=(top == fine) - confidence, minlength=bins)
+    return float(np.abs(gap_sums).sum() / len(fine))

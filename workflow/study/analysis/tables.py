@@ -1,0 +1,174 @@
+"""tables/*.csv: every number the study reports, one fact per row, the same bytes for the same runs (costs.csv aside).
+
+Rows are in the order of config.json's models, then metric, seed or class. Numbers have six decimals, variances seven
+significant digits; a number that does not exist is an empty field. A model without a finished run has no rows in
+classes, superclasses and confusion.
+"""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.contrasts import contrast
+from study.analysis.load import Dataset, Run, load_dataset, load_runs
+from study.analysis.tables_classes import classes_table, confusion_table, superclasses_table
+from study.analysis.uncertainty import t_interval, wilson
+from study.data.dataset import TEST
+from study.files import atomic_write, read_json
+
+RUN_METRICS = [
+    "train_accuracy",
+    "val_accuracy",
+    "test_accuracy",
+    "test_top5",
+    "test_superclass",
+    "test_nll",
+    "test_ece",
+]
+MODEL_METRICS = [
+    "test_accuracy",
+    "test_top5",
+    "test_superclass",
+    "val_accuracy",
+    "train_accuracy",
+    "test_nll",
+    "test_ece",
+]
+TEST_ACCURACIES = ["test_accuracy", "test_top5", "test_superclass"]
+VARIANCES = ["var_seeds", "var_images"]
+NOT_REPEATABLE = ["seconds", "images_per_second"]
+
+
+def write_tables(study: Path, out: Path) -> None:
+    """Write every table from the study in the folder `study` into the folder `out`.
+
+    Raises StudyError if a run of the grid is missing or does not fit the dataset.
+    """
+    config, dataset = read_json(study / "config.json"), load_dataset(study)
+    runs = list(load_runs(study, config, dataset))
+    finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
+    _write(out / "runs.csv", runs_table(config, runs))
+    _write(out / "models.csv", models_table(config, finished, len(dataset.ids(TEST))))
+    _write(out / "contrasts.csv", contrasts_table(config, finished, dataset))
+    _write(out / "classes.csv", classes_table(finished, dataset))
+    _write(out / "superclasses.csv", superclasses_table(finished, dataset))
+    _write(out / "confusion.csv", confusion_table(finished, dataset))
+    _write(out / "learning.csv", learning_table(runs))
+    _write(out / "costs.csv", costs_table(config, runs))
+
+
+def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
+    """One row per run of the grid; a diverged run's metrics are empty."""
+    rows = [
+        {
+            "model": run.model,
+            "label": config["models"][run.model]["label"],
+            "seed": run.seed,
+            "outcome": run.record["outcome"],
+            "epochs": run.record["epochs"],
+            "chosen_epoch": run.record["chosen_epoch"],
+        }
+        | {metric: run.numbers.get(metric, np.nan) for metric in RUN_METRICS}
+        for run in runs
+    ]
+    return pd.DataFrame(rows).astype({"chosen_epoch": "Int64"})
+
+
+def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_images: int) -> pd.DataFrame:
+    """Mean, spread and intervals over a model's finished seeds; the two sources of variance stand apart.
+
+    ci_* is what other seeds would have given on these test images; test_* what other test images would have given,
+    Wilson's interval at the mean with n = the test images, whatever the number of seeds.
+    """
+    rows = []
+    for model, runs in finished.items():
+        for metric in MODEL_METRICS:
+            values = np.array([run.numbers[metric] for run in runs])
+            mean, sd, ci_low, ci_high = t_interval(values)
+            on_test = metric in TEST_ACCURACIES
+            test_low, test_high = wilson(mean * test_images, test_images) if on_test else (np.nan, np.nan)
+            rows.append(
+                {
+                    "model": model,
+                    "label": config["models"][model]["label"],
+                    "metric": metric,
+                    "n_seeds": len(runs),
+                    "mean": mean,
+                    "sd": sd,
+                    "ci_low": ci_low,
+                    "ci_high": ci_high,
+                    "min": values.min() if runs else np.nan,
+                    "max": values.max() if runs else np.nan,
+                    "test_low": test_low,
+                    "test_high": test_high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def contrasts_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+    """Every model minus the baseline, for each accuracy on test; see `contrast` for the interval."""
+    baseline = config["baseline"]
+    ids = dataset.ids(TEST)
+    fine, coarse = dataset.fine[ids], dataset.coarse[ids]
+    correctness: dict[str, Callable[[Run], np.ndarray]] = {
+        "test_accuracy": lambda run: run.predicted == fine,
+        "test_top5": lambda run: run.in_top5,
+        "test_superclass": lambda run: dataset.fine_to_coarse[run.predicted] == coarse,
+    }
+    rows = []
+    for model, (metric, correct) in itertools.product(finished, correctness.items()):
+        if model == baseline:
+            continue
+        matrices = [
+            np.array([correct(run) for run in finished[name]]).reshape(-1, len(ids)) for name in (model, baseline)
+        ]
+        result = contrast(*matrices)._asdict()
+        method = result.pop("method")
+        counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
+        rows.append({"model": model, "baseline": baseline, "metric": metric} | result | counts | {"method": method})
+    columns = ["model", "baseline", "metric", "difference", "low", "high", "df", *VARIANCES]
+    return pd.DataFrame(rows, columns=[*columns, "n_seeds", "n_seeds_baseline", "method"])
+
+
+def learning_table(runs: list[Run]) -> pd.DataFrame:
+    """The repeatable columns of every history.csv, as they were written, with the chosen epoch marked."""
+    parts = []
+    for run in runs:
+        part = run.history.drop(columns=NOT_REPEATABLE)
+        part.insert(0, "model", run.model)
+        part.insert(1, "seed", run.seed)
+        part["chosen"] = (part["epoch"] == str(run.record["chosen_epoch"])).astype(int)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
+    """What every run took, diverged ones too. Seconds and memory are never the same twice: a table of its own."""
+    measured = ["train_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
+    rows = [
+        {
+            "model": run.model,
+            "label": config["models"][run.model]["label"],
+            "seed": run.seed,
+            "parameters": run.record["parameters"],
+        }
+        | {name: run.record["cost"][name] for name in measured}
+        | {"device_name": run.record["environment"]["device_name"]}
+        for run in runs
+    ]
+    return pd.DataFrame(rows).astype(dict.fromkeys(measured, float))
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    for name in table.select_dtypes("float"):
+        if name in VARIANCES:  # about 1e-6: six decimals would leave nothing of them
+            table[name] = table[name].map("{:.6e}".format, na_action="ignore")
+        else:
+            table[name] = table[name].round(6) + 0.0  # + 0.0 so that -1e-9 is not printed as -0.000000
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")

@@ -1,0 +1,92 @@
+"""Fetch the archive of a dataset: mirrors in order, resumed where the last attempt broke, checked before it counts."""
+
+import sys
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from study.data.manifest import Manifest
+from study.errors import StudyError
+from study.files import file_digest
+
+TIMEOUT = (10, 60)  # seconds to connect, and between two chunks
+CHUNK = 1 << 20
+
+
+def without_data(reason: str) -> StudyError:
+    """What to do when CIFAR-100 cannot be had."""
+    return StudyError(
+        f"CIFAR-100 is not here and could not be downloaded ({reason}): put the folder cifar-100-python somewhere and "
+        "name it in config.yaml (dataset: folder) or in the variable CIFAR100_FOLDER, or run `make demo`, which needs "
+        "no data."
+    )
+
+
+def reachable(mirrors: list[str]) -> bool:
+    """Does any of the mirrors answer at all? Asked before a workflow starts, so that it can stop at once."""
+    for url in mirrors:
+        try:
+            if requests.head(url, timeout=5, allow_redirects=True).ok:
+                return True
+        except requests.RequestException:
+            continue
+    return False
+
+
+def download(manifest: Manifest, mirrors: list[str], target: Path) -> None:
+    """Write the checked archive to `target`; a partial download waits in `target`.part for the next attempt.
+
+    Raises StudyError, with what every mirror answered, if none of them gives the archive of the manifest.
+    """
+    if manifest.archive is None:
+        raise StudyError(f"dataset {manifest.name} has no archive to download; it is rendered by the study itself.")
+    partial = target.with_name(target.name + ".part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    answers = []
+    for url in mirrors:
+        try:
+            _fetch(url, partial, manifest.archive["size"])
+        except requests.RequestException as error:
+            answers.append(f"{url}: {type(error).__name__}")
+            continue
+        problem = _problem(partial, manifest.archive)
+        if problem is None:
+            partial.replace(target)
+            return
+        partial.unlink()
+        answers.append(f"{url}: {problem}")
+    raise without_data("; ".join(answers) or "no mirror is listed under dataset: mirrors")
+
+
+def _fetch(url: str, partial: Path, size: int) -> None:
+    """Append what `partial` lacks from `url`, starting over where the server cannot resume."""
+    start = partial.stat().st_size if partial.exists() else 0
+    if start >= size:
+        return
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            partial.unlink(missing_ok=True)
+        answer.raise_for_status()
+        resumed = answer.status_code == requests.codes.partial_content
+        bar = tqdm(
+            total=size, initial=start if resumed else 0, unit="B", unit_scale=True, desc=partial.stem, file=sys.stderr
+        )
+        with partial.open("ab" if resumed else "wb") as handle, bar:
+            for chunk in answer.iter_content(CHUNK):
+                handle.write(chunk)
+                bar.update(len(chunk))
+
+
+def _problem(path: Path, archive: dict) -> str | None:
+    """What is wrong with the downloaded file, or None."""
+    with path.open("rb") as handle:
+        start = handle.read(512).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html")):
+        return "an HTML page instead of the archive"
+    if path.stat().st_size != archive["size"]:
+        return f"{path.stat().st_size} bytes instead of {archive['size']}"
+    if file_digest(path, "md5") != archive["md5"]:
+        return "the md5 sum differs"
+    return None

@@ -1,0 +1,47 @@
+"""From the official files to `dataset.npz`: the validation split, on which every choice is made, is drawn here."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from study.data.dataset import TEST, TRAIN, VALIDATION
+from study.data.manifest import Manifest, fingerprint
+from study.data.source import Source
+from study.files import atomic_write
+
+
+def split_train(fine: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Split of the training images, uint8 [N]: 0 train, 1 validation; stratified by class, fixed by its own seed."""
+    splitter = StratifiedShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
+    _, held_out = next(splitter.split(np.zeros((len(fine), 1)), fine))
+    split = np.full(len(fine), TRAIN, dtype=np.uint8)
+    split[held_out] = VALIDATION
+    return split
+
+
+def write_dataset(source: Source, manifest: Manifest, validation: dict[str, Any], path: Path) -> None:
+    """Write `dataset.npz`: official training images first, in their order, then the official test images."""
+    split = split_train(source.train.fine, validation["fraction"], validation["seed"])
+    meta = {
+        "name": manifest.name,
+        "title": manifest.title,
+        "synthetic": manifest.synthetic,
+        "validation": validation,
+        "fingerprint": fingerprint(manifest, validation),
+        "split_sha256": hashlib.sha256(split.tobytes()).hexdigest(),
+    }
+    with atomic_write(path) as temporary:
+        np.savez(
+            temporary,
+            images=np.concatenate([source.train.images, source.test.images]),
+            fine=np.concatenate([source.train.fine, source.test.fine]),
+            coarse=np.concatenate([source.train.coarse, source.test.coarse]),
+            split=np.concatenate([split, np.full(len(source.test.fine), TEST, dtype=np.uint8)]),
+            fine_names=np.array(source.fine_names),
+            coarse_names=np.array(source.coarse_names),
+            meta=np.array(json.dumps(meta)),
+        )

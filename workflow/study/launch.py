@@ -1,0 +1,77 @@
+"""What the workflow does before its first job: check the config and the data, say what is about to run."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from study.code import training_code_sha256
+from study.data.download import reachable, without_data
+from study.data.manifest import load_manifest
+from study.data.source import find_folder
+from study.errors import StudyError
+from study.estimate import disk_gb, hours
+from study.files import read_json
+from study.machine import resolve_compute
+from study.spec import Config, data_folder, load_config
+
+ARCHIVES = Path("resources")
+
+
+def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path | None]:
+    """(checked config, resolved compute, folder with the official files or None), or StudyError."""
+    study = load_config(raw)
+    folder = data_folder(study)
+    if folder is not None:
+        folder = find_folder(folder, load_manifest(study.dataset.name))
+    return study, resolve_compute(**study.compute.model_dump()), folder
+
+
+def data_source(study: Config, folder: Path | None) -> Path:
+    """Where the official files are read from: the user's folder, the downloaded archive, or the rendered folder."""
+    if folder is not None:
+        return folder.resolve()
+    archive = load_manifest(study.dataset.name).archive
+    return ARCHIVES / (archive["name"] if archive else study.dataset.name)
+
+
+def preflight(study: Config, compute: dict[str, Any], results: Path) -> None:
+    """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had."""
+    manifest = load_manifest(study.dataset.name)
+    wanted = manifest.archive is not None and data_folder(study) is None
+    if wanted and not (results / "dataset.npz").exists() and not (ARCHIVES / manifest.archive["name"]).exists():
+        if not reachable(study.dataset.mirrors):
+            raise SystemExit(f"Error: {without_data('no mirror answers')}")
+    print(describe(study, compute, results), file=sys.stderr)
+
+
+def describe(study: Config, compute: dict[str, Any], results: Path) -> str:
+    """The grid in a few lines: models, seeds, device, rough hours and disk, and what an earlier start left behind."""
+    lines = [f"Study {study.study}: {len(study.runs())} runs on {compute['device']}, {compute['threads']} threads each"]
+    for name in study.grid.models:
+        model = study.models[name]
+        seeds = study.seeds_of(name)
+        lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, {len(seeds)} seeds")
+    done, older = _earlier(study, results)
+    lines.append(
+        f"  in all roughly {hours(study, compute):.1f} hours if run one after the other, "
+        f"{disk_gb(study):.1f} GB on disk; {done} runs are there already"
+    )
+    if older:
+        lines.append(f"  trained by older code: {', '.join(older)}; renew them with --forcerun train, if you want to")
+    return "\n".join(lines)
+
+
+def _earlier(study: Config, results: Path) -> tuple[int, list[str]]:
+    """(number of runs already there, those among them whose training code was another)."""
+    done, older = 0, []
+    for model, seed in study.runs():
+        path = results / "runs" / model / f"seed-{seed}" / "run.json"
+        if not path.exists():
+            continue
+        done += 1
+        try:
+            if read_json(path)["code_sha256"] != training_code_sha256():
+                older.append(f"{model}/seed-{seed}")
+        except (StudyError, KeyError):
+            older.append(f"{model}/seed-{seed}")
+    return done, older

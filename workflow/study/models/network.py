@@ -1,0 +1,76 @@
+"""Build the network that a spec describes, with its weights; fit it with a trained head."""
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import timm
+import torch
+from torch import nn
+
+from study.errors import StudyError
+from study.models.scratch import ScratchCNN
+
+CLASSES = 100
+
+
+def build(spec: dict[str, Any], weights: Path | None) -> nn.Module:
+    """The network of `spec` with 100 outputs, its backbone from the safetensors file `weights` where the spec has any.
+
+    What is not in the file (the new head) keeps the random weights of torch's current generator, so seed it first.
+    Raises StudyError if the file does not fit the backbone.
+    """
+    arguments = spec["arguments"]
+    if spec["architecture"] == "scratch_cnn":
+        return ScratchCNN(**arguments, input_size=spec["input"]["size"], classes=CLASSES)
+    network = _timm(spec, num_classes=CLASSES, **arguments)
+    if weights is not None:
+        head = network.default_cfg["classifier"]
+        load_backbone(network, weights, missing={f"{head}.weight", f"{head}.bias"})
+    return network
+
+
+def build_backbone(spec: dict[str, Any], weights: Path) -> nn.Module:
+    """The timm network of `spec` without head: float images [B, 3, S, S] to pooled features [B, F]."""
+    network = _timm(spec, num_classes=0, **spec["arguments"])
+    load_backbone(network, weights, missing=set())
+    return network
+
+
+def _timm(spec: dict[str, Any], **arguments: Any) -> nn.Module:
+    tag = spec["architecture"].removeprefix("timm/")
+    if timm.get_pretrained_cfg(tag).fixed_input_size:  # vision transformers are built for one input size
+        arguments = {"img_size": spec["input"]["size"], **arguments}
+    try:
+        return timm.create_model(tag, pretrained=False, **arguments)
+    except TypeError as error:
+        raise StudyError(f"config: the arguments of {spec['architecture']} do not fit it: {error}.") from None
+
+
+def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
+    """Load the tensors in `path` into `network`; exactly those in `missing` may be absent, heads in the file go unused.
+
+    Raises StudyError naming the first tensor that does not fit.
+    """
+    stored = safetensors.torch.load_file(path)
+    wanted = network.state_dict()
+    for key, tensor in wanted.items():
+        if key in missing:
+            continue
+        if key not in stored:
+            raise StudyError(f"{path} does not fit the network: it has no tensor {key}; name the right weights.")
+        if stored[key].shape != tensor.shape:
+            raise StudyError(
+                f"{path} does not fit the network: {key} is {list(stored[key].shape)} in the file and "
+                f"{list(tensor.shape)} in the network; name the right weights."
+            )
+    head = network.default_cfg["classifier"]
+    extra = sorted(key for key in stored if key not in wanted and not key.startswith(f"{head}."))
+    if extra:
+        raise StudyError(f"{path} does not fit the network: its tensor {extra[0]} has no place; name the right weights.")
+    network.load_state_dict({key: stored[key] for key in wanted if key not in missing}, strict=False)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of parameters, trainable or not."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,43 @@
+"""The plain convolutional network of the original report's kind, trained from random weights."""
+
+import torch
+from torch import nn
+
+
+class ScratchCNN(nn.Module):
+    """Blocks of convolutions, each closed by 2×2 max pooling and dropout, then one hidden layer and a linear head.
+
+    `channels` has one entry per block, `convolutions` is how many each block holds. Input float [B, 3, S, S] with
+    S divisible by 2 ** len(channels); output logits float [B, classes].
+    """
+
+    def __init__(
+        self,
+        channels: list[int],
+        convolutions: int,
+        kernel_size: int,
+        hidden: int,
+        dropout: float,
+        input_size: int,
+        classes: int,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width = 3
+        for channel in channels:
+            for _ in range(convolutions):
+                layers += [nn.Conv2d(width, channel, kernel_size, padding=kernel_size // 2), nn.ReLU(inplace=True)]
+                width = channel
+            layers += [nn.MaxPool2d(2), nn.Dropout(dropout)]
+        self.blocks = nn.Sequential(*layers)
+        side = input_size // 2 ** len(channels)
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(width * side * side, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, classes),
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.blocks(images))

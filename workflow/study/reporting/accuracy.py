@@ -1,0 +1,108 @@
+"""The headline figure, every seed of every model, and what the accuracy cost."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from study.reporting import text
+from study.reporting.sources import Sources
+from study.reporting.style import FAINT, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
+
+
+def draw_accuracy(sources: Sources) -> Figure:
+    """Test accuracy: one row per model, a dot per seed, the mean with its interval over seeds and over test images."""
+    models = sources.models
+    figure = new_figure(WIDTH, 1.35 + 0.62 * len(models), "Test accuracy of every run")
+    axis = figure.subplots()
+    runs = sources.rows("runs", outcome="finished")
+    if runs.empty:
+        say(axis, "No run finished.")
+        return figure
+    for row, model in enumerate(models):
+        _model_row(axis, row, sources, model, runs[runs["model"] == model])
+    axis.set_yticks(range(len(models)), [wrap(sources.labels[model], 30) for model in models])
+    axis.tick_params(axis="y", length=0, labelsize=9.5)
+    axis.set_ylim(len(models) - 0.4, -0.6)
+    axis.spines["left"].set_visible(False)
+    percent_axis(axis, "test accuracy (%)")
+    axis.margins(x=0.04)
+    classes = len(sources.dataset.fine_names)
+    axis.set_xlabel(f"test accuracy (%); chance is {100 / classes:.3g} %")
+    handles = [
+        Line2D([], [], color=FAINT, marker="o", ls="", ms=5, alpha=0.6, label="one seed"),
+        Line2D([], [], color=FAINT, marker="|", ls="-", lw=3, ms=11, mew=2, label="mean, 95 % interval over seeds"),
+        Line2D([], [], color="#999999", lw=1, label="95 % interval over test images"),
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=2.2)
+    return figure
+
+
+def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.DataFrame) -> None:
+    """Draw one model: seeds above the line, the mean and its interval on it, the finite test set's below it."""
+    colour = colours(sources.models)[model]
+    summary = sources.rows("models", model=model, metric="test_accuracy")
+    seeds = len(sources.rows("runs", model=model))
+    lost = seeds - len(runs)
+    note = f"{lost} of {seeds} diverged" if lost else ""
+    right = axis.get_yaxis_transform()
+    if runs.empty:
+        axis.text(0.99, row, note, transform=right, ha="right", va="center", color=FAINT)
+        return
+    spread = [offset * 0.2 - 0.2 for offset in dodge(len(runs), 1.0)]
+    axis.scatter(runs["test_accuracy"] * 100, row + np.array(spread), s=24, color=colour, alpha=0.55, lw=0, zorder=3)
+    mean, low, high, sd, test_low, test_high = (
+        summary[["mean", "ci_low", "ci_high", "sd", "test_low", "test_high"]].iloc[0] * 100
+    )
+    axis.plot([test_low, test_high], [row + 0.3] * 2, color="#999999", lw=1)
+    if not np.isnan(low):
+        axis.plot([low, high], [row + 0.08] * 2, color=colour, lw=3, solid_capstyle="butt", zorder=2)
+    axis.plot([mean], [row + 0.08], marker="|", ms=13, mew=2.2, color=colour, zorder=4)
+    parts = [f"{mean:.1f}" + ("" if np.isnan(sd) else f" ± {sd:.1f}"), f"n = {len(runs)}", note]
+    axis.annotate(
+        "   " + ", ".join(filter(None, parts)),
+        (1.0, row),
+        xycoords=right,
+        va="center",
+        fontsize=9,
+        annotation_clip=False,
+    )
+
+
+def run_seconds(costs: pd.DataFrame) -> pd.Series:
+    """What a run takes on its own: its training, and for a frozen backbone the forward pass its seeds share."""
+    return costs["train_seconds"] + costs["features_seconds"].fillna(0)
+
+
+def draw_cost(sources: Sources) -> Figure:
+    """Test accuracy over training minutes, a mark per run."""
+    figure = new_figure(WIDTH, 4.4, "Accuracy and training time of every run")
+    axis = figure.subplots()
+    runs = sources.rows("runs", outcome="finished")
+    costs = sources.tables["costs"].assign(minutes=run_seconds(sources.tables["costs"]) / 60)
+    both = runs.merge(costs[["model", "seed", "minutes"]], on=["model", "seed"])
+    if both.empty:
+        say(axis, "No run finished.")
+        return figure
+    palette, shapes = colours(sources.models), markers(sources.models)
+    for model, part in both.groupby("model", sort=False):
+        axis.scatter(part["minutes"], part["test_accuracy"] * 100, s=46, color=palette[model], marker=shapes[model],
+                     alpha=0.75, lw=0, label=wrap(sources.labels[model], 34), zorder=3)  # fmt: skip
+    if both["minutes"].max() > 8 * both["minutes"].min() > 0:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.margins(x=0.08)
+    else:
+        axis.set_xlim(0, both["minutes"].max() * 1.08)
+    percent_axis(axis, "test accuracy (%)", "y")
+    axis.grid(axis="x")
+    axis.set_xlabel("training time of one run (minutes)")
+    figure.legend(loc="outside right upper")
+    devices = sorted(costs["device_name"].dropna().unique())
+    figure.supxlabel(text.counted(len(devices), "device") + ": " + wrap("; ".join(devices), 100), x=0.0, ha="left",
+                     fontsize=8, color=FAINT)  # fmt: skip
+    return figure

@@ -1,0 +1,73 @@
+"""Numbers as a reader sees them: percent, points, minutes; "–" for what was not measured."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+NOTHING = "–"
+REGIMES = {
+    "scratch": "trained from scratch",
+    "finetune": "pretrained and fine-tuned",
+    "frozen": "frozen pretrained backbone with a trained head",
+}
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A plain number with `digits` decimals, a true minus sign and thousands separated."""
+    return NOTHING if value is None or np.isnan(value) else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in percent, without the sign."""
+    return number(fraction * 100, digits)
+
+
+def points(fraction: float, digits: int = 1) -> str:
+    """A difference of fractions in percentage points, with its sign."""
+    if np.isnan(fraction):
+        return NOTHING
+    text = number(fraction * 100, digits)
+    return text if text.startswith("−") else f"+{text}"
+
+
+def spread(low: float, high: float, digits: int = 1) -> str:
+    """Two fractions as a range in percent."""
+    return NOTHING if np.isnan(low) or np.isnan(high) else f"{percent(low, digits)} – {percent(high, digits)}"
+
+
+def minutes(seconds: float) -> str:
+    """Seconds in minutes, with decimals only where they say something."""
+    return number(seconds / 60, 0 if seconds >= 6000 else 1 if seconds >= 60 else 2)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as "50 seconds", "12 minutes" or "6.5 hours"."""
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:,.1f} hours"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """ "1 seed", "3 seeds", "10,000 images"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(values: Sequence[int]) -> str:
+    """Seeds as "0", "0 to 4" or "0, 3, 7"."""
+    values = sorted(values)
+    if len(values) > 2 and values == list(range(values[0], values[-1] + 1)):
+        return f"{values[0]} to {values[-1]}"
+    return ", ".join(map(str, values))
+
+
+def weights(source: str | None) -> str:
+    """Where a model's weights come from; of a file its name only, for paths are the author's own business."""
+    if source is None:
+        return "none"
+    kind, _, rest = source.partition(":")
+    return f"file {rest.replace(chr(92), '/').rsplit('/', 1)[-1]}" if kind == "file" else rest or kind
+
+
+def short_hash(digest: str | None) -> str:
+    """The first 12 digits of a hash."""
+    return digest[:12] if digest else NOTHING

@@ -1,0 +1,295 @@
+"""The typed config: what a study is, what one run of it is, and a sentence for every mistake a person can make in it.
+
+`load_config` turns the merged YAML into a `Config`; `run_spec` turns one cell of its grid into the dictionary that
+decides that run and nothing else; `features_spec` does the same for the features of a frozen backbone.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from study import names
+from study.data.manifest import MANIFESTS, fingerprint, load_manifest
+from study.errors import StudyError
+from study.files import canonical_json, sha256_text
+
+FOLDER_VARIABLE = "CIFAR100_FOLDER"
+NORMALISATIONS = {
+    # mean and standard deviation per RGB channel of pixels scaled to [0, 1]
+    "cifar100": ([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]),  # of CIFAR-100's training images
+    "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # torchvision and timm
+    "half": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # TensorFlow's EfficientNet-Lite and augreg ViT weights
+    "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
+}
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-4 (no dot) as text; take it as the number that was meant."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+COMPILE_FROM = 20_000  # images: compiling a backbone takes about as long as the forward pass of some thousand
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
+Watched = Literal["val_loss", "val_accuracy"]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Validation(_Strict):
+    fraction: Annotated[Number, Field(gt=0, lt=0.9)] = Field(description="share of the training images held out")
+    seed: Annotated[int, Field(ge=0)] = Field(description="decides which images; fixed for the whole study")
+
+
+class Dataset(_Strict):
+    name: str = Field(description="a manifest in workflow/study/data/manifests")
+    folder: str | None = Field(description="folder with the official files, or null to download them")
+    mirrors: list[str] = Field(description="addresses of the archive, tried in order")
+    validation: Validation
+
+
+class Compute(_Strict):
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU where the machine has one")
+    threads: Annotated[int, Field(ge=1, le=512)] = Field(description="CPU threads of one training job")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(description="auto: bfloat16 autocast on a GPU")
+
+
+class Plateau(_Strict):
+    watch: Watched
+    patience: Annotated[int, Field(ge=1)] = Field(description="epochs without improvement before a cut")
+    factor: Annotated[Number, Field(gt=0, lt=1)]
+    min_learning_rate: Annotated[Number, Field(ge=0)]
+
+
+class EarlyStopping(_Strict):
+    watch: Watched
+    patience: Annotated[int, Field(ge=1)] = Field(description="epochs without improvement before the end")
+
+
+class Augmentation(_Strict):
+    horizontal_flip: Annotated[Number, Field(ge=0, le=1)] = Field(description="probability")
+    shift: Annotated[int, Field(ge=0, le=16)] = Field(description="pixels of the 32 px image, edges reflected")
+
+
+class Recipe(_Strict):
+    optimizer: Literal["adam", "adamw"]
+    learning_rate: Annotated[Number, Field(gt=0)]
+    weight_decay: Annotated[Number, Field(ge=0)]
+    batch_size: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    augmentation: Augmentation | None
+    plateau: Plateau | None
+    early_stopping: EarlyStopping | None
+    best_epoch: Watched = Field(description="the epoch whose weights are kept and tested")
+
+
+class ScratchCNNArguments(_Strict):
+    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=5)]
+    convolutions: Annotated[int, Field(ge=1)] = Field(description="convolutions in each block")
+    kernel_size: Annotated[int, Field(ge=1, le=31)]
+    hidden: Annotated[int, Field(ge=1)] = Field(description="units of the fully connected layer")
+    dropout: Annotated[Number, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _odd_kernel(self) -> "ScratchCNNArguments":
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, so that padding keeps the size, not {self.kernel_size}")
+        return self
+
+
+class Statistics(_Strict):
+    mean: Annotated[list[Number], Field(min_length=3, max_length=3)]
+    std: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=3, max_length=3)]
+
+
+class Model(_Strict):
+    label: Annotated[str, Field(min_length=1, max_length=80)]
+    architecture: str = Field(description="scratch_cnn, or timm/<full timm name with its tag>")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
+    weights: str | None = Field(description="hub, package:<registry package>, file:<path>, or null")
+    input_size: Annotated[int, Field(ge=8, le=1024)] = Field(description="pixels; images are resized, bicubic")
+    normalisation: Literal["cifar100", "imagenet", "half", "none"] | Statistics
+    regime: Literal["scratch", "finetune", "frozen"]
+    recipe: str
+    seeds: Seeds | None = Field(default=None, description="instead of grid: seeds")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Model":
+        if self.architecture == "scratch_cnn":
+            ScratchCNNArguments(**self.arguments)
+            smallest = 2 ** len(self.arguments["channels"])
+            if self.input_size < smallest:
+                raise ValueError(f"input_size must be at least {smallest} for {len(self.arguments['channels'])} blocks")
+        elif self.architecture.startswith("timm/"):
+            names.check_timm(self.architecture.removeprefix("timm/"))
+        else:
+            raise ValueError(f"architecture {self.architecture!r} is neither scratch_cnn nor timm/<name>")
+        if (self.regime == "scratch") != (self.weights is None):
+            raise ValueError(f"regime {self.regime} and weights {self.weights} contradict each other")
+        if self.weights is not None:
+            names.check_weights(self.weights)
+        return self
+
+
+class Grid(_Strict):
+    models: Annotated[list[str], Field(min_length=1)]
+    seeds: Seeds
+
+
+class Config(_Strict):
+    study: Name = Field(description="results go to results/<study>")
+    dataset: Dataset
+    compute: Compute
+    models: dict[Name, Model]
+    recipes: dict[Name, Recipe]
+    grid: Grid
+    baseline: str = Field(description="every other model is compared with this one")
+
+    @model_validator(mode="after")
+    def _references(self) -> "Config":
+        names.check_known(self.dataset.name, MANIFESTS, "dataset: name", "dataset")
+        for name, model in self.models.items():
+            names.check_known(model.recipe, self.recipes, f"models: {name}: recipe", "recipe")
+            recipe = self.recipes[model.recipe]
+            if model.regime == "frozen" and recipe.augmentation is not None:
+                raise ValueError(
+                    f"models: {name}: frozen features are computed once, so recipe {model.recipe} cannot augment; "
+                    "set its augmentation to null"
+                )
+        for name in self.grid.models:
+            names.check_known(name, self.models, "grid: models", "model")
+        names.check_unique(self.grid.models, "grid: models")
+        for name in self.grid.models:
+            names.check_unique(self.seeds_of(name), f"seeds of {name}")
+        names.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
+        return self
+
+    def seeds_of(self, model: str) -> list[int]:
+        """The seeds that `model` is trained with: its own, else the grid's."""
+        own = self.models[model].seeds
+        return self.grid.seeds if own is None else own
+
+    def runs(self) -> list[tuple[str, int]]:
+        """Every (model, seed) of the grid, in report order."""
+        return [(model, seed) for model in self.grid.models for seed in self.seeds_of(model)]
+
+
+def load_config(raw: dict[str, Any]) -> Config:
+    """Check the merged YAML. Raises StudyError with one sentence for the first mistake found."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise StudyError(names.sentence(error, Config)) from None
+
+
+def data_folder(config: Config) -> Path | None:
+    """The folder the user names for CIFAR-100: the environment variable before `dataset: folder`; None to download."""
+    if load_manifest(config.dataset.name).synthetic:
+        return None
+    folder = os.environ.get(FOLDER_VARIABLE) or config.dataset.folder
+    return Path(folder).expanduser() if folder else None
+
+
+def _data(config: Config) -> dict[str, Any]:
+    manifest = load_manifest(config.dataset.name)
+    validation = config.dataset.validation.model_dump()
+    return {"name": manifest.name, "fingerprint": fingerprint(manifest, validation), "validation": validation}
+
+
+def _input(model: Model) -> dict[str, Any]:
+    if isinstance(model.normalisation, Statistics):
+        mean, std = model.normalisation.mean, model.normalisation.std
+    else:
+        mean, std = NORMALISATIONS[model.normalisation]
+    return {"size": model.input_size, "mean": mean, "std": std}
+
+
+def _weights(model: Model) -> dict[str, Any] | None:
+    if model.weights is None:
+        return None
+    return {"source": model.weights, "id": names.weights_id(model.architecture, model.weights)}
+
+
+def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[str, Any]:
+    """All that decides the features of frozen model `name`; models that agree in it share one forward pass.
+
+    Dropout and the number of classes act behind the pooled features, so `arguments` are left out where the backbone
+    does not see them.
+    """
+    model = config.models[name]
+    arguments = {key: value for key, value in model.arguments.items() if key != "drop_rate"}
+    return {
+        "architecture": model.architecture,
+        "arguments": arguments,
+        "weights": _weights(model),
+        "input": _input(model),
+        "data": _data(config),
+        "compute": compute,
+        "compile": load_manifest(config.dataset.name).images >= COMPILE_FROM,
+    }
+
+
+def features_id(spec: dict[str, Any]) -> str:
+    """File name for the features that `spec` decides: the architecture and a hash."""
+    return f"{names.slug(spec['architecture'])}-{sha256_text(canonical_json(spec))[:10]}"
+
+
+def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> dict[str, Any]:
+    """All that decides the run of model `name` with `seed`: the plan step adds the weights' sha256 and writes it.
+
+    `compute` is {"device", "threads", "precision"} as resolved for this machine (see `study.machine`).
+    Paths are relative to the run's folder, so that a study can be moved as a whole.
+    """
+    model = config.models[name]
+    files = {"dataset": "../../../dataset.npz"}
+    weights = _weights(model)
+    if weights:
+        files["weights"] = f"../../../weights/{weights['id']}.safetensors"
+    if model.regime == "frozen":
+        files["features"] = f"../../../features/{features_id(features_spec(config, name, compute))}.npz"
+    return {
+        "format": 1,
+        "model": name,
+        "seed": seed,
+        "architecture": model.architecture,
+        "arguments": model.arguments,
+        "regime": model.regime,
+        "weights": weights,
+        "input": _input(model),
+        "recipe": {"name": model.recipe, **config.recipes[model.recipe].model_dump()},
+        "data": _data(config),
+        "compute": compute,
+        "files": files,
+    }
+
+
+def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:
+    """What the analysis and the report need to know of the config: labels, order, recipes, grid, data."""
+    manifest = load_manifest(config.dataset.name)
+    keys = ("label", "regime", "architecture", "input_size", "weights", "recipe")
+    used = {name: config.models[name] for name in config.grid.models}
+    return {
+        "study": config.study,
+        "dataset": {
+            "name": manifest.name,
+            "title": manifest.title,
+            "synthetic": manifest.synthetic,
+            "validation": config.dataset.validation.model_dump(),
+        },
+        "baseline": config.baseline,
+        "models": {name: {key: getattr(model, key) for key in keys} for name, model in used.items()},
+        "recipes": {model.recipe: config.recipes[model.recipe].model_dump() for model in used.values()},
+        "grid": [{"model": model, "seed": seed} for model, seed in config.runs()],
+        "compute": compute,
+    }

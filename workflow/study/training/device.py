@@ -1,0 +1,83 @@
+"""The device a run computes on: made ready, made deterministic, measured and recorded."""
+
+import contextlib
+import os
+import platform
+import resource
+import sys
+from typing import Any
+
+import numpy
+import timm
+import torch
+
+from study.errors import StudyError
+
+
+def prepare(compute: dict[str, Any]) -> torch.device:
+    """Set threads and determinism, and return the device of `compute`.
+
+    Raises StudyError if a GPU is asked for and this torch cannot use it.
+    """
+    torch.set_num_threads(compute["threads"])
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    if compute["device"] == "cpu":
+        return torch.device("cpu")
+    try:
+        torch.zeros(1, device="cuda")
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise StudyError(
+            f"torch {torch.__version__} (CUDA {torch.version.cuda}) cannot use this machine's GPU ({reason}); update "
+            "the NVIDIA driver, or set compute: device: cpu in config.yaml."
+        ) from None
+    return torch.device("cuda")
+
+
+def autocast(compute: dict[str, Any]) -> contextlib.AbstractContextManager:
+    """Autocast to bfloat16 where the run asks for it."""
+    if compute["precision"] == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(compute["device"], torch.bfloat16)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for the device, before the clock is read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Most memory used so far: on the GPU what torch allocated there, else of the process; in 10^6 bytes."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def environment(compute: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Versions, device and modes, for run.json."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        "numpy": numpy.__version__,
+        "platform": platform.platform(),
+        "device": device.type,
+        "device_name": name,
+        "threads": compute["threads"],
+        "precision": compute["precision"],
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+def _processor() -> str:
+    """The processor's own name where Linux tells it."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,65 @@
+"""Pooled features of a frozen backbone, computed once for every image of the dataset; all seeds' heads train on them."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from study.data.dataset import read_dataset
+from study.errors import StudyError
+from study.files import atomic_write, canonical_json, file_digest, sha256_text
+from study.models import network as networks
+from study.training import device as devices
+from study.training.inputs import ImageInputs
+
+BATCH = 100
+
+
+def compute_features(spec: dict[str, Any], dataset: Path, weights: Path, target: Path) -> None:
+    """Write float32 [N, F] for all rows of `dataset` to `target` (npz: features, record).
+
+    Test images pass through the backbone here too, but nothing is chosen by them: neither labels nor heads are near.
+    """
+    device = devices.prepare(spec["compute"])
+    data = read_dataset(dataset)
+    backbone = networks.build_backbone(spec, weights).eval().to(device, memory_format=torch.channels_last)
+    inputs = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous().to(device), spec)
+    start = time.perf_counter()
+    forward, compiled = _forward(backbone, inputs, spec, device)
+    rows = []
+    with torch.inference_mode():
+        ids = torch.arange(len(data.images), device=device)
+        for batch in tqdm(ids.split(BATCH), desc="features", unit="batch", file=sys.stderr, mininterval=5):
+            with devices.autocast(spec["compute"]):
+                rows.append(forward(inputs.batch(batch)).float().cpu())
+    features = torch.cat(rows).numpy()
+    if not np.isfinite(features).all():
+        raise StudyError(f"The features of {spec['architecture']} are not finite; check weights and normalisation.")
+    record = {
+        "spec_sha256": sha256_text(canonical_json(spec)),
+        "weights_sha256": file_digest(weights),
+        "seconds": time.perf_counter() - start,
+        "compiled": compiled,
+        "peak_memory_mb": devices.peak_memory_mb(device),
+    }
+    with atomic_write(target) as temporary:
+        np.savez(temporary, features=features, record=np.array(canonical_json(record)))
+
+
+def _forward(backbone: nn.Module, inputs: ImageInputs, spec: dict[str, Any], device: torch.device) -> tuple[Any, bool]:
+    """The backbone, compiled where the spec asks for it and a compiler is there, and whether it is."""
+    if not spec["compile"]:
+        return backbone, False
+    compiled = torch.compile(backbone)
+    try:
+        with torch.inference_mode(), devices.autocast(spec["compute"]):
+            compiled(inputs.batch(torch.arange(BATCH, device=device)))
+    except Exception as error:  # the compiler's own exceptions are many
+        print(f"torch.compile failed ({type(error).__name__}), going on without it", file=sys.stderr)
+        return backbone, False
+    return compiled, True

@@ -1,0 +1,56 @@
+"""What a person sees while a run trains: a bar on a terminal, else one plain line per epoch."""
+
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+
+class Reporter:
+    """Shows the progress of one run on standard error."""
+
+    def __init__(self, title: str, epochs: int, done: int) -> None:
+        self.title, self.epochs, self.done = title, epochs, done
+        self.start, self.first = time.perf_counter(), done
+        self.bar: tqdm | None = None
+        self.accuracy = ""
+        self.shown = 0.0
+
+    def step(self, step: int, steps: int, loss: Any) -> None:
+        """Move the bar; the loss is read from the device only twice a second, because reading it waits for it."""
+        if not sys.stderr.isatty():
+            return
+        if self.bar is None:
+            self.bar = tqdm(total=steps * self.epochs, initial=steps * self.done, unit="step", file=sys.stderr)
+            self.bar.set_description(self.title)
+        self.bar.update(1)
+        if time.perf_counter() - self.shown > 0.5:
+            self.shown = time.perf_counter()
+            epoch = f"epoch {self.done + 1}/{self.epochs}"
+            self.bar.set_postfix_str(f"{epoch}, loss {loss.item():.3f}{self.accuracy}")
+
+    def epoch(self, row: dict[str, float]) -> None:
+        """Note the end of an epoch."""
+        self.done = int(row["epoch"])
+        self.accuracy = f", val {100 * row['val_accuracy']:.1f} %"
+        each = (time.perf_counter() - self.start) / (self.done - self.first)
+        line = (
+            f"{self.title}: epoch {self.done}/{self.epochs}  lr {row['learning_rate']:.1e}  "
+            f"loss train {row['train_eval_loss']:.3f} val {row['val_loss']:.3f}  "
+            f"accuracy train {100 * row['train_eval_accuracy']:.1f} % val {100 * row['val_accuracy']:.1f} %  "
+            f"{row['images_per_second']:.0f} images/s, at most {each * (self.epochs - self.done) / 60:.1f} min left"
+        )
+        if self.bar is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self.bar.write(line, file=sys.stderr)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence without breaking the bar."""
+        tqdm.write(f"{self.title}: {sentence}", file=sys.stderr)
+
+    def close(self) -> None:
+        """End the bar."""
+        if self.bar is not None:
+            self.bar.close()
