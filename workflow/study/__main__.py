@@ -124,10 +124,12 @@ def _parser() -> argparse.ArgumentParser:
     study = ("--study", {**path, "help": "results/<study>"})
     step(download, dataset, ("--mirror", {"nargs": "*", "default": []}), output)
     step(render, output)
-    step(prepare, dataset, ("--source", {**path, "help": "folder or archive"}),
-         ("--fraction", {"type": float, "required": True}), ("--seed", {"type": int, "required": True}), output)  # fmt: skip
+    source = ("--source", {**path, "help": "folder or archive"})
+    fraction = ("--fraction", {**required, "type": float, "help": "share of the training images for validation"})
+    step(prepare, dataset, source, fraction, ("--seed", {**required, "type": int, "help": "of the split"}), output)
     step(weights, ("--architecture", required), ("--source", required), output)
-    step(plan, ("--spec", {**required, "help": "JSON"}), ("--weights", {"type": Path, "help": "their record"}), output)
+    weights_record = ("--weights", {"type": Path, "help": "the record of the weights it starts from"})
+    step(plan, ("--spec", {**required, "help": "JSON"}), weights_record, output)
     step(record, ("--config", {**required, "help": "JSON"}), output)
     step(features, ("--spec", {**required, "help": "JSON"}), ("--dataset", path), ("--weights", path), output)
     step(train, ("spec", {"type": Path, "help": "runs/<model>/seed-<s>/spec.json"}))

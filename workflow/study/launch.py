@@ -38,9 +38,9 @@ def preflight(study: Config, compute: dict[str, Any], results: Path) -> None:
     """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had."""
     manifest = load_manifest(study.dataset.name)
     wanted = manifest.archive is not None and data_folder(study) is None
-    if wanted and not (results / "dataset.npz").exists() and not (ARCHIVES / manifest.archive["name"]).exists():
-        if not reachable(study.dataset.mirrors):
-            raise SystemExit(f"Error: {without_data('no mirror answers')}")
+    here = (results / "dataset.npz").exists() or (wanted and (ARCHIVES / manifest.archive["name"]).exists())
+    if wanted and not here and not reachable(study.dataset.mirrors):
+        raise SystemExit(f"Error: {without_data('no mirror answers')}")
     print(describe(study, compute, results), file=sys.stderr)
 
 

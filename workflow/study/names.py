@@ -107,7 +107,8 @@ def _keys_at(model: Any, path: tuple[Any, ...]) -> list[str]:
 def sentence(error: ValidationError, root: type[BaseModel]) -> str:
     """One sentence for the first problem in `error`: the key, what is wrong, what was probably meant."""
     problem = error.errors(include_url=False)[0]
-    path = tuple(problem["loc"])
+    # of a union pydantic also names the alternative it tried, e.g. literal['cifar100','imagenet']; no key looks so
+    path = tuple(part for part in problem["loc"] if not re.search(r"[\[(]|^[A-Z]", str(part)))
     where = ": ".join(str(part) for part in path)
     kind = problem["type"]
     if kind == "extra_forbidden":
@@ -118,10 +119,7 @@ def sentence(error: ValidationError, root: type[BaseModel]) -> str:
         return f"config: {where} is missing; config.yaml shows what it looks like."
     text = problem["msg"].removeprefix("Value error, ")
     if kind == "value_error":
-        inner = problem.get("ctx", {}).get("error")
-        if isinstance(inner, ValidationError):
-            return sentence(inner, root)
-        return f"config: {where + ': ' if where else ''}{text}."
+        return f"config: {where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
     value = problem.get("input")
     shown = repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
     return f"config: {where} is {shown}: {text[0].lower()}{text[1:]}."

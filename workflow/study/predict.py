@@ -32,16 +32,16 @@ def load_model(path: Path) -> tuple[torch.nn.Module, dict, list[str]]:
     """(network in evaluation mode, its spec, class names) from a run's model.safetensors."""
     try:
         with safetensors.safe_open(path, "pt") as stored:
-            metadata, tensors = stored.metadata(), {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
-        spec = {"architecture": metadata["architecture"], "arguments": json.loads(metadata["arguments"]),
-                "input": json.loads(metadata["input"])}  # fmt: skip
+            spec = json.loads(stored.metadata()["study"])
+            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, KeyError, TypeError) as error:
-        raise StudyError(f"{path} is not a model of this study ({type(error).__name__}); name a run's model.safetensors.") from None
+        kind = type(error).__name__
+        raise StudyError(f"{path} is no model of this study ({kind}); name a run's model.safetensors.") from None
     if not tensors:
-        raise StudyError(f"{path} is of a run that diverged and holds no network; name another run's model.safetensors.")
+        raise StudyError(f"{path} is of a run that diverged and holds no network; name another run's.")
     network = networks.build(spec, None)
     network.load_state_dict(tensors)
-    return network.eval(), spec, json.loads(metadata["classes"])
+    return network.eval(), spec, spec["classes"]
 
 
 def _read_image(path: Path) -> np.ndarray:
@@ -49,4 +49,5 @@ def _read_image(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return np.asarray(ImageOps.fit(image.convert("RGB"), (32, 32), Image.Resampling.BICUBIC))
     except OSError as error:
-        raise StudyError(f"{path} cannot be read as an image ({type(error).__name__}); name a PNG or JPEG file.") from None
+        kind = type(error).__name__
+        raise StudyError(f"{path} cannot be read as an image ({kind}); name a PNG or JPEG file.") from None

@@ -127,7 +127,11 @@ class Model(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "Model":
         if self.architecture == "scratch_cnn":
-            ScratchCNNArguments(**self.arguments)
+            try:
+                ScratchCNNArguments(**self.arguments)
+            except ValidationError as error:
+                problem = names.sentence(error, ScratchCNNArguments).removeprefix("config: ").rstrip(".")
+                raise ValueError(f"arguments: {problem}") from None
             smallest = 2 ** len(self.arguments["channels"])
             if self.input_size < smallest:
                 raise ValueError(f"input_size must be at least {smallest} for {len(self.arguments['channels'])} blocks")

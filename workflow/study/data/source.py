@@ -93,8 +93,7 @@ def read_archive(path: Path, manifest: Manifest) -> Source:
 
 def _check_size(path: str | Path, size: int, checksum: Checksum) -> None:
     if size != checksum.size:
-        raise StudyError(f"{path} has {size} bytes instead of {checksum.size}: incomplete or not the official file; "
-                         "get it again.")  # fmt: skip
+        raise StudyError(f"{path} has {size} bytes instead of {checksum.size}; get the official file again.")
 
 
 def _parse(contents: dict[str, bytes], where: str, manifest: Manifest) -> Source:
@@ -118,7 +117,7 @@ def load_pickle(content: bytes, where: str) -> Any:
     try:
         return _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:  # a broken pickle can raise nearly anything
-        raise StudyError(f"{where} is not a pickle of arrays ({error}); do not use it, get the official file.") from None
+        raise StudyError(f"{where} is not a pickle of arrays ({error}); get the official file instead.") from None
 
 
 def _part(content: bytes, where: str) -> Part:
@@ -134,8 +133,8 @@ def _part(content: bytes, where: str) -> Part:
 def check_structure(source: Source, manifest: Manifest, where: str) -> None:
     """Raise StudyError unless classes, superclasses and counts are those of the manifest."""
     if (len(source.fine_names), len(source.coarse_names)) != (manifest.classes, manifest.superclasses):
-        raise StudyError(f"{where}/meta names {len(source.fine_names)} classes in {len(source.coarse_names)} "
-                         "superclasses; get the official file.")  # fmt: skip
+        found = f"{len(source.fine_names)} classes and {len(source.coarse_names)} superclasses"
+        raise StudyError(f"{where}/meta names {found}; get the official file.")
     for name, part, count in (
         ("train", source.train, manifest.train_per_class),
         ("test", source.test, manifest.test_per_class),
@@ -146,6 +145,7 @@ def check_structure(source: Source, manifest: Manifest, where: str) -> None:
             raise StudyError(f"{where}/{name} does not hold {count} images of each class; get the official file.")
     pairs = {*zip(source.train.fine.tolist(), source.train.coarse.tolist(), strict=True)}
     pairs |= {*zip(source.test.fine.tolist(), source.test.coarse.tolist(), strict=True)}
-    sizes = np.bincount([coarse for _, coarse in pairs], minlength=manifest.superclasses)
-    if len(pairs) != manifest.classes or not np.array_equal(sizes, [manifest.classes // manifest.superclasses] * manifest.superclasses):
+    sizes = np.bincount([coarse for _, coarse in pairs], minlength=manifest.superclasses).tolist()
+    wanted = [manifest.classes // manifest.superclasses] * manifest.superclasses
+    if len(pairs) != manifest.classes or sizes != wanted:
         raise StudyError(f"{where} does not put every class into one superclass of five; get the official files.")

@@ -55,6 +55,10 @@ def _union(*regions: Field) -> Field:
     return lambda u, v: np.logical_or.reduce([region(u, v) for region in regions])
 
 
+def _both(one: Field, other: Field) -> Field:
+    return lambda u, v: one(u, v) & other(u, v)
+
+
 def _without(region: Field, hole: Field) -> Field:
     return lambda u, v: region(u, v) & ~hole(u, v)
 
@@ -62,8 +66,7 @@ def _without(region: Field, hole: Field) -> Field:
 _ROUND_ARCH = _union(_disc(0, -80, 920), _box(-920, -80, 920, 940))
 _ARCHWAY = _union(_disc(0, -80, 430), _box(-430, -80, 430, 940))
 _ZIGZAG = ((250, -1100), (-750, 200), (-100, 200), (-350, 1100), (750, -300), (80, -300), (650, -1100))
-_BELLY_UP = _without(_disc(-250, -520, 1000), _box(-1300, -1600, 1300, 0))
-_BELLY_DOWN = _without(_disc(-250, 520, 1000), _box(-1300, 0, 1300, 1600))
+_FISH_BODY = _both(_disc(-250, -520, 1000), _disc(-250, 520, 1000))
 _PETALS = [_disc(u, v, 410) for u, v in ((0, -640), (609, -198), (376, 518), (-376, 518), (-609, -198))]
 _HEART_TIP = _polygon((0, -600), (905, -50), (0, 1000), (-905, -50))
 _BULBS = ((-800, -1000), (800, -1000), (180, 0), (800, 1000), (-800, 1000), (-180, 0))
@@ -83,7 +86,7 @@ SHAPES: dict[str, tuple[str, Field]] = {
     "diamond": ("diamonds", _polygon((0, -1100), (780, 0), (0, 1100), (-780, 0))),
     "disc": ("discs", _disc(0, 0, 930)),
     "drop": ("drops", _union(_disc(0, 330, 720), _polygon((0, -1150), (653, 28), (-653, 28)))),
-    "fish": ("fish", _union(_BELLY_UP, _BELLY_DOWN, _polygon((300, 0), (1100, -650), (1100, 650)))),
+    "fish": ("fish", _union(_FISH_BODY, _polygon((300, 0), (1100, -650), (1100, 650)))),
     "flower": ("flowers", _union(_disc(0, 0, 420), *_PETALS)),
     "heart": ("hearts", _union(_disc(-470, -370, 540), _disc(470, -370, 540), _HEART_TIP)),
     "hexagon": ("hexagons", _polygon((-1000, 0), (-500, -866), (500, -866), (1000, 0), (500, 866), (-500, 866))),

@@ -5,7 +5,6 @@ from typing import Any
 
 import safetensors.torch
 import timm
-import torch
 from torch import nn
 
 from study.errors import StudyError
@@ -67,7 +66,7 @@ def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
     head = network.default_cfg["classifier"]
     extra = sorted(key for key in stored if key not in wanted and not key.startswith(f"{head}."))
     if extra:
-        raise StudyError(f"{path} does not fit the network: its tensor {extra[0]} has no place; name the right weights.")
+        raise StudyError(f"{path} does not fit the network: it has no place for {extra[0]}; name the right weights.")
     network.load_state_dict({key: stored[key] for key in wanted if key not in missing}, strict=False)
 
 

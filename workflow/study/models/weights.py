@@ -81,7 +81,7 @@ def _read(path: Path) -> Tensors:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a file of another kind can fail in many ways
         reason = str(error).splitlines()[0]
-        raise StudyError(f"The weights file {path} cannot be read safely ({reason}); use a .safetensors file.") from None
+        raise StudyError(f"{path} cannot be read safely as weights ({reason}); use a .safetensors file.") from None
     loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise StudyError(f"The weights file {path} is not a dictionary of tensors; use a .safetensors file.")

@@ -7,9 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from study.reporting import text
 from study.reporting.sources import Sources
-from study.reporting.style import FAINT, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
+from study.reporting.style import FAINT, INK, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
 
 
 def draw_accuracy(sources: Sources) -> Figure:
@@ -27,10 +26,9 @@ def draw_accuracy(sources: Sources) -> Figure:
     axis.tick_params(axis="y", length=0, labelsize=9.5)
     axis.set_ylim(len(models) - 0.4, -0.6)
     axis.spines["left"].set_visible(False)
-    percent_axis(axis, "test accuracy (%)")
+    percent_axis(axis, f"test accuracy (%); chance is {100 / len(sources.dataset.fine_names):.3g} %")
     axis.margins(x=0.04)
-    classes = len(sources.dataset.fine_names)
-    axis.set_xlabel(f"test accuracy (%); chance is {100 / classes:.3g} %")
+    _note(axis, -0.62, "", "mean ± SD (%)")
     handles = [
         Line2D([], [], color=FAINT, marker="o", ls="", ms=5, alpha=0.6, label="one seed"),
         Line2D([], [], color=FAINT, marker="|", ls="-", lw=3, ms=11, mew=2, label="mean, 95 % interval over seeds"),
@@ -47,9 +45,8 @@ def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.Data
     seeds = len(sources.rows("runs", model=model))
     lost = seeds - len(runs)
     note = f"{lost} of {seeds} diverged" if lost else ""
-    right = axis.get_yaxis_transform()
     if runs.empty:
-        axis.text(0.99, row, note, transform=right, ha="right", va="center", color=FAINT)
+        _note(axis, row, "–", note)
         return
     spread = [offset * 0.2 - 0.2 for offset in dodge(len(runs), 1.0)]
     axis.scatter(runs["test_accuracy"] * 100, row + np.array(spread), s=24, color=colour, alpha=0.55, lw=0, zorder=3)
@@ -60,15 +57,14 @@ def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.Data
     if not np.isnan(low):
         axis.plot([low, high], [row + 0.08] * 2, color=colour, lw=3, solid_capstyle="butt", zorder=2)
     axis.plot([mean], [row + 0.08], marker="|", ms=13, mew=2.2, color=colour, zorder=4)
-    parts = [f"{mean:.1f}" + ("" if np.isnan(sd) else f" ± {sd:.1f}"), f"n = {len(runs)}", note]
-    axis.annotate(
-        "   " + ", ".join(filter(None, parts)),
-        (1.0, row),
-        xycoords=right,
-        va="center",
-        fontsize=9,
-        annotation_clip=False,
-    )
+    _note(axis, row, f"{mean:.1f}" + ("" if np.isnan(sd) else f" ± {sd:.1f}") + f", n = {len(runs)}", note)
+
+
+def _note(axis: Axes, row: float, first: str, second: str = "") -> None:
+    """What stands to the right of a row."""
+    for line, colour, size, offset in ((first, INK, 9, -0.08 if second else 0.0), (second, FAINT, 8, 0.2)):
+        axis.annotate(line, (1.0, row + offset), (10, 0), xycoords=axis.get_yaxis_transform(), va="center",
+                      textcoords="offset points", fontsize=size, color=colour, annotation_clip=False)  # fmt: skip
 
 
 def run_seconds(costs: pd.DataFrame) -> pd.Series:
@@ -78,7 +74,7 @@ def run_seconds(costs: pd.DataFrame) -> pd.Series:
 
 def draw_cost(sources: Sources) -> Figure:
     """Test accuracy over training minutes, a mark per run."""
-    figure = new_figure(WIDTH, 4.4, "Accuracy and training time of every run")
+    figure = new_figure(WIDTH, 4.7, "Accuracy and training time of every run")
     axis = figure.subplots()
     runs = sources.rows("runs", outcome="finished")
     costs = sources.tables["costs"].assign(minutes=run_seconds(sources.tables["costs"]) / 60)
@@ -100,9 +96,7 @@ def draw_cost(sources: Sources) -> Figure:
         axis.set_xlim(0, both["minutes"].max() * 1.08)
     percent_axis(axis, "test accuracy (%)", "y")
     axis.grid(axis="x")
-    axis.set_xlabel("training time of one run (minutes)")
-    figure.legend(loc="outside right upper")
-    devices = sorted(costs["device_name"].dropna().unique())
-    figure.supxlabel(text.counted(len(devices), "device") + ": " + wrap("; ".join(devices), 100), x=0.0, ha="left",
-                     fontsize=8, color=FAINT)  # fmt: skip
+    devices = "; ".join(sorted(costs["device_name"].dropna().unique()))
+    axis.set_xlabel(wrap(f"training time of one run on {devices} (minutes)", 90))
+    figure.legend(loc="outside lower left", ncols=min(3, len(sources.models)))
     return figure

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from study.reporting import text
 from study.reporting.sources import Sources
 from study.reporting.style import GRID, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
 
@@ -18,7 +19,7 @@ def draw_classes(sources: Sources) -> Figure:
     models = [model for model in sources.models if model in set(table["model"])]
     groups = np.array_split(np.unique(sources.coarse_of), COLUMNS)
     rows = max(sum((sources.coarse_of == group).sum() + 1.3 for group in part) for part in groups)
-    height = rows * min(0.16 + 0.03 * len(models), 0.36)
+    height = rows * min(0.16 + 0.03 * len(models), 0.3)
     figure = new_figure(12.6, height + 1.4, "Test accuracy by class")
     if not models:
         say(figure.subplots(), "No run finished.")
@@ -34,7 +35,7 @@ def _column(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str]
     places: dict[int, float] = {}
     row = 0.0
     for group in groups:
-        name = sources.dataset.coarse_names[group].replace("_", " ")
+        name = text.words(sources.dataset.coarse_names[group])
         axis.text(0, row, wrap(name, 34, 1), weight="bold", fontsize=8.5, va="center")
         row += 1
         members = np.flatnonzero(sources.coarse_of == group)
@@ -45,7 +46,7 @@ def _column(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str]
         row += 0.3
     part = table[table["class_id"].isin(places)]
     _marks(axis, sources, part, models, part["class_id"].map(places))
-    names = [wrap(sources.dataset.fine_names[member].replace("_", " "), 16, 1) for member in places]
+    names = [wrap(text.words(sources.dataset.fine_names[member]), 16, 1) for member in places]
     axis.set_yticks(list(places.values()), names, fontsize=8)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
@@ -58,7 +59,7 @@ def draw_superclasses(sources: Sources) -> Figure:
     table = sources.tables["superclasses"].dropna(subset="accuracy")
     models = [model for model in sources.models if model in set(table["model"])]
     names = sources.dataset.coarse_names
-    row_height = min(0.2 + 0.035 * len(models), 0.5)
+    row_height = min(0.2 + 0.035 * len(models), 0.42)
     figure = new_figure(WIDTH, 1.5 + len(names) * row_height, "Superclass accuracy")
     axis = figure.subplots()
     if not models:
@@ -69,7 +70,7 @@ def draw_superclasses(sources: Sources) -> Figure:
     for row in places.values():
         axis.axhline(row, color=GRID, lw=0.5, zorder=0)
     _marks(axis, sources, table, models, table["superclass_id"].map(places))
-    axis.set_yticks(list(places.values()), [wrap(names[group].replace("_", " "), 32, 1) for group in places])
+    axis.set_yticks(list(places.values()), [wrap(text.words(names[group]), 32, 1) for group in places])
     axis.set_ylim(len(places) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
@@ -85,7 +86,9 @@ def _marks(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str],
     for model, offset in zip(models, dodge(len(models), min(0.2 * len(models), 0.78)), strict=True):
         part = table[table["model"] == model]
         rows = places[part.index] + offset
-        axis.hlines(rows, part["low"] * 100, part["high"] * 100, color=palette[model], lw=0.7 if small else 1, alpha=0.6)
+        axis.hlines(
+            rows, part["low"] * 100, part["high"] * 100, color=palette[model], lw=0.7 if small else 1, alpha=0.6
+        )
         axis.scatter(part["accuracy"] * 100, rows, s=7 if small else 13, color=palette[model], marker=shapes[model],
                      lw=0, zorder=3)  # fmt: skip
 

@@ -47,7 +47,7 @@ def draw_confusion(sources: Sources, model: str) -> Figure:
     order = sources.class_order()
     image = axis.imshow(shares(matrix[np.ix_(order, order)]), cmap=CORRECT_MAP, norm=PowerNorm(0.4, 0, 100),
                         interpolation="none")  # fmt: skip
-    names = [sources.dataset.fine_names[place].replace("_", " ") for place in order]
+    names = [text.words(sources.dataset.fine_names[place]) for place in order]
     ticks = range(len(order))
     axis.set_xticks(ticks, names, rotation=90, fontsize=4.6)
     axis.set_yticks(ticks, names, fontsize=4.6)
@@ -67,7 +67,7 @@ def _separate(axis: Axes, sources: Sources, order: np.ndarray) -> None:
         axis.axhline(start - 0.5, color="#9A9A9A", lw=0.4)
         axis.axvline(start - 0.5, color="#9A9A9A", lw=0.4)
     for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        name = sources.dataset.coarse_names[coarse[start]].replace("_", " ")
+        name = text.words(sources.dataset.coarse_names[coarse[start]])
         middle = (start + end - 1) / 2
         axis.text(len(order) + 0.3, middle, name, fontsize=6, va="center", color=INK)
         axis.text(middle, -1.3, name, fontsize=6, rotation=45, ha="left", va="bottom", rotation_mode="anchor")
@@ -93,7 +93,7 @@ def draw_superconfusion(sources: Sources, model: str) -> Figure:
         return figure
     values = shares(superclass_counts(matrix, sources.coarse_of))
     axis.imshow(values, cmap=CORRECT_MAP, norm=PowerNorm(0.5, 0, 100), interpolation="none", aspect="auto")
-    names = [name.replace("_", " ") for name in sources.dataset.coarse_names[: len(values)]]
+    names = [text.words(name) for name in sources.dataset.coarse_names[: len(values)]]
     axis.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.tick_params(length=0)
@@ -101,7 +101,7 @@ def draw_superconfusion(sources: Sources, model: str) -> Figure:
     axis.set_ylabel("true superclass")
     for (row, column), value in np.ndenumerate(values):
         if value >= 0.5:
-            axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
+            axis.text(column, row, f"{np.floor(value + 0.5):.0f}", ha="center", va="center", fontsize=7.5,
                       weight="bold" if row == column else "normal", color="white" if value > 35 else INK)  # fmt: skip
     axis.set_title("% of the true superclass's images; below 0.5 % left blank", fontsize=8.5, weight="normal")
     for side in axis.spines.values():

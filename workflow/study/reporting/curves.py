@@ -37,7 +37,9 @@ def draw_curves(sources: Sources, model: str) -> Figure:
     figure.legend(handles=handles, loc="outside lower left", ncols=3)
     diverged = sources.rows("runs", model=model, outcome="diverged")["seed"].tolist()
     seeds = sources.rows("runs", model=model)["seed"].tolist()
-    note = f"one line per seed: {text.listed(seeds)}" + (f"; × diverged: seed {text.listed(diverged)}" if diverged else "")
+    note = f"one line per seed: {text.listed(seeds)}" + (
+        f"; × diverged: seed {text.listed(diverged)}" if diverged else ""
+    )
     accuracy.set_title(note, fontsize=8.5, weight="normal", color=FAINT, loc="right")
     for seed in diverged:
         _mark_end(loss, learning[learning["seed"] == seed], "val_loss", 1)

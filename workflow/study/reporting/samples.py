@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from study.data.dataset import TEST, Dataset
 from study.errors import StudyError
+from study.reporting import text
 from study.reporting.sources import Sources
 from study.reporting.style import FAINT, INK, colours, new_figure, say, wrap
 
@@ -41,6 +42,7 @@ def draw_samples(sources: Sources) -> Figure:
     if not len(ids):
         say(figure.subplots(), "The dataset has no test images.")
         return figure
+    figure.supxlabel("in bold: the true class; numbers: probability in %", x=0.0, ha="left", fontsize=8, color=FAINT)
     outer = figure.subfigures(len(blocks), 1)
     for block, part in zip(blocks, np.atleast_1d(outer), strict=True):
         axes = part.subplots(
@@ -75,17 +77,19 @@ def _answers(sources: Sources, model: str, ids: np.ndarray) -> tuple[int | None,
 
 def _name(axis: Axes, sources: Sources, model: str, answer: tuple[int | None, dict[int, np.ndarray]]) -> None:
     seed, _ = answer
-    axis.text(0, 0.97, wrap(sources.labels[model], 19), va="top", fontsize=8, weight="bold", clip_on=False,
-              color=colours(sources.models)[model], transform=axis.transAxes)  # fmt: skip
-    note = "no finished run" if seed is None else f"seed {seed}"
-    axis.text(0, 0.02, note, va="bottom", fontsize=7, color=FAINT, transform=axis.transAxes)
+    lines = wrap(sources.labels[model], 19, 2)
+    axis.set_xlim(0, 1)
+    axis.set_ylim(TOP - 0.25, -0.75)
+    axis.plot([0, 0], [-0.42, TOP - 0.58], color=colours(sources.models)[model], lw=3, solid_capstyle="butt")
+    axis.text(0.05, -0.42, lines, va="top", fontsize=7.8, weight="bold")
+    axis.text(0.05, TOP - 0.58, "no finished run" if seed is None else f"seed {seed}", fontsize=7, color=FAINT)
 
 
 def _image(axis: Axes, dataset: Dataset, image: int) -> None:
     pixels = dataset.images[image].repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)  # nearest neighbour
     axis.imshow(pixels, interpolation="none")
     axis.set_anchor("SW")
-    name = dataset.fine_names[dataset.fine[image]].replace("_", " ")
+    name = text.words(dataset.fine_names[dataset.fine[image]])
     axis.set_title(wrap(name, 18, 1), fontsize=9, pad=3)
 
 
@@ -98,7 +102,7 @@ def _bars(axis: Axes, sources: Sources, model: str, logits: np.ndarray | None, i
     for row, (label, probability) in enumerate(top_classes(logits)):
         true = label == sources.dataset.fine[image]
         axis.barh(row, probability, height=0.84, color=colours(sources.models)[model], alpha=0.32 if true else 0.14)
-        name = wrap(sources.dataset.fine_names[label].replace("_", " "), 14, 1)
+        name = wrap(text.words(sources.dataset.fine_names[label]), 14, 1)
         style = {"fontsize": 7.2, "va": "center_baseline", "weight": "bold" if true else "normal", "color": INK}
         axis.text(0.02, row, name, **style)
         axis.text(0.98, row, f"{100 * probability:.0f}", ha="right", **style)

@@ -48,6 +48,10 @@ class Sources:
             found = found[found[column] == value]
         return found
 
+    def csv(self, table: str) -> tuple[str, bytes]:
+        """Name and content of a table's file."""
+        return f"{table}.csv", (self.folder / f"{table}.csv").read_bytes()
+
     def class_order(self) -> np.ndarray:
         """Class ids int [classes], by superclass and then by class, as the figures show them."""
         return np.lexsort((np.arange(len(self.coarse_of)), self.coarse_of))

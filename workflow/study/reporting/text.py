@@ -53,11 +53,22 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def listed(values: Sequence[int]) -> str:
-    """Seeds as "0", "0 to 4" or "0, 3, 7"."""
+    """Seeds as "0", "0 to 4" or "0, 3 and 7"."""
     values = sorted(values)
     if len(values) > 2 and values == list(range(values[0], values[-1] + 1)):
         return f"{values[0]} to {values[-1]}"
-    return ", ".join(map(str, values))
+    return " and ".join(filter(None, [", ".join(map(str, values[:-1])), str(values[-1])]))
+
+
+def words(name: str) -> str:
+    """A class as a reader writes it: "sweet pepper", not "sweet_pepper"."""
+    return name.replace("_", " ")
+
+
+def model_name(label: str, regime: str) -> str:
+    """A model's label, with what was done to it in brackets where the label does not say it."""
+    said = {"scratch": "scratch", "finetune": "fine", "frozen": "frozen"}[regime] in label.lower()
+    return label if said else f"{label} ({REGIMES[regime]})"
 
 
 def weights(source: str | None) -> str:
@@ -69,5 +80,5 @@ def weights(source: str | None) -> str:
 
 
 def short_hash(digest: str | None) -> str:
-    """The first 12 digits of a hash."""
-    return digest[:12] if digest else NOTHING
+    """The first 12 digits of a hash; nothing where there is none."""
+    return (digest or "")[:12]

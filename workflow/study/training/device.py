@@ -5,6 +5,7 @@ import os
 import platform
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -76,7 +77,7 @@ def environment(compute: dict[str, Any], device: torch.device) -> dict[str, Any]
 
 def _processor() -> str:
     """The processor's own name where Linux tells it."""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+    with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
         for line in lines:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()

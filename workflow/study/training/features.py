@@ -1,4 +1,4 @@
-"""Pooled features of a frozen backbone, computed once for every image of the dataset; all seeds' heads train on them."""
+"""Pooled features of a frozen backbone, computed once for every image; the heads of all seeds train on them."""
 
 import sys
 import time
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from study.data.dataset import read_dataset
 from study.errors import StudyError
@@ -16,6 +15,7 @@ from study.files import atomic_write, canonical_json, file_digest, sha256_text
 from study.models import network as networks
 from study.training import device as devices
 from study.training.inputs import ImageInputs
+from study.training.report import show
 
 BATCH = 100
 
@@ -34,7 +34,7 @@ def compute_features(spec: dict[str, Any], dataset: Path, weights: Path, target:
     rows = []
     with torch.inference_mode():
         ids = torch.arange(len(data.images), device=device)
-        for batch in tqdm(ids.split(BATCH), desc="features", unit="batch", file=sys.stderr, mininterval=5):
+        for batch in show(ids.split(BATCH), f"features of {spec['architecture']}"):
             with devices.autocast(spec["compute"]):
                 rows.append(forward(inputs.batch(batch)).float().cpu())
     features = torch.cat(rows).numpy()

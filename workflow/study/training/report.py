@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -54,3 +55,17 @@ class Reporter:
         """End the bar."""
         if self.bar is not None:
             self.bar.close()
+
+
+def show(batches: Sequence[Any], title: str) -> Iterator[Any]:
+    """Go through `batches` under a bar, or with a plain line for every tenth of them."""
+    if sys.stderr.isatty():
+        yield from tqdm(batches, desc=title, unit="batch", file=sys.stderr)
+        return
+    start = time.perf_counter()
+    tenth = max(1, len(batches) // 10)
+    for number, batch in enumerate(batches, start=1):
+        yield batch
+        if number % tenth == 0:
+            left = (time.perf_counter() - start) / number * (len(batches) - number)
+            print(f"{title}: batch {number}/{len(batches)}, {left / 60:.1f} min left", file=sys.stderr, flush=True)

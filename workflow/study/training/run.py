@@ -79,7 +79,7 @@ def _read_data(spec: dict[str, Any], folder: Path) -> Dataset:
     path = folder / spec["files"]["dataset"]
     data = read_dataset(path)
     if data.meta["fingerprint"] != spec["data"]["fingerprint"]:
-        raise StudyError(f"{path.resolve()} holds other data or another split than the spec asks for; run the workflow.")
+        raise StudyError(f"{path.resolve()} holds other data or another split than the spec; run the workflow.")
     return data
 
 
@@ -216,10 +216,12 @@ def _write_model(path: Path, network: nn.Module | None, spec: dict[str, Any], da
     tensors = {} if network is None else loop.weights_of(network)
     metadata = {
         "architecture": spec["architecture"],
-        "arguments": canonical_json(spec["arguments"]),
-        "input": canonical_json(spec["input"]),
-        "classes": canonical_json(data.fine_names),
+        "arguments": spec["arguments"],
+        "input": spec["input"],
+        "classes": data.fine_names,
         "data": data.meta["title"],
     }
     with atomic_write(path) as temporary:
-        safetensors.torch.save_file({key: value.contiguous() for key, value in tensors.items()}, temporary, metadata)
+        contiguous = {key: value.contiguous() for key, value in tensors.items()}
+        # One entry: safetensors writes several in an order that changes from process to process.
+        safetensors.torch.save_file(contiguous, temporary, {"study": canonical_json(metadata)})

@@ -1,0 +1,78 @@
+"""Small real runs for tests: a dataset with 100 classes that a tiny network can learn, and specs to train on it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.data.dataset import TEST, TRAIN, VALIDATION
+from study.files import write_json
+
+PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}
+
+
+def make_dataset(path: Path) -> None:
+    """600 images whose mean colour tells the class; 300 train, 100 validation, 200 test."""
+    random = np.random.RandomState(0)
+    fine = np.tile(np.arange(100, dtype=np.uint8), sum(PER_CLASS.values()))
+    split = np.repeat([*PER_CLASS], [100 * count for count in PER_CLASS.values()]).astype(np.uint8)
+    colour = np.stack([fine % 5 * 50, fine // 5 % 5 * 50, fine // 25 * 60], axis=1)
+    images = colour[:, None, None, :] + random.randint(0, 20, (len(fine), 32, 32, 3))
+    meta = {"name": "tiny", "title": "Tiny", "synthetic": True, "fingerprint": "tiny", "split_sha256": "tiny"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        images=images.astype(np.uint8),
+        fine=fine,
+        coarse=fine // 5,
+        split=split,
+        fine_names=np.array([f"class_{i}" for i in range(100)]),
+        coarse_names=np.array([f"group_{i}" for i in range(20)]),
+        meta=np.array(json.dumps(meta)),
+    )
+
+
+def recipe(**changes: Any) -> dict[str, Any]:
+    """A quick recipe; `changes` replace its keys."""
+    return {
+        "name": "quick",
+        "optimizer": "adam",
+        "learning_rate": 3e-3,
+        "weight_decay": 0.0,
+        "batch_size": 50,
+        "epochs": 3,
+        "augmentation": {"horizontal_flip": 0.5, "shift": 2},
+        "plateau": {"watch": "val_loss", "patience": 1, "factor": 0.5, "min_learning_rate": 1e-5},
+        "early_stopping": None,
+        "best_epoch": "val_loss",
+        **changes,
+    }
+
+
+def scratch_spec(seed: int = 0, **changes: Any) -> dict[str, Any]:
+    """Spec of a tiny scratch CNN on the tiny dataset; `changes` go to its recipe."""
+    return {
+        "format": 1,
+        "model": "scratch_cnn",
+        "seed": seed,
+        "architecture": "scratch_cnn",
+        "arguments": {"channels": [8, 16], "convolutions": 1, "kernel_size": 3, "hidden": 64, "dropout": 0.2},
+        "regime": "scratch",
+        "weights": None,
+        "input": {"size": 32, "mean": [0.5] * 3, "std": [0.25] * 3},
+        "recipe": recipe(**changes),
+        "data": {"name": "tiny", "fingerprint": "tiny", "validation": {"fraction": 0.25, "seed": 0}},
+        "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
+        "files": {"dataset": "../../../dataset.npz"},
+    }
+
+
+def write_spec(study: Path, spec: dict[str, Any], name: str | None = None) -> Path:
+    """Write `spec` where the workflow would; the dataset is made if it is not there."""
+    if not (study / "dataset.npz").exists():
+        make_dataset(study / "dataset.npz")
+    path = study / "runs" / (name or spec["model"]) / f"seed-{spec['seed']}" / "spec.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, spec)
+    return path

