@@ -25,8 +25,8 @@ $(READY): envs/requirements.lock
 	touch $(READY)
 
 demo: $(READY) ## run the whole workflow on synthetic data and write report.html
-	$(RUN) $(DEMO) --quiet rules
-	$(RUN) $(DEMO) --quiet all --report report.html
+	$(RUN) $(DEMO) --quiet rules host reason
+	$(RUN) $(DEMO) --quiet rules host reason --report report.html
 	@echo "The demo's report is $(CURDIR)/report.html - open it in a browser. Its data are synthetic."
 
 test: $(READY) ## run every test

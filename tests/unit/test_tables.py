@@ -238,15 +238,6 @@ def test_the_summary_says_what_the_tables_say(analysed):
     assert len(summary["contrasts"]) == 6
     assert summary["cost"]["by_model"]["lite0_frozen"]["features_seconds"] == 12.5
     assert summary["cost"]["by_model"]["scratch_cnn"]["features_seconds"] is None
-    assert summary["older_code"] == []
-
-
-def test_runs_of_older_code_are_named(tmp_path):
-    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1, 2))
-    # Seed 0 finished last, told by the clock and not by the text of its time.
-    edit_json(study / "runs/cnn/seed-0/run.json", code_sha256="new", finished="2024-01-01T00:30:00-02:00")
-    edit_json(study / "runs/cnn/seed-2/run.json", code_sha256="new")
-    assert [(run["model"], run["seed"]) for run in analyse(study)[1]["older_code"]] == [("cnn", 1)]
 
 
 def swap_ids(arrays):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
+from study.code import training_code_sha256
+from study.data.manifest import load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, file_digest
 from study.launch import data_source, preflight, start
@@ -21,14 +23,44 @@ LOGS = RESULTS / "logs"
 RUN = RESULTS / "runs" / "{model}" / "seed-{seed}"
 RUNS = [RESULTS / "runs" / model / f"seed-{seed}" for model, seed in STUDY.runs()]
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
-WEIGHTS = {weights_id(model.architecture, model.weights): model for model in MODELS.values() if model.weights}
+WEIGHTS = {
+    weights_id(model.architecture, model.weights): model
+    for model in MODELS.values()
+    if model.weights
+}
 FEATURES = {
-    features_id(features_spec(STUDY, name, COMPUTE)): features_spec(STUDY, name, COMPUTE)
+    features_id(features_spec(STUDY, name, COMPUTE)): features_spec(
+        STUDY, name, COMPUTE
+    )
     for name, model in MODELS.items()
     if model.regime == "frozen"
 }
+MANIFEST = load_manifest(STUDY.dataset.name)
+SYNTHETIC = [
+    Path("resources") / "synthetic" / "cifar-100-python" / name
+    for name in MANIFEST.files
+]
 GPUS = 1 if COMPUTE["device"] == "cuda" else 0
 PACKAGE = Path(workflow.basedir) / "workflow" / "study"
+
+# The report's menu sorts its categories by name: hence numbers.
+CATEGORY = {
+    "accuracy": "1 Result",
+    "models": "1 Result",
+    "runs": "1 Result",
+    "curves": "2 Learning curves",
+    "classes": "3 Classes",
+    "superclasses": "3 Classes",
+    "confusion": "4 Confusions",
+    "confusions": "4 Confusions",
+    "superconfusion": "4 Confusions",
+    "samples": "5 Examples",
+    "cost": "6 Costs and provenance",
+    "costs": "6 Costs and provenance",
+    "provenance": "6 Costs and provenance",
+}
+TITLES = {"accuracy": "accuracy of every seed", "cost": "accuracy and cost", "confusion": "100 × 100 classes",
+         "superconfusion": "20 × 20 superclasses"}  # fmt: skip
 
 
 wildcard_constraints:
@@ -48,22 +80,66 @@ shell.prefix(
 def weights_record(wildcards):
     """The record of the weights that a model starts from, or nothing."""
     model = MODELS[wildcards.model]
-    return RESULTS / "weights" / f"{weights_id(model.architecture, model.weights)}.json" if model.weights else []
+    return (
+        RESULTS / "weights" / f"{weights_id(model.architecture, model.weights)}.json"
+        if model.weights
+        else []
+    )
 
 
 def features_file(wildcards):
     """The features that a frozen model's head trains on, or nothing."""
     if MODELS[wildcards.model].regime != "frozen":
         return []
-    return RESULTS / "features" / f"{features_id(features_spec(STUDY, wildcards.model, COMPUTE))}.npz"
+    return (
+        RESULTS
+        / "features"
+        / f"{features_id(features_spec(STUDY, wildcards.model, COMPUTE))}.npz"
+    )
 
 
 def features_weights(wildcards):
     """The weights of a frozen backbone."""
-    return RESULTS / "weights" / f"{FEATURES[wildcards.features]['weights']['id']}.safetensors"
+    return (
+        RESULTS
+        / "weights"
+        / f"{FEATURES[wildcards.features]['weights']['id']}.safetensors"
+    )
 
 
 def weights_file_sha256(wildcards):
     """The content of a weights file that the user names: another content is other weights, a touch is not."""
     kind, _, path = WEIGHTS[wildcards.weights].weights.partition(":")
-    return file_digest(Path(path).expanduser()) if kind == "file" and Path(path).expanduser().is_file() else ""
+    return (
+        file_digest(Path(path).expanduser())
+        if kind == "file" and Path(path).expanduser().is_file()
+        else ""
+    )
+
+
+def source_files(wildcards):
+    """What has to be made before the data can be read; a folder the user names is read as it stands."""
+    if DATA_FOLDER:
+        return []
+    return ancient(
+        SYNTHETIC
+        if MANIFEST.synthetic
+        else Path("resources") / MANIFEST.archive["name"]
+    )
+
+
+def marked(folder, caption, name):
+    """`name` in `folder` as an item of the report: its kind, or `kind_model`, decides category, caption and labels."""
+    kind, _, model = Path(name).stem.partition("_")
+    form = "table" if name.endswith(".html") else "figure"
+    labels = {
+        "shows": TITLES.get(kind, kind),
+        "form": form,
+        "model": STUDY.models[model].label if model else "all",
+    }
+    return report(
+        RESULTS / folder / name,
+        caption=caption.format(kind),
+        category=CATEGORY[kind],
+        labels=labels,
+    )

@@ -28,11 +28,11 @@ rule analyse:
         summary=RESULTS / "summary.json",
     log:
         LOGS / "analyse.log",
+    conda:
+        "../../envs/analyse.yaml"
     params:
         study=RESULTS,
         tables=RESULTS / "tables",
-    conda:
-        "../../envs/analyse.yaml"
     shell:
         "python -m study analyse --study {params.study:q} --output {params.tables:q} --summary {output.summary:q}"
         " > {log:q} 2>&1"

@@ -1,17 +1,5 @@
 # From the official files, or the synthetic stand-in, to dataset.npz.
 
-from study.data.manifest import load_manifest
-
-MANIFEST = load_manifest(STUDY.dataset.name)
-SYNTHETIC = [Path("resources") / "synthetic" / "cifar-100-python" / name for name in MANIFEST.files]
-
-
-def source_files(wildcards):
-    """What has to be made before the data can be read; a folder the user names is read as it stands."""
-    if DATA_FOLDER:
-        return []
-    return ancient(SYNTHETIC if MANIFEST.synthetic else Path("resources") / MANIFEST.archive["name"])
-
 
 rule download:
     output:
@@ -20,11 +8,11 @@ rule download:
         LOGS / "download-{archive}.log",
     retries: 2
     localrule: True
+    conda:
+        "../../envs/train.yaml"
     params:
         dataset=STUDY.dataset.name,
         mirrors=STUDY.dataset.mirrors,
-    conda:
-        "../../envs/train.yaml"
     shell:
         "python -m study download --dataset {params.dataset} --mirror {params.mirrors:q} --output {output:q}"
         " 2> >(tee {log:q} >&2)"
@@ -50,12 +38,12 @@ rule prepare:
     log:
         LOGS / "prepare.log",
     localrule: True
+    conda:
+        "../../envs/train.yaml"
     params:
         dataset=STUDY.dataset.name,
         fraction=STUDY.dataset.validation.fraction,
         seed=STUDY.dataset.validation.seed,
-    conda:
-        "../../envs/train.yaml"
     shell:
         'python -m study prepare --source "$STUDY_DATA"'
         " --dataset {params.dataset} --fraction {params.fraction} --seed {params.seed} --output {output:q}"
@@ -68,9 +56,9 @@ rule record:
     log:
         LOGS / "record.log",
     localrule: True
-    params:
-        config=canonical_json(study_record(STUDY, COMPUTE)),
     conda:
         "../../envs/analyse.yaml"
+    params:
+        config=canonical_json(study_record(STUDY, COMPUTE)),
     shell:
         "python -m study record --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -1,5 +1,6 @@
 # Weights once, features once per frozen backbone, then one job per model and seed.
 
+
 rule weights:
     output:
         tensors=RESULTS / "weights" / "{weights}.safetensors",
@@ -7,12 +8,12 @@ rule weights:
     log:
         LOGS / "weights-{weights}.log",
     localrule: True  # compute nodes may have no network, and one fetch serves all
+    conda:
+        "../../envs/train.yaml"
     params:
         architecture=lambda wildcards: WEIGHTS[wildcards.weights].architecture,
         source=lambda wildcards: WEIGHTS[wildcards.weights].weights,
         file_sha256=weights_file_sha256,
-    conda:
-        "../../envs/train.yaml"
     shell:
         "python -m study weights --architecture {params.architecture} --source {params.source:q}"
         " --output {output.tensors:q} > {log:q} 2>&1"
@@ -26,13 +27,13 @@ rule features:
         RESULTS / "features" / "{features}.npz",
     log:
         LOGS / "features-{features}.log",
+    conda:
+        "../../envs/train.yaml"
     threads: STUDY.compute.threads
     resources:
         gpu=GPUS,
     params:
         spec=lambda wildcards: canonical_json(FEATURES[wildcards.features]),
-    conda:
-        "../../envs/train.yaml"
     shell:
         "python -m study features --spec {params.spec:q} --dataset {input.dataset:q} --weights {input.weights:q}"
         " --output {output:q} > {log:q} 2>&1"
@@ -46,11 +47,15 @@ rule plan:
     log:
         LOGS / "plan" / "{model}-{seed}.log",
     localrule: True
-    params:
-        spec=lambda wildcards: canonical_json(run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)),
-        weights=lambda wildcards, input: f"--weights '{input.weights}'" if input.weights else "",
     conda:
         "../../envs/analyse.yaml"
+    params:
+        spec=lambda wildcards: canonical_json(
+            run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)
+        ),
+        weights=lambda wildcards, input: (
+            f"--weights '{input.weights}'" if input.weights else ""
+        ),
     shell:
         "python -m study plan --spec {params.spec:q} {params.weights} --output {output:q} > {log:q} 2>&1"
 
@@ -67,10 +72,10 @@ rule train:
         RUN / "run.json",
     log:
         LOGS / "train" / "{model}-{seed}.log",
+    conda:
+        "../../envs/train.yaml"
     threads: STUDY.compute.threads
     resources:
         gpu=GPUS,
-    conda:
-        "../../envs/train.yaml"
     shell:
         "python -m study train {input.spec:q} > {log:q} 2>&1"

