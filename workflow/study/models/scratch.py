@@ -38,7 +38,8 @@ class ScratchCNN(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(hidden, classes),
         )
-        self.apply(_he_initialise)
+        for layer in [*self.blocks, *self.classifier[:-1]]:  # every layer that a ReLU follows
+            _he_initialise(layer)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.blocks(images))

@@ -1,0 +1,435 @@
+"""Reading CIFAR-100's own files: right data are read rightly, anything else ends in a sentence and runs nothing."""
+
+import dataclasses
+import hashlib
+import io
+import os
+import pickle
+import shlex
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from study.data.manifest import Checksum, Manifest, load_manifest
+from study.data.source import (
+    INNER,
+    Part,
+    Source,
+    check_structure,
+    find_folder,
+    load_pickle,
+    read_archive,
+    read_folder,
+)
+from study.errors import StudyError
+
+COARSE_OF = [0, 1, 1, 0]  # superclass of each of the four classes
+FINE_NAMES, COARSE_NAMES = ["ant", "bus", "car", "dog"], ["animals", "vehicles"]
+FILES = ("train", "test", "meta")
+
+
+def part(per_class: int, seed: int) -> dict[bytes, Any]:
+    """One file's content in the official layout: labels as lists, data uint8 [N, 3072] with whole colour planes."""
+    generator = np.random.default_rng(seed)
+    fine = generator.permutation(np.repeat(np.arange(4), per_class)).tolist()
+    return {
+        b"filenames": [b"%d.png" % number for number in range(len(fine))],
+        b"batch_label": b"batch 1 of 1",
+        b"fine_labels": fine,
+        b"coarse_labels": [COARSE_OF[label] for label in fine],
+        b"data": generator.integers(0, 256, (len(fine), 3072), dtype=np.uint8),
+    }
+
+
+def official(content: Any) -> bytes:
+    """A protocol 2 pickle under the module name of the numpy that wrote the official files."""
+    return pickle.dumps(content, protocol=2).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+
+
+def contents() -> dict[str, bytes]:
+    """The three files of a valid dataset: 4 classes in 2 superclasses, 2 training and 1 test images each."""
+    names = {
+        b"fine_label_names": [name.encode() for name in FINE_NAMES],
+        b"coarse_label_names": [name.encode() for name in COARSE_NAMES],
+    }
+    return {"train": official(part(2, 1)), "test": official(part(1, 2)), "meta": official(names)}
+
+
+def manifest_of(files: dict[str, bytes], archive: bytes = b"") -> Manifest:
+    """A manifest that believes exactly these bytes."""
+    sums = {name: Checksum(len(content), hashlib.md5(content).hexdigest()) for name, content in files.items()}
+    tar = {"name": "small.tar.gz", "size": len(archive), "md5": hashlib.md5(archive).hexdigest()}
+    return Manifest("small", "Small", True, tar, sums, classes=4, superclasses=2, train_per_class=2, test_per_class=1)
+
+
+def archive_of(files: dict[str, bytes]) -> bytes:
+    """A .tar.gz that holds the files in cifar-100-python/, as the official one does."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"{INNER}/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def refusal(function: Callable, *arguments: Any) -> str:
+    """The one-line sentence with which `function` refuses its arguments."""
+    with pytest.raises(StudyError) as caught:
+        function(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message and message.endswith("."), message
+    return message
+
+
+# --- what is read -----------------------------------------------------------------------------------------------------
+
+
+def check_small(source: Source) -> None:
+    for read, raw in ((source.train, part(2, 1)), (source.test, part(1, 2))):
+        assert read.fine.tolist() == raw[b"fine_labels"]
+        assert read.coarse.tolist() == raw[b"coarse_labels"]
+        assert {array.dtype for array in (read.images, read.fine, read.coarse)} == {np.dtype(np.uint8)}
+        assert read.images.shape == (len(raw[b"fine_labels"]), 32, 32, 3)
+        for image, y, x, channel in ((0, 0, 0, 0), (1, 3, 7, 2), (3, 31, 30, 1)):
+            assert read.images[image, y, x, channel] == raw[b"data"][image, channel * 1024 + y * 32 + x]
+    assert (source.fine_names, source.coarse_names) == (FINE_NAMES, COARSE_NAMES)
+
+
+@pytest.mark.parametrize("inner", ["", INNER])
+def test_a_folder_is_read_whether_it_or_its_inner_folder_holds_the_files(tmp_path, inner):
+    files = contents()
+    write(tmp_path / inner, files)
+    check_small(read_folder(tmp_path, manifest_of(files)))
+
+
+def test_files_of_a_newer_numpy_are_read_too(tmp_path):
+    files = contents()
+    files["train"] = pickle.dumps(part(2, 1), protocol=2)
+    assert b"numpy._core" in files["train"]
+    check_small(read_folder(write(tmp_path, files), manifest_of(files)))
+
+
+def test_an_archive_is_read_without_unpacking_it(tmp_path):
+    files = contents()
+    archive = archive_of(files)
+    (tmp_path / "small.tar.gz").write_bytes(archive)
+    check_small(read_archive(tmp_path / "small.tar.gz", manifest_of(files, archive)))
+    assert [path.name for path in tmp_path.iterdir()] == ["small.tar.gz"]
+
+
+def test_the_official_cifar100():
+    folder = os.environ.get("CIFAR100_FOLDER")
+    if not folder:
+        pytest.skip("the variable CIFAR100_FOLDER names no folder with the official files")
+    source = read_folder(Path(folder), load_manifest("cifar100"))
+    assert np.bincount(source.train.fine).tolist() == [500] * 100
+    assert np.bincount(source.test.fine).tolist() == [100] * 100
+    assert np.bincount(source.train.coarse).tolist() == [2500] * 20
+    assert source.fine_names[source.train.fine[0]] == "cattle"
+    assert source.coarse_names[source.train.coarse[0]] == "large_omnivores_and_herbivores"
+    assert source.fine_names[source.test.fine[0]] == "mountain"
+    people = {source.fine_names[fine] for fine in source.train.fine[source.train.coarse == 14]}
+    assert (source.coarse_names[14], people) == ("people", {"baby", "boy", "girl", "man", "woman"})
+    # the means per channel that everyone normalises CIFAR-100 with
+    assert source.train.images.mean(axis=(0, 1, 2)) / 255 == pytest.approx([0.5071, 0.4865, 0.4409], abs=1e-4)
+
+
+# --- files that are not what the manifest says ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_file_is_named_with_its_size(tmp_path, name):
+    files = contents()
+    manifest = manifest_of(files)
+    whole = len(files[name])
+    write(tmp_path, files | {name: files[name][: whole // 2]})
+    expected = f"{tmp_path / name} has {whole // 2} bytes instead of {whole}; get the official file again."
+    assert refusal(find_folder, tmp_path, manifest) == expected
+    assert refusal(read_folder, tmp_path, manifest) == expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_altered_byte_is_found_by_its_md5(tmp_path, name):
+    files = contents()
+    manifest = manifest_of(files)
+    altered = bytearray(files[name])
+    altered[len(altered) // 2] ^= 1
+    write(tmp_path, files | {name: bytes(altered)})
+    expected = f"{tmp_path / name} differs from the official file (md5 sum); get it again."
+    assert refusal(read_folder, tmp_path, manifest) == expected
+
+
+@pytest.mark.parametrize("pad", [False, True])
+def test_an_html_page_under_the_name_is_refused(tmp_path, pad):
+    files = contents()
+    page = b"<!DOCTYPE html><title>Sign in</title>"
+    page = page.ljust(len(files["train"])) if pad else page
+    write(tmp_path, files | {"train": page})
+    assert refusal(read_folder, tmp_path, manifest_of(files)).startswith(f"{tmp_path / 'train'} ")
+
+
+@pytest.fixture(scope="module")
+def valid(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
+    files = contents()
+    return write(tmp_path_factory.mktemp("valid"), files), files
+
+
+@settings(max_examples=100)
+@given(data=st.data())
+def test_no_altered_byte_gets_through(valid, data):
+    folder, files = valid
+    name = data.draw(st.sampled_from(FILES))
+    place = data.draw(st.integers(0, len(files[name]) - 1))
+    altered = bytearray(files[name])
+    altered[place] ^= data.draw(st.integers(1, 255))
+    (folder / name).write_bytes(bytes(altered))
+    try:
+        assert str(folder / name) in refusal(read_folder, folder, manifest_of(files))
+    finally:
+        (folder / name).write_bytes(files[name])
+    check_small(read_folder(folder, manifest_of(files)))
+
+
+def test_a_folder_that_does_not_exist(tmp_path):
+    expected = (
+        f"The data folder {tmp_path / 'no'} does not exist; "
+        "correct dataset: folder in config.yaml or the variable CIFAR100_FOLDER."
+    )
+    assert refusal(find_folder, tmp_path / "no", manifest_of(contents())) == expected
+
+
+def test_a_file_named_instead_of_a_folder(tmp_path):
+    (tmp_path / "small.tar.gz").write_bytes(b"")
+    expected = (
+        f"{tmp_path / 'small.tar.gz'} is a file, not a folder: unpack it and name the folder {INNER} that it holds."
+    )
+    assert refusal(find_folder, tmp_path / "small.tar.gz", manifest_of(contents())) == expected
+
+
+@pytest.mark.parametrize("left", [(), ("meta",), ("train", "test")])
+def test_a_folder_without_all_the_files(tmp_path, left):
+    files = contents()
+    write(tmp_path / INNER, {name: files[name] for name in left})
+    expected = (
+        f"The data folder {tmp_path} holds no {INNER} with the files train, test, meta; correct dataset: folder "
+        "in config.yaml or the variable CIFAR100_FOLDER."
+    )
+    assert refusal(find_folder, tmp_path, manifest_of(files)) == expected
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_without_read_permission(tmp_path):
+    files = contents()
+    write(tmp_path, files)
+    (tmp_path / "test").chmod(0)
+    expected = f"{tmp_path / 'test'} cannot be read (Permission denied); make it readable."
+    assert refusal(read_folder, tmp_path, manifest_of(files)) == expected
+
+
+# --- archives ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_with_another_md5(tmp_path):
+    files = contents()
+    path = tmp_path / "small.tar.gz"
+    path.write_bytes(b"something else")
+    md5 = hashlib.md5(b"something else").hexdigest()
+    expected = f"{path} is not the archive of Small (md5 {md5}); delete it and start again."
+    assert refusal(read_archive, path, manifest_of(files, archive_of(files))) == expected
+
+
+def test_an_archive_of_a_dataset_that_has_none(tmp_path):
+    path = tmp_path / "small.tar.gz"
+    path.write_bytes(b"anything")
+    manifest = dataclasses.replace(manifest_of(contents()), archive=None)
+    assert refusal(read_archive, path, manifest).startswith(f"{path} is not the archive of Small ")
+
+
+@pytest.mark.parametrize("missing", FILES)
+def test_an_archive_without_one_of_the_files(tmp_path, missing):
+    files = contents()
+    archive = archive_of({name: content for name, content in files.items() if name != missing})
+    path = tmp_path / "small.tar.gz"
+    path.write_bytes(archive)
+    expected = f"{path} holds no file {INNER}/{missing}; delete it and start again."
+    assert refusal(read_archive, path, manifest_of(files, archive)) == expected
+
+
+def test_an_archive_with_a_folder_in_place_of_a_file(tmp_path):
+    files = contents()
+    buffer = io.BytesIO(archive_of({"train": files["train"], "test": files["test"]}))
+    with tarfile.open(fileobj=buffer) as old:
+        entries = [(entry, old.extractfile(entry).read()) for entry in old]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for entry, content in entries:
+            archive.addfile(entry, io.BytesIO(content))
+        folder = tarfile.TarInfo(f"{INNER}/meta")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+    path = tmp_path / "small.tar.gz"
+    path.write_bytes(buffer.getvalue())
+    message = refusal(read_archive, path, manifest_of(files, buffer.getvalue()))
+    assert message == f"{path} holds no file {INNER}/meta; delete it and start again."
+
+
+def test_an_archive_whose_file_is_not_the_official_one(tmp_path):
+    files = contents()
+    archive = archive_of(files | {"test": files["test"][:-1] + b"!"})
+    path = tmp_path / "small.tar.gz"
+    path.write_bytes(archive)
+    message = refusal(read_archive, path, manifest_of(files, archive))
+    assert message == f"{path}/test differs from the official file (md5 sum); get it again."
+
+
+# --- hostile pickles --------------------------------------------------------------------------------------------------
+
+
+class Calls:
+    """Pickles to a call of `function` with `arguments`, which an ordinary unpickler would make."""
+
+    def __init__(self, function: Callable, *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple:
+        return self.call
+
+
+def system(marker: Path) -> tuple[Calls, str]:
+    return Calls(os.system, f"touch {shlex.quote(str(marker))}"), f"{os.system.__module__}.system"
+
+
+def evaluated(marker: Path) -> tuple[Calls, str]:
+    return Calls(eval, f"open({str(marker)!r}, 'w').close()"), "eval"
+
+
+def spawned(marker: Path) -> tuple[Calls, str]:
+    return Calls(subprocess.check_call, [sys.executable, "-c", f"open({str(marker)!r}, 'w')"]), "subprocess.check_call"
+
+
+HOSTILE = pytest.mark.parametrize("attack", [system, evaluated, spawned])
+
+
+@HOSTILE
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_hostile_pickle_runs_nothing(tmp_path, attack, protocol):
+    marker = tmp_path / "was here"
+    payload, named = attack(marker)
+    content = pickle.dumps({b"data": payload, b"fine_labels": [0]}, protocol=protocol)
+    message = refusal(load_pickle, content, "folder/train")
+    assert message.startswith("folder/train is not a pickle of arrays (it wants to call ")
+    assert message.endswith(f"{named}); get the official file instead.")
+    assert not marker.exists()
+    if protocol == 2:  # the attack is real: without the guard it succeeds
+        pickle.loads(content)
+        assert marker.exists()
+
+
+@HOSTILE
+def test_a_hostile_file_is_stopped_by_its_sum_and_where_the_sum_fits_by_the_unpickler(tmp_path, attack):
+    marker = tmp_path / "was here"
+    files = contents()
+    honest = manifest_of(files)
+    files["meta"] = pickle.dumps(attack(marker)[0])
+    folder = write(tmp_path / "data", files)
+    assert str(folder / "meta") in refusal(read_folder, folder, honest)
+    assert "it wants to call" in refusal(read_folder, folder, manifest_of(files))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"cos\nsystem\n(S'touch {marker}'\ntR.",  # GLOBAL, REDUCE
+        b"(S'touch {marker}'\nios\nsystem\n.",  # INST
+        b"(cos\nsystem\nS'touch {marker}'\no.",  # OBJ
+        b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.",  # an attribute behind an allowed name
+        b"\x80\x04\x8c\x05numpy\x8c\x11core.sys.modules\x93.",
+        b"cnumpy\nload\n(S'{marker}'\ntR.",
+        b"cnumpy.core.multiarray\nfromfile\n.",
+        b"cbuiltins\ngetattr\n.",
+        b"cstudy.data.source\nload_pickle\n.",
+    ],
+)
+def test_no_opcode_reaches_another_callable(tmp_path, content):
+    marker = tmp_path / "marker"
+    content = content.replace(b"{marker}", str(marker).encode())
+    assert "(it wants to call " in refusal(load_pickle, content, "train")
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80", b"<html>", b"Ptrain\n.", b"\x80\x02]q\x00", b"\x80\xff."])
+def test_what_is_no_pickle_is_a_sentence(content):
+    assert refusal(load_pickle, content, "folder/test").startswith("folder/test is not a pickle of arrays (")
+
+
+# --- structure --------------------------------------------------------------------------------------------------------
+
+
+def small_source() -> Source:
+    """Two training images and one test image of each class, without content."""
+    coarse = np.array(COARSE_OF, dtype=np.uint8)
+    fine = np.arange(4, dtype=np.uint8)
+    train = Part(np.zeros((8, 32, 32, 3), np.uint8), np.tile(fine, 2), np.tile(coarse, 2))
+    return Source(train, Part(np.zeros((4, 32, 32, 3), np.uint8), fine, coarse), FINE_NAMES, COARSE_NAMES)
+
+
+def test_a_right_structure_passes():
+    check_structure(small_source(), manifest_of({}), "folder")
+
+
+def labels(**changes: list[int]) -> Callable[[Part], Part]:
+    return lambda part: dataclasses.replace(part, **{k: np.array(v, np.uint8) for k, v in changes.items()})
+
+
+@pytest.mark.parametrize(
+    ("which", "change", "expected"),
+    [
+        ("train", labels(fine=[0, 1, 2, 3, 0, 1, 2, 2]), "/train does not hold 2 images of each class"),
+        ("train", labels(fine=[0, 1, 2, 3, 0, 1, 2, 4]), "/train does not hold 2 images of each class"),
+        ("test", labels(fine=[0, 0, 2, 3]), "/test does not hold 1 images of each class"),
+        ("train", labels(fine=[0, 1, 2, 3, 0, 1, 2]), "/train has unequal numbers of images and labels"),
+        ("test", labels(coarse=[0, 1, 1]), "/test has unequal numbers of images and labels"),
+        # one image of class 3 in another superclass than the rest of its class
+        ("train", labels(coarse=[0, 1, 1, 0, 0, 1, 1, 1]), " does not put every class into one superclass"),
+        ("test", labels(coarse=[0, 1, 1, 1]), " does not put every class into one superclass"),
+        ("test", labels(coarse=[0, 1, 1, 2]), " does not put every class into one superclass"),
+    ],
+)
+def test_labels_that_do_not_add_up(which, change, expected):
+    source = small_source()
+    source = dataclasses.replace(source, **{which: change(getattr(source, which))})
+    assert refusal(check_structure, source, manifest_of({}), "folder").startswith(f"folder{expected}")
+
+
+def test_superclasses_of_unequal_size():
+    source = small_source()
+    train = dataclasses.replace(source.train, coarse=np.tile(np.array([0, 1, 1, 1], np.uint8), 2))
+    test = dataclasses.replace(source.test, coarse=np.array([0, 1, 1, 1], np.uint8))
+    source = dataclasses.replace(source, train=train, test=test)
+    message = refusal(check_structure, source, manifest_of({}), "folder")
+    assert message.startswith("folder does not put every class into one superclass")
+
+
+@pytest.mark.parametrize("names", [{"fine_names": ["ant"]}, {"coarse_names": ["animals"]}])
+def test_a_wrong_number_of_names(names):
+    source = dataclasses.replace(small_source(), **names)
+    counts = f"{len(source.fine_names)} classes and {len(source.coarse_names)} superclasses"
+    expected = f"folder/meta names {counts}; get the official file."
+    assert refusal(check_structure, source, manifest_of({}), "folder") == expected
