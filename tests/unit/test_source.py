@@ -207,29 +207,23 @@ def test_no_altered_byte_gets_through(valid, data):
 
 
 def test_a_folder_that_does_not_exist(tmp_path):
-    expected = (
-        f"The data folder {tmp_path / 'no'} does not exist; "
-        "correct dataset: folder in config.yaml or the variable CIFAR100_FOLDER."
-    )
+    expected = f"The data folder {tmp_path / 'no'} does not exist; correct dataset: folder or CIFAR100_FOLDER."
     assert refusal(find_folder, tmp_path / "no", manifest_of(contents())) == expected
 
 
 def test_a_file_named_instead_of_a_folder(tmp_path):
     (tmp_path / "small.tar.gz").write_bytes(b"")
-    expected = (
-        f"{tmp_path / 'small.tar.gz'} is a file, not a folder: unpack it and name the folder {INNER} that it holds."
-    )
-    assert refusal(find_folder, tmp_path / "small.tar.gz", manifest_of(contents())) == expected
+    path = tmp_path / "small.tar.gz"
+    expected = f"{path} is not a folder; unpack it and name the folder {INNER} that it holds."
+    assert refusal(find_folder, path, manifest_of(contents())) == expected
 
 
 @pytest.mark.parametrize("left", [(), ("meta",), ("train", "test")])
 def test_a_folder_without_all_the_files(tmp_path, left):
     files = contents()
     write(tmp_path / INNER, {name: files[name] for name in left})
-    expected = (
-        f"The data folder {tmp_path} holds no {INNER} with the files train, test, meta; correct dataset: folder "
-        "in config.yaml or the variable CIFAR100_FOLDER."
-    )
+    wanted = "the files train, test, meta"
+    expected = f"The data folder {tmp_path} holds no {INNER} with {wanted}; correct dataset: folder."
     assert refusal(find_folder, tmp_path, manifest_of(files)) == expected
 
 
@@ -320,7 +314,7 @@ def evaluated(marker: Path) -> tuple[Calls, str]:
 
 
 def spawned(marker: Path) -> tuple[Calls, str]:
-    return Calls(subprocess.check_call, [sys.executable, "-c", f"open({str(marker)!r}, 'w')"]), "subprocess.check_call"
+    return Calls(subprocess.check_call, [sys.executable, "-c", f"open({str(marker)!r}, 'w')"]), ".check_call"  # of subprocess
 
 
 HOSTILE = pytest.mark.parametrize("attack", [system, evaluated, spawned])
@@ -360,7 +354,7 @@ def test_a_hostile_file_is_stopped_by_its_sum_and_where_the_sum_fits_by_the_unpi
         b"(S'touch {marker}'\nios\nsystem\n.",  # INST
         b"(cos\nsystem\nS'touch {marker}'\no.",  # OBJ
         b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.",  # an attribute behind an allowed name
-        b"\x80\x04\x8c\x05numpy\x8c\x11core.sys.modules\x93.",
+        b"\x80\x04\x8c\x05numpy\x8c\x10core.sys.modules\x93.",
         b"cnumpy\nload\n(S'{marker}'\ntR.",
         b"cnumpy.core.multiarray\nfromfile\n.",
         b"cbuiltins\ngetattr\n.",

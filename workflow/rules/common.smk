@@ -1,5 +1,6 @@
 # The checked config, and the paths and small look-ups that the rules share. What they compute stands in the package.
 
+import os
 import sys
 from pathlib import Path
 
@@ -41,7 +42,8 @@ SYNTHETIC = [
     for name in MANIFEST.files
 ]
 GPUS = 1 if COMPUTE["device"] == "cuda" else 0
-PACKAGE = Path(workflow.basedir) / "workflow" / "study"
+# Relative, because a moved project would else look like one with other inputs.
+SOURCES = Path(os.path.relpath(workflow.basedir))
 
 # The report's menu sorts its categories by name: hence numbers.
 CATEGORY = {

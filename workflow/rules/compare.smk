@@ -22,7 +22,7 @@ rule analyse:
         histories=[run / "history.csv" for run in RUNS],
         config=RESULTS / "config.json",
         dataset=ancient(RESULTS / "dataset.npz"),
-        code=sorted((PACKAGE / "analysis").glob("*.py")),
+        code=sorted((SOURCES / "workflow" / "study" / "analysis").glob("*.py")),
     output:
         tables=TABLES,
         summary=RESULTS / "summary.json",

@@ -17,7 +17,7 @@ PAGES = [
     for name in page_names()
     if name not in ("landing.html", "index.html")
 ]
-REPORTING = sorted((PACKAGE / "reporting").glob("*.py"))
+REPORTING = sorted((SOURCES / "workflow" / "study" / "reporting").glob("*.py"))
 
 
 rule figures:
@@ -47,7 +47,7 @@ rule pages:
         figures=RESULTS / "figures" / "accuracy.svg",
         config=RESULTS / "config.json",
         code=REPORTING,
-        templates=sorted((Path(workflow.basedir) / "report" / "templates").glob("*")),
+        templates=sorted((SOURCES / "report" / "templates").glob("*")),
     output:
         FRAGMENTS,
         PAGES,
