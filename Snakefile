@@ -22,7 +22,7 @@ report: "report/workflow.rst"
 
 
 onstart:
-    preflight(STUDY, COMPUTE, RESULTS)
+    preflight(STUDY, COMPUTE, DATA_SOURCE, RESULTS)
 
 
 rule all:

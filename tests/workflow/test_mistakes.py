@@ -65,7 +65,7 @@ def test_a_data_folder_with_a_truncated_file_is_refused(fresh, tmp_path):
 
 
 def test_a_folder_with_altered_bytes_leaves_no_dataset(fresh):
-    done = fresh.snakemake("--until", "render")
+    done = fresh.snakemake("--until", "obtain")
     assert done.returncode == 0, done.stdout
     path = fresh.folder / "resources" / "synthetic" / "cifar-100-python" / "train"
     content = bytearray(path.read_bytes())

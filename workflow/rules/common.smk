@@ -1,21 +1,21 @@
 # The checked config, and the paths and small look-ups that the rules share. What they compute stands in the package.
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from study.code import training_code_sha256
-from study.data.manifest import load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, file_digest
-from study.launch import data_source, preflight, start
+from study.launch import preflight, start
 from study.names import weights_id
 from study.spec import features_id, features_spec, run_spec, study_record
 
 try:
-    STUDY, COMPUTE, DATA_FOLDER = start(config)
+    STUDY, COMPUTE, DATA_SOURCE = start(config)
 except StudyError as error:
     raise SystemExit(f"Error: {error}")
 
@@ -36,11 +36,6 @@ FEATURES = {
     for name, model in MODELS.items()
     if model.regime == "frozen"
 }
-MANIFEST = load_manifest(STUDY.dataset.name)
-SYNTHETIC = [
-    Path("resources") / "synthetic" / "cifar-100-python" / name
-    for name in MANIFEST.files
-]
 GPUS = 1 if COMPUTE["device"] == "cuda" else 0
 # Relative, because a moved project would else look like one with other inputs.
 SOURCES = Path(os.path.relpath(workflow.basedir))
@@ -72,11 +67,10 @@ wildcard_constraints:
     features="|".join(FEATURES) or "none",
 
 
-# The data's whereabouts travel outside the rules: moving the folder must not look like a change of the data.
-shell.prefix(
-    f"export PYTHONPATH='{Path(workflow.basedir) / 'workflow'}' "
-    f"STUDY_DATA='{data_source(STUDY, DATA_FOLDER)}'; "
-)
+# The data's whereabouts travel outside the rules: moving them must not look like a change of the data.
+EXPORTS = {"PYTHONPATH": Path(workflow.basedir) / "workflow", "STUDY_DATA": DATA_SOURCE}
+PREFIX = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in EXPORTS.items())
+shell.prefix(f"export {PREFIX}; ".replace("{", "{{").replace("}", "}}"))
 
 
 def weights_record(wildcards):
@@ -116,17 +110,6 @@ def weights_file_sha256(wildcards):
         file_digest(Path(path).expanduser())
         if kind == "file" and Path(path).expanduser().is_file()
         else ""
-    )
-
-
-def source_files(wildcards):
-    """What has to be made before the data can be read; a folder the user names is read as it stands."""
-    if DATA_FOLDER:
-        return []
-    return ancient(
-        SYNTHETIC
-        if MANIFEST.synthetic
-        else Path("resources") / MANIFEST.archive["name"]
     )
 
 

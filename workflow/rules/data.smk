@@ -1,38 +1,28 @@
 # From the official files, or the synthetic stand-in, to dataset.npz.
 
 
-rule download:
+rule obtain:
     output:
-        Path("resources") / "{archive}.tar.gz",
+        Path("resources") / "{dataset}.json",
     log:
-        LOGS / "download-{archive}.log",
-    retries: 2
+        LOGS / "obtain-{dataset}.log",
+    retries: 2  # a broken download goes on where it stopped
     localrule: True
     conda:
         "../../envs/train.yaml"
     params:
-        dataset=STUDY.dataset.name,
-        mirrors=STUDY.dataset.mirrors,
+        mirrors=lambda wildcards: " ".join(
+            f"--mirror {shlex.quote(url)}" for url in STUDY.dataset.mirrors
+        ),
     shell:
-        "python -m study download --dataset {params.dataset} --mirror {params.mirrors:q} --output {output:q}"
-        " 2> >(tee {log:q} >&2)"
-
-
-rule render:
-    output:
-        SYNTHETIC,
-    log:
-        LOGS / "render.log",
-    localrule: True
-    conda:
-        "../../envs/train.yaml"
-    shell:
-        'python -m study render --output "$STUDY_DATA" > {log:q} 2>&1'
+        'python -m study obtain --dataset {wildcards.dataset} --source "$STUDY_DATA" {params.mirrors}'
+        " --output {output:q} 2> >(tee {log:q} >&2)"
 
 
 rule prepare:
     input:
-        source_files,
+        # Fixed by its manifest's checksums: neither a touch nor another folder of the same files may retrain.
+        ancient(Path("resources") / f"{STUDY.dataset.name}.json"),
     output:
         RESULTS / "dataset.npz",
     log:

@@ -13,19 +13,11 @@ from pathlib import Path
 from study.errors import StudyError
 
 
-def download(args: argparse.Namespace) -> None:
-    """Fetch the official archive, resumed where the last attempt broke, and check it."""
-    from study.data.download import download as fetch
-    from study.data.manifest import load_manifest
+def obtain(args: argparse.Namespace) -> None:
+    """See that the official files are there: check a folder, or download the archive, or render the stand-in."""
+    from study.data.obtain import obtain as see_to
 
-    fetch(load_manifest(args.dataset), args.mirror, args.output)
-
-
-def render(args: argparse.Namespace) -> None:
-    """Render the synthetic stand-in into a folder, in CIFAR-100's own format."""
-    from study.data.synthetic import render as draw
-
-    draw(args.output)
+    see_to(args.dataset, args.source, args.mirror, args.output)
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -122,9 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     output = ("--output", {**path, "help": "where to write"})
     dataset = ("--dataset", {**required, "help": "name of the manifest, e.g. cifar100"})
     study = ("--study", {**path, "help": "results/<study>"})
-    step(download, dataset, ("--mirror", {"nargs": "*", "default": []}), output)
-    step(render, output)
-    source = ("--source", {**path, "help": "folder or archive"})
+    source = ("--source", {**path, "help": "folder or archive with the official files"})
+    mirror = ("--mirror", {"action": "append", "default": [], "help": "address of the archive; may be repeated"})
+    step(obtain, dataset, source, mirror, output)
     fraction = ("--fraction", {**required, "type": float, "help": "share of the training images for validation"})
     step(prepare, dataset, source, fraction, ("--seed", {**required, "type": int, "help": "of the split"}), output)
     step(weights, ("--architecture", required), ("--source", required), output)

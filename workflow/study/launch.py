@@ -14,32 +14,32 @@ from study.files import read_json
 from study.machine import resolve_compute
 from study.spec import Config, data_folder, load_config
 
-ARCHIVES = Path("resources")
+RESOURCES = Path("resources")
 
 
-def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path | None]:
-    """(checked config, resolved compute, folder with the official files or None), or StudyError."""
+def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path]:
+    """(checked config, resolved compute, where the official files are or will be), or StudyError.
+
+    The data come from the user's folder, the archive that is downloaded, or the folder that is rendered. Once
+    dataset.npz is written nothing is read from there any more, so a folder that has gone is no mistake then.
+    """
     study = load_config(raw)
-    folder = data_folder(study)
-    if folder is not None:
-        folder = find_folder(folder, load_manifest(study.dataset.name))
-    return study, resolve_compute(**study.compute.model_dump()), folder
-
-
-def data_source(study: Config, folder: Path | None) -> Path:
-    """Where the official files are read from: the user's folder, the downloaded archive, or the rendered folder."""
-    if folder is not None:
-        return folder.resolve()
-    archive = load_manifest(study.dataset.name).archive
-    return ARCHIVES / (archive["name"] if archive else study.dataset.name)
-
-
-def preflight(study: Config, compute: dict[str, Any], results: Path) -> None:
-    """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had."""
     manifest = load_manifest(study.dataset.name)
-    wanted = manifest.archive is not None and data_folder(study) is None
-    here = (results / "dataset.npz").exists() or (wanted and (ARCHIVES / manifest.archive["name"]).exists())
-    if wanted and not here and not reachable(study.dataset.mirrors):
+    folder = data_folder(study)
+    if folder is not None and not _prepared(study):
+        folder = find_folder(folder, manifest)
+    own = RESOURCES / (manifest.archive["name"] if manifest.archive else manifest.name)
+    return study, resolve_compute(**study.compute.model_dump()), (folder or own).absolute()
+
+
+def _prepared(study: Config) -> bool:
+    return (Path("results") / study.study / "dataset.npz").exists()
+
+
+def preflight(study: Config, compute: dict[str, Any], source: Path, results: Path) -> None:
+    """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had."""
+    downloads = load_manifest(study.dataset.name).archive is not None and data_folder(study) is None
+    if downloads and not _prepared(study) and not source.exists() and not reachable(study.dataset.mirrors):
         raise SystemExit(f"Error: {without_data('no mirror answers')}")
     print(describe(study, compute, results), file=sys.stderr)
 
