@@ -314,7 +314,9 @@ def evaluated(marker: Path) -> tuple[Calls, str]:
 
 
 def spawned(marker: Path) -> tuple[Calls, str]:
-    return Calls(subprocess.check_call, [sys.executable, "-c", f"open({str(marker)!r}, 'w')"]), ".check_call"  # of subprocess
+    return Calls(
+        subprocess.check_call, [sys.executable, "-c", f"open({str(marker)!r}, 'w')"]
+    ), ".check_call"  # of subprocess
 
 
 HOSTILE = pytest.mark.parametrize("attack", [system, evaluated, spawned])

@@ -84,7 +84,7 @@ def test_another_seed_gives_another_network(finished, tmp_path):
 
 
 def test_a_run_learns_what_can_be_learned(tmp_path):
-    path = write_spec(tmp_path, scratch_spec(epochs=12, augmentation=None, plateau=None))
+    path = write_spec(tmp_path, scratch_spec(epochs=20, augmentation=None, plateau=None))
     train_run(path)
     assert float(history(path.parent)[-1]["train_eval_accuracy"]) > 0.3  # chance is 0.01
 

@@ -26,8 +26,8 @@ def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path]:
     study = load_config(raw)
     manifest = load_manifest(study.dataset.name)
     folder = data_folder(study)
-    if folder is not None and not _prepared(study):
-        folder = find_folder(folder, manifest)
+    if folder is not None:
+        folder = None if _prepared(study) and not folder.is_dir() else find_folder(folder, manifest)
     own = RESOURCES / (manifest.archive["name"] if manifest.archive else manifest.name)
     return study, resolve_compute(**study.compute.model_dump()), (folder or own).absolute()
 
@@ -46,18 +46,22 @@ def preflight(study: Config, compute: dict[str, Any], source: Path, results: Pat
 
 def describe(study: Config, compute: dict[str, Any], results: Path) -> str:
     """The grid in a few lines: models, seeds, device, rough hours and disk, and what an earlier start left behind."""
-    lines = [f"Study {study.study}: {len(study.runs())} runs on {compute['device']}, {compute['threads']} threads each"]
+    runs = f"{len(study.runs())} runs on {compute['device']}, threads per run: {compute['threads']}"
+    lines = [f"Study {study.study}: {runs}"]
     for name in study.grid.models:
         model = study.models[name]
-        seeds = study.seeds_of(name)
-        lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, {len(seeds)} seeds")
+        seeds = ", ".join(str(seed) for seed in study.seeds_of(name))
+        lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, seeds {seeds}")
     done, older = _earlier(study, results)
+    rough = hours(study, compute)
+    time = f"{rough:.1f} hours" if rough >= 1 else f"{60 * rough:.0f} minutes"
     lines.append(
-        f"  in all roughly {hours(study, compute):.1f} hours if run one after the other, "
-        f"{disk_gb(study):.1f} GB on disk; {done} runs are there already"
+        f"  in all roughly {time} if run one after the other, {disk_gb(study):.1f} GB on disk; "
+        f"runs there already: {done}"
     )
     if older:
-        lines.append(f"  trained by older code: {', '.join(older)}; renew them with --forcerun train, if you want to")
+        which = "all of these" if len(older) == done else ", ".join(older)
+        lines.append(f"  trained by older code: {which}; renew them with --forcerun train, if you want to")
     return "\n".join(lines)
 
 
@@ -72,6 +76,6 @@ def _earlier(study: Config, results: Path) -> tuple[int, list[str]]:
         try:
             if read_json(path)["code_sha256"] != training_code_sha256():
                 older.append(f"{model}/seed-{seed}")
-        except (StudyError, KeyError):
+        except (StudyError, KeyError, TypeError):
             older.append(f"{model}/seed-{seed}")
     return done, older

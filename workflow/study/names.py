@@ -11,8 +11,6 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from study.errors import StudyError
-
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean X?' for the known name closest to `name`, or the list of them where none is close."""
@@ -50,7 +48,7 @@ def _timm_names() -> tuple[frozenset[str], frozenset[str]]:
     for path in Path(found.origin).parent.glob("models/*.py"):
         text = path.read_text(encoding="utf-8")
         architectures.update(re.findall(r"@register_model\s+def (\w+)\(", text))
-        tagged.update(re.findall(r"['\"](\w+\.[\w-]+)['\"]:\s*_\w*cfg\w*\(", text))
+        tagged.update(re.findall(r"['\"](\w+\.[\w-]+)['\"]:\s*(?:_\w*cfg\w*\(|\{)", text))
     return frozenset(architectures), frozenset(tagged)
 
 
@@ -65,7 +63,7 @@ def check_timm(name: str) -> None:
     bare = name.split(".")[0]
     if bare in architectures:
         tags = sorted(one for one in tagged if one.split(".")[0] == bare)
-        if not tags and name == bare:
+        if not tags:  # timm computes the tags of a few architectures, so they do not stand in its source
             return
         raise ValueError(f"architecture timm/{name} needs one of timm's tags: {', '.join(tags[:6])}")
     raise ValueError(f"timm has no architecture {name!r}{nearest(name, architectures | tagged)}")
@@ -104,28 +102,37 @@ def _keys_at(model: Any, path: tuple[Any, ...]) -> list[str]:
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
-def sentence(error: ValidationError, root: type[BaseModel]) -> str:
-    """One sentence for the first problem in `error`: the key, what is wrong, what was probably meant."""
-    problem = error.errors(include_url=False)[0]
-    # of a union pydantic also names the alternative it tried, e.g. literal['cifar100','imagenet']; no key looks so
-    path = tuple(part for part in problem["loc"] if not re.search(r"[\[(]|^[A-Z]", str(part)))
-    where = ": ".join(str(part) for part in path)
+# what pydantic adds to the path of keys: the alternative of a union that it tried, and that a key itself is wrong
+_NOT_KEYS = re.compile(r"literal\[.*\]|Statistics|\[key\]")
+
+
+def sentence(error: ValidationError, root: type[BaseModel], at: tuple[str, ...] = ()) -> str:
+    """One sentence for the first problem in `error`: the key, what is wrong, what was probably meant.
+
+    `at` is the path of the section that `root` describes, for a section that is checked on its own.
+    """
+    problems = error.errors(include_url=False)
+    # of a name or a section, a section was meant: what is wrong in it says more than that it is no name
+    problems = [
+        one for one in problems if one["type"] != "literal_error" or not isinstance(one["input"], dict)
+    ] or problems
+    # a mistyped key is unknown and leaves the right one missing: the first says more
+    problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
+    path = tuple(part for part in problem["loc"] if not _NOT_KEYS.fullmatch(str(part)))
+    where = ": ".join(str(part) for part in (*at, *path))
     kind = problem["type"]
     if kind == "extra_forbidden":
-        key = str(path[-1])
-        parent = ": ".join(str(part) for part in path[:-1]) or "the top level"
-        return f"config: {parent} has an unknown key {key!r}{nearest(key, _keys_at(root, path[:-1]))}"
+        key = str(problem["loc"][-1])
+        parent = ": ".join(str(part) for part in (*at, *path[:-1])) or "the top level"
+        meant = nearest(key, _keys_at(root, path[:-1]))
+        return f"config: {parent} has an unknown key {key!r}{meant}{'' if meant.endswith('?') else '.'}"
     if kind == "missing":
         return f"config: {where} is missing; config.yaml shows what it looks like."
     text = problem["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return f"config: {where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
     value = problem.get("input")
-    shown = repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
-    return f"config: {where} is {shown}: {text[0].lower()}{text[1:]}."
-
-
-def check_file(path: Path, what: str) -> None:
-    """Raise StudyError if `path` is not a file that can be read."""
-    if not path.is_file():
-        raise StudyError(f"{path} ({what}) does not exist or is not a file; check the path.")
+    shown = repr(value) if isinstance(value, str | int | float | bool | None) else f"a {type(value).__name__}"
+    if kind in ("model_type", "dict_type"):
+        text = "it must be a section with keys of its own"
+    return f"config: {where or 'the top level'} is {shown}: {text[0].lower()}{text[1:]}."

@@ -49,7 +49,7 @@ class _Strict(BaseModel):
 
 class Validation(_Strict):
     fraction: Annotated[Number, Field(gt=0, lt=0.9)] = Field(description="share of the training images held out")
-    seed: Annotated[int, Field(ge=0)] = Field(description="decides which images; fixed for the whole study")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(description="decides which images; fixed for the whole study")
 
 
 class Dataset(_Strict):
@@ -130,8 +130,8 @@ class Model(_Strict):
             try:
                 ScratchCNNArguments(**self.arguments)
             except ValidationError as error:
-                problem = names.sentence(error, ScratchCNNArguments).removeprefix("config: ").rstrip(".")
-                raise ValueError(f"arguments: {problem}") from None
+                problem = names.sentence(error, ScratchCNNArguments, ("arguments",))
+                raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
             smallest = 2 ** len(self.arguments["channels"])
             if self.input_size < smallest:
                 raise ValueError(f"input_size must be at least {smallest} for {len(self.arguments['channels'])} blocks")
@@ -139,11 +139,26 @@ class Model(_Strict):
             names.check_timm(self.architecture.removeprefix("timm/"))
         else:
             raise ValueError(f"architecture {self.architecture!r} is neither scratch_cnn nor timm/<name>")
-        if (self.regime == "scratch") != (self.weights is None):
-            raise ValueError(f"regime {self.regime} and weights {self.weights} contradict each other")
+        try:
+            canonical_json(_arguments(self))
+        except (TypeError, ValueError):
+            raise ValueError("arguments must be plain numbers, text, lists or sections of these") from None
+        if self.architecture == "scratch_cnn" and self.regime != "scratch":
+            raise ValueError(f"scratch_cnn has no pretrained weights, so its regime is scratch, not {self.regime}")
+        if self.regime == "scratch" and self.weights is not None:
+            raise ValueError("regime scratch starts from random weights; set weights to null, or regime to finetune")
+        if self.regime != "scratch" and self.weights is None:
+            raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
         if self.weights is not None:
             names.check_weights(self.weights)
         return self
+
+
+def _arguments(model: Model) -> dict[str, Any]:
+    """The arguments as the architecture gets them: a number that YAML read as text is a number here."""
+    if model.architecture == "scratch_cnn":
+        return ScratchCNNArguments(**model.arguments).model_dump()
+    return {key: _number(value) for key, value in model.arguments.items()}
 
 
 class Grid(_Strict):
@@ -163,6 +178,11 @@ class Config(_Strict):
     @model_validator(mode="after")
     def _references(self) -> "Config":
         names.check_known(self.dataset.name, MANIFESTS, "dataset: name", "dataset")
+        fraction, images = self.dataset.validation.fraction, load_manifest(self.dataset.name).train_per_class
+        if fraction * images < 1:
+            raise ValueError(
+                f"dataset: validation: fraction {fraction} of {images} images per class is less than one; raise it"
+            )
         for name, model in self.models.items():
             names.check_known(model.recipe, self.recipes, f"models: {name}: recipe", "recipe")
             recipe = self.recipes[model.recipe]
@@ -194,7 +214,7 @@ def load_config(raw: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise StudyError(names.sentence(error, Config)) from None
+        raise StudyError(" ".join(names.sentence(error, Config).split())) from None  # a key may hold a line break
 
 
 def data_folder(config: Config) -> Path | None:
@@ -232,7 +252,7 @@ def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[st
     does not see them.
     """
     model = config.models[name]
-    arguments = {key: value for key, value in model.arguments.items() if key != "drop_rate"}
+    arguments = {key: value for key, value in _arguments(model).items() if key != "drop_rate"}
     return {
         "architecture": model.architecture,
         "arguments": arguments,
@@ -267,7 +287,7 @@ def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> d
         "model": name,
         "seed": seed,
         "architecture": model.architecture,
-        "arguments": model.arguments,
+        "arguments": _arguments(model),
         "regime": model.regime,
         "weights": weights,
         "input": _input(model),

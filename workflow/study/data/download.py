@@ -45,18 +45,29 @@ def download(manifest: Manifest, mirrors: list[str], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     answers = []
     for url in mirrors:
-        try:
-            _fetch(url, partial, manifest.archive["size"])
-        except requests.RequestException as error:
-            answers.append(f"{url}: {type(error).__name__}")
-            continue
-        problem = _problem(partial, manifest.archive)
+        leftover = partial.exists()
+        problem = _attempt(url, partial, manifest.archive)
+        if problem and leftover and not partial.exists():  # what lay there was not the beginning of this archive
+            problem = _attempt(url, partial, manifest.archive)
         if problem is None:
             partial.replace(target)
             return
-        partial.unlink()
         answers.append(f"{url}: {problem}")
     raise without_data("; ".join(answers) or "no mirror is listed under dataset: mirrors")
+
+
+def _attempt(url: str, partial: Path, archive: dict) -> str | None:
+    """Why `url` does not give the archive, or None. What was cut off stays in `partial`, what is wrong is removed."""
+    try:
+        _fetch(url, partial, archive["size"])
+    except requests.HTTPError as error:
+        return f"{error.response.status_code} {error.response.reason}"
+    except requests.RequestException as error:
+        return type(error).__name__
+    problem = _problem(partial, archive)
+    if problem:
+        partial.unlink()
+    return problem
 
 
 def _fetch(url: str, partial: Path, size: int) -> None:
@@ -64,7 +75,9 @@ def _fetch(url: str, partial: Path, size: int) -> None:
     start = partial.stat().st_size if partial.exists() else 0
     if start >= size:
         return
-    headers = {"Range": f"bytes={start}-"} if start else {}
+    headers = {"Accept-Encoding": "identity"}  # the bytes of the file, not compressed once more for the journey
+    if start:
+        headers["Range"] = f"bytes={start}-"
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             partial.unlink(missing_ok=True)

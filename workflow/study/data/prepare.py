@@ -16,10 +16,11 @@ from study.files import atomic_write
 
 def split_train(fine: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Split of the training images, uint8 [N]: 0 train, 1 validation; stratified by class, fixed by its own seed."""
-    splitter = StratifiedShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
-    _, held_out = next(splitter.split(np.zeros((len(fine), 1)), fine))
+    held_out = round(fraction * len(fine))  # as a share, scikit-learn rounds up what floating point adds
+    splitter = StratifiedShuffleSplit(n_splits=1, test_size=held_out, random_state=seed)
+    _, validation = next(splitter.split(np.zeros((len(fine), 1)), fine))
     split = np.full(len(fine), TRAIN, dtype=np.uint8)
-    split[held_out] = VALIDATION
+    split[validation] = VALIDATION
     return split
 
 

@@ -58,6 +58,8 @@ def find_folder(folder: Path, manifest: Manifest) -> Path:
 
     Raises StudyError if neither does or a file has the wrong size (md5 sums are checked when the files are read).
     """
+    if folder.is_file():
+        raise StudyError(f"{folder} is not a folder; unpack it and name the folder {INNER} that it holds.")
     if not folder.is_dir():
         raise StudyError(f"The data folder {folder} does not exist; correct dataset: folder or CIFAR100_FOLDER.")
     for candidate in (folder, folder / INNER):
@@ -72,7 +74,11 @@ def find_folder(folder: Path, manifest: Manifest) -> Path:
 def read_folder(folder: Path, manifest: Manifest) -> Source:
     """Read the three files from a folder. Raises StudyError for a file that is not what the manifest says."""
     folder = find_folder(folder, manifest)
-    return _parse({name: (folder / name).read_bytes() for name in manifest.files}, str(folder), manifest)
+    try:
+        contents = {name: (folder / name).read_bytes() for name in manifest.files}
+    except OSError as error:
+        raise StudyError(f"{error.filename} cannot be read ({error.strerror}); make it readable.") from None
+    return _parse(contents, str(folder), manifest)
 
 
 def read_archive(path: Path, manifest: Manifest) -> Source:
@@ -84,10 +90,10 @@ def read_archive(path: Path, manifest: Manifest) -> Source:
     with tarfile.open(path, "r:gz") as archive:
         contents = {}
         for name in manifest.files:
-            member = archive.extractfile(f"{INNER}/{name}")
-            if member is None:
-                raise StudyError(f"{path} holds no file {INNER}/{name}; delete it and start again.")
-            contents[name] = member.read()
+            try:
+                contents[name] = archive.extractfile(f"{INNER}/{name}").read()
+            except (KeyError, AttributeError):  # no such member, or it is a folder
+                raise StudyError(f"{path} holds no file {INNER}/{name}; delete it and start again.") from None
     return _parse(contents, str(path), manifest)
 
 
@@ -117,7 +123,8 @@ def load_pickle(content: bytes, where: str) -> Any:
     try:
         return _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:  # a broken pickle can raise nearly anything
-        raise StudyError(f"{where} is not a pickle of arrays ({error}); get the official file instead.") from None
+        reason = " ".join(str(error).split())
+        raise StudyError(f"{where} is not a pickle of arrays ({reason}); get the official file instead.") from None
 
 
 def _part(content: bytes, where: str) -> Part:

@@ -1,0 +1,471 @@
+"""The config: every mistake is one sentence, and every run's spec holds what decides the run and nothing else."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from study.errors import StudyError
+from study.files import canonical_json
+from study.spec import (
+    FOLDER_VARIABLE,
+    NORMALISATIONS,
+    data_folder,
+    features_id,
+    features_spec,
+    load_config,
+    run_spec,
+    study_record,
+)
+
+ROOT = Path(__file__).parents[2]
+COMPUTE = {"device": "cpu", "threads": 2, "precision": "float32"}
+MISSING = object()
+Keys = tuple[str | int, ...]
+
+
+def raw() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def changed(where: str | Keys, value: Any) -> dict[str, Any]:
+    """config.yaml with another value, or none (MISSING), at a path of keys such as 'recipes.report.epochs'."""
+    config = raw()
+    *parents, last = where.split(".") if isinstance(where, str) else where
+    section = config
+    for key in parents:
+        section = section[key]
+    if value is MISSING:
+        del section[last]
+    else:
+        section[last] = value
+    return config
+
+
+def refusal(config: Any) -> str:
+    with pytest.raises(StudyError) as caught:
+        load_config(config)
+    return str(caught.value)
+
+
+# --- the files in the repository --------------------------------------------------------------------------------------
+
+
+def test_config_yaml_is_the_study_it_says():
+    config = load_config(raw())
+    models = ["scratch_cnn", "efficientnet_b0"]
+    assert config.runs() == [(model, seed) for model in models for seed in range(5)]
+    assert config.recipes["report"].learning_rate == 1e-4
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """As Snakemake puts a --configfile over the one in the Snakefile."""
+    both = {
+        key: merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        for key, value in over.items()
+    }
+    return base | both
+
+
+@pytest.mark.parametrize("preset", sorted((ROOT / "workflow" / "presets").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_preset_is_valid_over_config_yaml(preset):
+    config = load_config(merged(raw(), yaml.safe_load(preset.read_text(encoding="utf-8"))))
+    assert config.runs()
+
+
+# --- a table of mistakes ----------------------------------------------------------------------------------------------
+
+LITE = "models.efficientnet_lite0"
+B0 = "models.efficientnet_b0"
+CNN = "models.scratch_cnn"
+RATE = "recipes.report.learning_rate"
+TAGS = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in ("aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"))
+TOP = "baseline, compute, dataset, grid, models, recipes, study"
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "expected"),
+    [
+        # unknown keys
+        ("recipes.report.epoch", 3, "recipes: report has an unknown key 'epoch'; did you mean 'epochs'?"),
+        ("recipes.report.Epochs", 3, "recipes: report has an unknown key 'Epochs'; did you mean 'epochs'?"),
+        ("Study", "x", "the top level has an unknown key 'Study'; did you mean 'study'?"),
+        ("seeds", [0], f"the top level has an unknown key 'seeds'; known: {TOP}."),
+        (
+            "recipes.report.plateau.patiense",
+            3,
+            "recipes: report: plateau has an unknown key 'patiense'; did you mean 'patience'?",
+        ),
+        ("dataset.validation.sead", 3, "dataset: validation has an unknown key 'sead'; did you mean 'seed'?"),
+        (
+            f"{CNN}.arguments.chanels",
+            [8],
+            "models: scratch_cnn: arguments has an unknown key 'chanels'; did you mean 'channels'?",
+        ),
+        # unknown names
+        ("dataset.name", "cifar10", "dataset: name: there is no dataset 'cifar10'; did you mean 'cifar100'?"),
+        (
+            f"{CNN}.recipe",
+            "report_scrach",
+            "models: scratch_cnn: recipe: there is no recipe 'report_scrach'; did you mean 'report_scratch'?",
+        ),
+        (
+            "grid.models",
+            ["scratch_cnn", "efficientnet_b1"],
+            "grid: models: there is no model 'efficientnet_b1'; did you mean 'efficientnet_b3'?",
+        ),
+        (
+            "baseline",
+            "efficientnet_b3",
+            "baseline: there is no model of the grid 'efficientnet_b3'; did you mean 'efficientnet_b0'?",
+        ),
+        (
+            f"{CNN}.architecture",
+            "scratch",
+            "models: scratch_cnn: architecture 'scratch' is neither scratch_cnn nor timm/<name>.",
+        ),
+        (
+            f"{B0}.architecture",
+            "timm/tf_eficientnet_b0.aa_in1k",
+            "models: efficientnet_b0: timm has no architecture 'tf_eficientnet_b0.aa_in1k'; "
+            "did you mean 'tf_efficientnet_b0.aa_in1k'?",
+        ),
+        (
+            f"{B0}.architecture",
+            "timm/tf_efficientnet_b0.a1_in1k",
+            f"models: efficientnet_b0: architecture timm/tf_efficientnet_b0.a1_in1k needs one of timm's tags: {TAGS}.",
+        ),
+        ("recipes.report.optimizer", "sgd", "recipes: report: optimizer is 'sgd': input should be 'adam' or 'adamw'."),
+        ("compute.device", "gpu", "compute: device is 'gpu': input should be 'auto', 'cpu' or 'cuda'."),
+        (
+            f"{B0}.normalisation",
+            "imagnet",
+            "models: efficientnet_b0: normalisation is 'imagnet': "
+            "input should be 'cifar100', 'imagenet', 'half' or 'none'.",
+        ),
+        # wrong types and values
+        ("recipes.report.epochs", "15", "recipes: report: epochs is '15': input should be a valid integer."),
+        ("recipes.report.epochs", 15.0, "recipes: report: epochs is 15.0: input should be a valid integer."),
+        ("recipes.report.epochs", True, "recipes: report: epochs is True: input should be a valid integer."),
+        (RATE, "fast", "recipes: report: learning_rate is 'fast': input should be a valid number."),
+        (RATE, 0, "recipes: report: learning_rate is 0: input should be greater than 0."),
+        (RATE, float("inf"), "recipes: report: learning_rate is inf: input should be a finite number."),
+        ("recipes.report.plateau", 3, "recipes: report: plateau is 3: it must be a section with keys of its own."),
+        ("models.efficientnet_b0", None, "models: efficientnet_b0 is None: it must be a section with keys of its own."),
+        ("grid.seeds", 5, "grid: seeds is 5: input should be a valid list."),
+        ("grid.seeds", [0, -1], "grid: seeds: 1 is -1: input should be greater than or equal to 0."),
+        ("study", "CIFAR 100", "study is 'CIFAR 100': string should match pattern '^[a-z0-9][a-z0-9_]*$'."),
+        ("study", "../elsewhere", "study is '../elsewhere': string should match pattern '^[a-z0-9][a-z0-9_]*$'."),
+        ("models.Foo", {}, "models: Foo is 'Foo': string should match pattern '^[a-z0-9][a-z0-9_]*$'."),
+        ("dataset.folder", 5, "dataset: folder is 5: input should be a valid string."),
+        (
+            "dataset.validation.seed",
+            2**32,
+            "dataset: validation: seed is 4294967296: input should be less than 4294967296.",
+        ),
+        (
+            "dataset.validation.fraction",
+            0.0005,
+            "dataset: validation: fraction 0.0005 of 500 images per class is less than one; raise it.",
+        ),
+        (
+            f"{B0}.normalisation",
+            {"mean": [0, 0, 0], "std": [1, 1, 0]},
+            "models: efficientnet_b0: normalisation: std: 2 is 0: input should be greater than 0.",
+        ),
+        (
+            f"{CNN}.arguments.kernel_size",
+            4,
+            "models: scratch_cnn: arguments: kernel_size must be odd, so that padding keeps the size, not 4.",
+        ),
+        (f"{CNN}.arguments.dropout", 1, "models: scratch_cnn: arguments: dropout is 1: input should be less than 1."),
+        (
+            f"{B0}.arguments.drop_rate",
+            float("nan"),
+            "models: efficientnet_b0: arguments must be plain numbers, text, lists or sections of these.",
+        ),
+        # missing keys
+        ("grid", MISSING, "grid is missing; config.yaml shows what it looks like."),
+        ("recipes.report.epochs", MISSING, "recipes: report: epochs is missing; config.yaml shows what it looks like."),
+        (
+            f"{CNN}.arguments.hidden",
+            MISSING,
+            "models: scratch_cnn: arguments: hidden is missing; config.yaml shows what it looks like.",
+        ),
+        # contradictions
+        (
+            "models.efficientnet_lite0_frozen.recipe",
+            "report",
+            "models: efficientnet_lite0_frozen: frozen features are computed once, so recipe report cannot augment; "
+            "set its augmentation to null.",
+        ),
+        (
+            f"{LITE}.weights",
+            None,
+            "models: efficientnet_lite0: regime finetune needs weights: "
+            "hub, package:<registry package> or file:<path>.",
+        ),
+        (
+            f"{LITE}.regime",
+            "scratch",
+            "models: efficientnet_lite0: regime scratch starts from random weights; set weights to null, or regime to "
+            "finetune.",
+        ),
+        (
+            f"{LITE}.weights",
+            "hubb",
+            "models: efficientnet_lite0: weights 'hubb' must be hub, package:<registry package>, file:<path> or null.",
+        ),
+        ("grid.seeds", [3, 4, 3], "seeds of scratch_cnn: 3 is listed twice; remove one."),
+        (f"{B0}.seeds", [7, 7], "seeds of efficientnet_b0: 7 is listed twice; remove one."),
+        ("grid.models", ["scratch_cnn"] * 2, "grid: models: 'scratch_cnn' is listed twice; remove one."),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(where, value, expected):
+    assert refusal(changed(where, value)) == f"config: {expected}"
+
+
+def test_a_mistyped_key_is_told_rather_than_the_one_it_leaves_missing():
+    config = raw()
+    config["recipes"]["report"]["lerning_rate"] = config["recipes"]["report"].pop("learning_rate")
+    expected = "config: recipes: report has an unknown key 'lerning_rate'; did you mean 'learning_rate'?"
+    assert refusal(config) == expected
+
+
+def test_the_scratch_network_has_no_weights_to_start_from():
+    config = raw()
+    config["models"]["scratch_cnn"] |= {"weights": "hub", "regime": "finetune"}
+    expected = (
+        "config: models: scratch_cnn: scratch_cnn has no pretrained weights, so its regime is scratch, not finetune."
+    )
+    assert refusal(config) == expected
+
+
+def test_an_input_too_small_for_the_pooling():
+    config = raw()
+    config["models"]["scratch_cnn"]["input_size"] = 8
+    config["models"]["scratch_cnn"]["arguments"]["channels"] = [8] * 4
+    assert refusal(config) == "config: models: scratch_cnn: input_size must be at least 16 for 4 blocks."
+
+
+@pytest.mark.parametrize("config", [None, [], "x", 3])
+def test_a_config_that_is_no_mapping(config):
+    assert refusal(config).startswith("config: the top level is ")
+
+
+# --- numbers that YAML takes for text ---------------------------------------------------------------------------------
+
+
+def test_an_exponent_without_a_dot_is_a_number():
+    text = (ROOT / "config.yaml").read_text(encoding="utf-8").replace("1.0e-4", "1e-4")
+    config = yaml.safe_load(text)
+    assert config["recipes"]["report"]["learning_rate"] == "1e-4"  # what YAML 1.1 makes of it
+    spec = run_spec(load_config(config), "efficientnet_b0", 0, COMPUTE)
+    assert spec == run_spec(load_config(raw()), "efficientnet_b0", 0, COMPUTE)
+
+
+@pytest.mark.parametrize(("model", "key"), [("scratch_cnn", "dropout"), ("efficientnet_b0", "drop_rate")])
+def test_so_it_is_in_the_arguments_of_an_architecture(model, key):
+    config = load_config(changed(f"models.{model}.arguments.{key}", "1e-1"))
+    assert run_spec(config, model, 0, COMPUTE)["arguments"][key] == 0.1
+
+
+# --- anything anywhere ------------------------------------------------------------------------------------------------
+
+
+def paths(value: Any, at: Keys = ()) -> list[Keys]:
+    """The path of every value in a nest of dictionaries and lists."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [*([at] if at else []), *(path for key, child in children for path in paths(child, (*at, key)))]
+
+
+KEYS = st.sampled_from(["epochs", "mean", "std", "channels", "Recipe", "[key]", "a\nb", "literal[x]"]) | st.text()
+TRICKY = ["1e-4", "nan", "1e999", "hub", "file:", "package:x\ny", "timm/", "timm/resnet50.\n", 10**400, {}]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(TRICKY)
+GARBAGE = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=6)
+PATHS = paths(raw())
+
+
+@settings(max_examples=200)
+@given(where=st.sampled_from(PATHS), extra=st.none() | KEYS | st.integers() | st.booleans(), value=GARBAGE)
+@example(where=("models", "efficientnet_b0", "arguments"), extra="drop_rate", value=float("nan"))
+@example(where=("models", "scratch_cnn"), extra="Statistics", value=1)
+@example(where=("study",), extra="Study", value=1)
+def test_whatever_stands_wherever_is_valid_or_one_sentence(where, extra, value):
+    if extra is not None:  # a new key beside the one at `where`
+        where = (*where[:-1], extra)
+    config = copy.deepcopy(raw())
+    section = config
+    for key in where[:-1]:
+        section = section[key]
+    if isinstance(section, list):
+        section.append(value)
+    else:
+        section[where[-1]] = value
+    try:
+        study = load_config(config)
+    except StudyError as error:
+        assert "\n" not in str(error) and str(error).startswith("config: ") and str(error)[-1] in ".?"
+        return
+    for name in study.models:  # what is valid can be planned
+        canonical_json(run_spec(study, name, 0, COMPUTE))
+    canonical_json(study_record(study, COMPUTE))
+
+
+# --- the spec of a run ------------------------------------------------------------------------------------------------
+
+
+def specs(config: dict[str, Any]) -> dict[str, str]:
+    """Every model's spec as text."""
+    study = load_config(config)
+    return {name: canonical_json(run_spec(study, name, 0, COMPUTE)) for name in study.models}
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "touched"),
+    [
+        ("recipes.report_scratch.epochs", 61, {"scratch_cnn"}),
+        ("recipes.report.batch_size", 8, {"efficientnet_b0", "efficientnet_b3", "efficientnet_lite0"}),
+        ("recipes.linear_head.weight_decay", 0.1, {"efficientnet_b0_frozen", "efficientnet_lite0_frozen"}),
+        ("models.efficientnet_b0.input_size", 192, {"efficientnet_b0"}),
+        ("models.efficientnet_b0.arguments.drop_rate", 0.4, {"efficientnet_b0"}),
+        ("models.efficientnet_b0.architecture", "timm/tf_efficientnet_b0.ap_in1k", {"efficientnet_b0"}),
+        ("models.efficientnet_b0.normalisation", "half", {"efficientnet_b0"}),
+        ("models.efficientnet_b0_frozen.weights", "file:b0.safetensors", {"efficientnet_b0_frozen"}),
+        ("dataset.validation.seed", 7, set(raw()["models"])),
+        ("dataset.name", "synthetic", set(raw()["models"])),
+        # what decides no run
+        ("models.efficientnet_b0.label", "B0", set()),
+        ("models.efficientnet_b0.seeds", [0, 9], set()),
+        ("grid.seeds", [0], set()),
+        ("dataset.folder", "/data", set()),
+        ("dataset.mirrors", [], set()),
+        ("study", "other", set()),
+        ("baseline", "efficientnet_b0", set()),
+    ],
+)
+def test_a_change_touches_the_specs_of_the_runs_it_decides_and_no_other(where, value, touched):
+    before, after = specs(raw()), specs(changed(where, value))
+    assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_seed_and_machine_are_part_of_a_run():
+    study = load_config(raw())
+    base = run_spec(study, "scratch_cnn", 0, COMPUTE)
+    assert run_spec(study, "scratch_cnn", 1, COMPUTE) == base | {"seed": 1}
+    assert run_spec(study, "scratch_cnn", 0, COMPUTE | {"threads": 1})["compute"]["threads"] == 1
+
+
+def test_the_spec_of_a_scratch_run():
+    spec = run_spec(load_config(raw()), "scratch_cnn", 3, COMPUTE)
+    config = raw()
+    assert json.loads(json.dumps(spec)) == spec
+    assert (spec["model"], spec["seed"], spec["regime"], spec["weights"]) == ("scratch_cnn", 3, "scratch", None)
+    assert spec["arguments"] == config["models"]["scratch_cnn"]["arguments"]
+    assert spec["recipe"] == {"name": "report_scratch", **config["recipes"]["report_scratch"]}
+    assert spec["input"] == {"size": 32, "mean": [0.5071, 0.4865, 0.4409], "std": [0.2673, 0.2564, 0.2762]}
+    assert spec["files"] == {"dataset": "../../../dataset.npz"}
+    assert "CNN from scratch" not in json.dumps(spec)
+
+
+def test_the_spec_of_a_frozen_run_names_its_weights_and_features():
+    study = load_config(raw())
+    spec = run_spec(study, "efficientnet_b0_frozen", 0, COMPUTE)
+    features = features_id(features_spec(study, "efficientnet_b0_frozen", COMPUTE))
+    assert spec["files"] == {
+        "dataset": "../../../dataset.npz",
+        "weights": f"../../../weights/{spec['weights']['id']}.safetensors",
+        "features": f"../../../features/{features}.npz",
+    }
+    assert spec["weights"]["source"] == "hub"
+
+
+def test_own_statistics_are_taken_as_they_are():
+    own = {"mean": [0.1, 0.2, 0.3], "std": [1, 2, 3]}
+    spec = run_spec(load_config(changed("models.scratch_cnn.normalisation", own)), "scratch_cnn", 0, COMPUTE)
+    assert spec["input"] == {"size": 32, **own}
+    assert all(len(mean) == len(std) == 3 for mean, std in NORMALISATIONS.values())
+
+
+# --- features ---------------------------------------------------------------------------------------------------------
+
+
+def features_of(changes: dict[str, Any]) -> str:
+    """The features' name of a copy of efficientnet_b0_frozen with changes."""
+    config = raw()
+    config["recipes"]["other_head"] = config["recipes"]["linear_head"] | {"epochs": 7}
+    config["models"]["other"] = config["models"]["efficientnet_b0_frozen"] | changes
+    return features_id(features_spec(load_config(config), "other", COMPUTE))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"recipe": "other_head"}, {"arguments": {"drop_rate": 0.7}}, {"arguments": {}}, {"seeds": [1, 2]}, {"label": "x"}],
+)
+def test_models_that_differ_behind_the_features_share_them(changes):
+    assert features_of(changes) == features_of({})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input_size": 192},
+        {"normalisation": "half"},
+        {"weights": "file:b0.safetensors"},
+        {"architecture": "timm/tf_efficientnet_b0.ns_jft_in1k"},
+        {"arguments": {"global_pool": "max"}},
+    ],
+)
+def test_models_that_differ_before_the_features_have_their_own(changes):
+    assert features_of(changes) != features_of({})
+
+
+def test_named_and_spelled_out_statistics_share_features():
+    mean, std = NORMALISATIONS["imagenet"]
+    assert features_of({"normalisation": {"mean": mean, "std": std}}) == features_of({})
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_models_own_seeds_replace_those_of_the_grid():
+    study = load_config(changed("models.efficientnet_b0.seeds", [8, 9]))
+    assert study.seeds_of("scratch_cnn") == [0, 1, 2, 3, 4]
+    assert study.runs()[-2:] == [("efficientnet_b0", 8), ("efficientnet_b0", 9)]
+    assert len(study.runs()) == 7
+
+
+def test_the_record_of_a_study_holds_the_models_of_the_grid_only():
+    record = study_record(load_config(raw()), COMPUTE)
+    assert list(record["models"]) == ["scratch_cnn", "efficientnet_b0"]
+    assert set(record["recipes"]) == {"report_scratch", "report"}
+    assert record["models"]["efficientnet_b0"] == {
+        "label": "EfficientNet-B0, fine-tuned",
+        "regime": "finetune",
+        "architecture": "timm/tf_efficientnet_b0.aa_in1k",
+        "input_size": 224,
+        "weights": "hub",
+        "recipe": "report",
+    }
+    assert record["grid"][0] == {"model": "scratch_cnn", "seed": 0} and len(record["grid"]) == 10
+    assert record["dataset"] == {
+        "name": "cifar100",
+        "title": "CIFAR-100",
+        "synthetic": False,
+        "validation": {"fraction": 0.1, "seed": 2021},
+    }
+
+
+def test_the_variable_goes_before_the_folder_of_the_config(monkeypatch):
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    assert data_folder(load_config(raw())) is None
+    named = load_config(changed("dataset.folder", "~/cifar"))
+    assert data_folder(named) == Path.home() / "cifar"
+    monkeypatch.setenv(FOLDER_VARIABLE, "/data")
+    assert data_folder(named) == Path("/data")
+    assert data_folder(load_config(changed("dataset.name", "synthetic"))) is None
