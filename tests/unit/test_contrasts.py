@@ -1,9 +1,13 @@
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit, roots_hermitenorm
 
-from study.analysis.contrasts import IMAGES_ONLY, NOT_COMPUTED, SEEDS_AND_IMAGES, contrast
+from study.analysis.contrasts import IMAGES_ONLY, NOT_COMPUTED, SEEDS_AND_IMAGES, contrast, holm, share_of_wins
 
 # Standard deviations on the logit scale: difficulty of an image common to both models, of an image for one model,
 # a seed's effect on all images, a seed's effect on one image.
@@ -60,6 +64,7 @@ def test_one_seed_is_the_paired_t_interval_over_images(pair):
     assert (result.low, result.high, result.df) == pytest.approx((expected.low, expected.high, 499))
     assert result.method == IMAGES_ONLY
     assert np.isnan(result.var_seeds)
+    assert np.isnan(result.p)  # one seed says nothing on others
 
 
 def test_where_every_image_is_alike_it_is_welchs_interval_over_seeds():
@@ -70,6 +75,7 @@ def test_where_every_image_is_alike_it_is_welchs_interval_over_seeds():
     interval = expected.confidence_interval(0.95)
     assert (result.low, result.high) == pytest.approx((interval.low, interval.high))
     assert result.df == pytest.approx(expected.df)
+    assert result.p == pytest.approx(expected.pvalue)
     assert result.var_images == 0
 
 
@@ -98,6 +104,7 @@ def test_an_interval_exists_where_nothing_is_left_after_the_subtraction():
     model = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 1]], bool)
     result = contrast(model, np.zeros((3, 6), bool))
     assert (result.low, result.high, result.df) == pytest.approx((1 / 3, 1 / 3, 2))
+    assert np.isnan(result.p)  # a difference over a standard error of 0
 
 
 def test_identical_models_differ_by_nothing(pair):
@@ -106,13 +113,15 @@ def test_identical_models_differ_by_nothing(pair):
     assert result.low < 0 < result.high
     one_seed = contrast(pair[0][:1], pair[0][:1])
     assert (one_seed.difference, one_seed.low, one_seed.high) == (0, 0, 0)
+    assert (result.p, result.probability_of_improvement) == (1, 0.5)
+    assert np.isnan(contrast(np.ones((3, 9), bool), np.ones((3, 9), bool)).p)  # nothing varies: nothing to test with
 
 
 def test_the_order_of_seeds_and_images_means_nothing(pair):
     rng = np.random.default_rng(5)
     images = rng.permutation(500)
     shuffled = [matrix[rng.permutation(len(matrix))][:, images] for matrix in pair]
-    assert contrast(*shuffled)[:6] == pytest.approx(contrast(*pair)[:6], rel=1e-9)
+    assert contrast(*shuffled)[:8] == pytest.approx(contrast(*pair)[:8], rel=1e-9)
 
 
 @pytest.mark.parametrize("rows", [1, 4])
@@ -120,16 +129,61 @@ def test_swapping_the_models_mirrors_the_interval(pair, rows):
     there, back = contrast(pair[0][:rows], pair[1]), contrast(pair[1], pair[0][:rows])
     assert back.difference == -there.difference
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
+    assert back.p == pytest.approx(there.p, nan_ok=True)
+    assert back.probability_of_improvement == pytest.approx(1 - there.probability_of_improvement)
 
 
 @pytest.mark.parametrize(
     ("seeds", "method"), [((2, 4), IMAGES_ONLY), ((5, 2), IMAGES_ONLY), ((3, 3), SEEDS_AND_IMAGES)]
 )
 def test_fewer_than_three_seeds_of_either_leave_the_images(pair, seeds, method):
-    assert contrast(pair[0][: seeds[0]], pair[1][: seeds[1]]).method == method
+    result = contrast(pair[0][: seeds[0]], pair[1][: seeds[1]])
+    assert result.method == method
+    assert np.isnan(result.p) == (method == IMAGES_ONLY)
 
 
 def test_without_a_seed_there_is_no_difference(pair):
     result = contrast(pair[0], pair[1][:0])
     assert result.method == NOT_COMPUTED
-    assert np.isnan(result[:6]).all()
+    assert np.isnan(result[:8]).all()
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_p_is_below_5_percent_exactly_where_the_interval_leaves_0_out(world):
+    rng = np.random.default_rng(9)
+    results = [contrast(*draw(rng, (3, 4), 300, *WORLDS[world])) for _ in range(40)]
+    significant = [result.p < 0.05 for result in results]
+    assert significant == [not result.low <= 0 <= result.high for result in results]
+    assert 0 < sum(significant) < 40
+
+
+def test_share_of_wins_by_hand():
+    # 0.5 beats 0.4; 0.6 beats 0.4 and 0.5; 0.5 ties with 0.5: 3 and a half of 6.
+    assert share_of_wins(np.array([0.5, 0.6]), np.array([0.4, 0.5, 0.7])) == pytest.approx(3.5 / 6)
+
+
+@given(*[st.lists(st.integers(0, 6), min_size=1, max_size=6)] * 2)
+def test_share_of_wins_is_scipys_mann_whitney_u_over_the_pairs(values, others):
+    expected = stats.mannwhitneyu(values, others, method="asymptotic").statistic / (len(values) * len(others))
+    assert share_of_wins(np.array(values), np.array(others)) == pytest.approx(expected)
+
+
+def test_holm_by_hand():
+    # 4 · 0.005, 3 · 0.01, 2 · 0.03, and 0.04, which may not be below the 0.06 before it (Holm 1979).
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.4, np.nan, 0.6])) == pytest.approx([0.8, np.nan, 0.8], nan_ok=True)
+    assert holm(np.array([0.9, 0.8])).tolist() == [1, 1]
+    assert holm(np.array([])).size == 0
+
+
+@given(st.lists(st.floats(0, 1) | st.sampled_from([0.01, 0.02]), min_size=1, max_size=6))
+def test_holm_is_the_closed_test_of_bonferroni(p_values):
+    # Marcus, Peritz & Gabriel 1976: reject a hypothesis when Bonferroni rejects every set of hypotheses that has it.
+    p = np.array(p_values)
+    sets = [np.array(chosen) for chosen in itertools.product([False, True], repeat=len(p)) if any(chosen)]
+    bonferroni = [min(1, chosen.sum() * p[chosen].min()) for chosen in sets]
+    closed = [max(b for b, chosen in zip(bonferroni, sets, strict=True) if chosen[k]) for k in range(len(p))]
+    adjusted = holm(p)
+    assert adjusted == pytest.approx(closed)
+    assert (adjusted >= p).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()

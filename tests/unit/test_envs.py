@@ -76,7 +76,7 @@ def test_analysis_and_reporting_do_not_need_torch():
         ("models", {"models"}),
         ("training", {"training", "models", "data", "code"}),
         ("analysis", {"analysis", "code", "data"}),
-        ("reporting", {"reporting", "data"}),
+        ("reporting", {"reporting", "data", "code"}),
     ],
 )
 def test_imports_go_one_way(package, knows):

@@ -122,7 +122,7 @@ def test_a_real_study_carries_no_banner(study, tmp_path):
 
 
 def test_download_links_hold_the_tables(study):
-    for name in ("models", "runs", "classes", "superclasses", "confusions", "costs"):
+    for name in ("models", "runs", "classes", "superclasses", "confusions", "calibration", "costs"):
         tags = Parsed((study / "pages" / f"{name}.html").read_text()).tags
         links = {attributes["download"]: attributes["href"] for tag, attributes in tags if tag == "a"}
         assert CSV_OF.get(name, name) + ".csv" in links

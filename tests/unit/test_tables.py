@@ -12,7 +12,8 @@ from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.errors import StudyError
 
-TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "confusion", "learning", "costs"]
+TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors", "calibration",
+          "learning", "costs"]  # fmt: skip
 
 
 def analyse(study):
@@ -91,6 +92,18 @@ def test_contrasts_are_of_the_same_images_and_keep_small_variances(study, analys
     assert (row["difference"], row["low"], row["high"]) == pytest.approx(expected[:3], abs=1e-6)
     assert (row["var_seeds"], row["var_images"]) == pytest.approx((expected.var_seeds, expected.var_images), rel=1e-6)
     assert row["method"] == "seeds and images"
+    assert row[["p", "probability_of_improvement"]].tolist() == pytest.approx(
+        [expected.p, expected.probability_of_improvement], rel=1e-6
+    )
+
+
+def test_holm_adjusts_the_comparisons_of_test_accuracy_for_each_other(analysed):
+    contrasts = analysed[0]["contrasts"]
+    asked = contrasts[contrasts["metric"] == "test_accuracy"]
+    low, high = sorted(asked["p"])
+    assert sorted(asked["p_holm"]) == pytest.approx(sorted([min(1, 2 * low), max(min(1, 2 * low), high)]), rel=1e-6)
+    assert (asked["p"] < 0.001).all()  # written with all their digits
+    assert contrasts.loc[contrasts["metric"] != "test_accuracy", "p_holm"].isna().all()
 
 
 def test_classes_count_each_image_once_whatever_the_seeds(study, analysed):
@@ -186,18 +199,20 @@ def test_a_model_that_always_diverged_still_appears(tmp_path, dead):
     study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (0, 1), {(dead, 0), (dead, 1)})
     tables, summary = analyse(study)
     rows = tables["models"][tables["models"]["model"] == dead]
-    assert len(rows) == 7
+    assert len(rows) == 13
     assert (rows["n_seeds"] == 0).all()
     assert rows.drop(columns=["model", "label", "metric", "n_seeds"]).isna().all(axis=None)
     assert tables["contrasts"]["method"].unique().tolist() == ["not computed (no finished seed)"]
-    assert dead not in set(tables["classes"]["model"]) | set(tables["confusion"]["model"])
+    for name in ("classes", "confusion", "errors", "calibration"):
+        assert dead not in set(tables[name]["model"])
     assert summary["best"] == ({"cnn", "vit"} - {dead}).pop()
 
 
 def test_a_study_without_a_finished_run_or_a_contrast_gets_its_tables(tmp_path):
     tables, summary = analyse(make_study(tmp_path / "demo", {"cnn": 0.5}, (0,), {("cnn", 0)}))
     assert len(tables["runs"]) == 1
-    assert [len(tables[name]) for name in ("contrasts", "classes", "superclasses", "confusion")] == [0, 0, 0, 0]
+    for name in ("contrasts", "classes", "superclasses", "confusion", "errors", "calibration"):
+        assert tables[name].empty
     assert list(tables["classes"].columns[:3]) == ["model", "class_id", "class"]
     assert summary["best"] is None
 
@@ -208,6 +223,7 @@ def test_one_seed_has_no_interval_over_seeds(tmp_path):
     assert row[["sd", "ci_low", "ci_high"]].isna().all()
     assert row["test_low"] < row["mean"] < row["test_high"]
     assert tables["contrasts"]["method"].unique().tolist() == ["images only (fewer than 3 seeds)"]
+    assert tables["contrasts"][["p", "p_holm"]].isna().all(axis=None)
     assert summary["contrasts"][0]["var_seeds"] is None
 
 

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 
 from study.files import read_json
 
+MODELS = ("efficientnet_lite0_frozen", "scratch_cnn")
 AFTER_TRAINING = ["all", "analyse", "figures", "pages"]
 SCRATCH = ["plan scratch_cnn 0", "plan scratch_cnn 1", "train scratch_cnn 0", "train scratch_cnn 1"]
 
@@ -23,8 +25,8 @@ def rows(path):
 
 def test_the_demo_leaves_every_table_figure_and_page(demo):
     assert {path.name for path in (demo.results / "tables").iterdir()} == {
-        f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "learning",
-                                   "costs")}  # fmt: skip
+        f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors",
+                                   "calibration", "learning", "costs")}  # fmt: skip
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200
     assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}
@@ -81,6 +83,23 @@ def test_touched_data_retrains_nothing(changed):
     assert [job for job in changed.planned() if job.startswith(("train", "plan", "features"))] == []
 
 
+def test_source_files_that_are_gone_neither_retrain_nor_hide_what_is_to_be_done(changed):
+    shutil.rmtree(changed.folder / "resources")
+    assert changed.planned() == []
+    overlay = changed.overlay("seeds", {"models": {"scratch_cnn": {"seeds": [0, 1, 2]}}})
+    new = ["plan scratch_cnn 2", "train scratch_cnn 2"]
+    assert changed.planned("workflow/presets/demo.yaml", overlay) == sorted([*AFTER_TRAINING, "record", *new])
+    shutil.rmtree(changed.results / "tables")
+    assert changed.planned() == AFTER_TRAINING
+
+
+def test_another_validation_split_retrains_everything(demo):
+    overlay = demo.overlay("split", {"dataset": {"validation": {"seed": 7}}})
+    planned = demo.planned("workflow/presets/demo.yaml", overlay)
+    runs = [f"{rule} {model} {seed}" for rule in ("plan", "train") for model in MODELS for seed in (0, 1)]
+    assert [job for job in planned if job != "features"] == sorted([*AFTER_TRAINING, "prepare", "record", *runs])
+
+
 def test_a_changed_recipe_retrains_exactly_its_runs(changed):
     overlay = changed.overlay("shorter", {"recipes": {"demo_scratch": {"epochs": 1}}})
     config = ("workflow/presets/demo.yaml", overlay)
@@ -96,7 +115,7 @@ def test_a_changed_recipe_retrains_exactly_its_runs(changed):
 
 def test_another_seed_trains_only_that_seed(demo):
     overlay = demo.overlay("seeds", {"grid": {"seeds": [0, 1, 2]}})
-    new = [f"{rule} {model} 2" for rule in ("plan", "train") for model in ("efficientnet_lite0_frozen", "scratch_cnn")]
+    new = [f"{rule} {model} 2" for rule in ("plan", "train") for model in MODELS]
     assert demo.planned("workflow/presets/demo.yaml", overlay) == sorted([*AFTER_TRAINING, "record", *new])
 
 

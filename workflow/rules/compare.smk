@@ -9,6 +9,8 @@ TABLES = [
         "classes",
         "superclasses",
         "confusion",
+        "errors",
+        "calibration",
         "learning",
         "costs",
     )

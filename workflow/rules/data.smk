@@ -21,8 +21,7 @@ rule obtain:
 
 rule prepare:
     input:
-        # Fixed by its manifest's checksums: neither a touch nor another folder of the same files may retrain.
-        ancient(Path("resources") / f"{STUDY.dataset.name}.json"),
+        source_record,
     output:
         RESULTS / "dataset.npz",
     log:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from study.analysis.uncertainty import FEWEST_SEEDS, UPPER_TAIL
 
@@ -13,7 +13,10 @@ NOT_COMPUTED = "not computed (no finished seed)"
 
 
 class Contrast(NamedTuple):
-    """Model minus baseline, in fractions; var_* are parts of the variance of the difference; NaN where unknown."""
+    """Model minus baseline, in fractions; var_* are parts of the variance of the difference; NaN where unknown.
+
+    `p` is two-sided, and `probability_of_improvement` what `share_of_wins` says of the models' accuracies per seed.
+    """
 
     difference: float
     low: float
@@ -21,6 +24,8 @@ class Contrast(NamedTuple):
     df: float
     var_seeds: float
     var_images: float
+    p: float
+    probability_of_improvement: float
     method: str
 
 
@@ -46,9 +51,12 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
 
     With fewer than 3 seeds of either model the seeds' variance is unknown: the interval covers the images only, as
     `method` says. Where nothing varies at all, the interval is a point.
+
+    p is of the same t and degrees of freedom: it is below 0.05 exactly where the interval leaves 0 out. It is NaN with
+    fewer than 3 seeds, which say nothing on other seeds, and where no variance is left.
     """
     if min(len(model), len(baseline)) == 0:
-        return Contrast(*[np.nan] * 6, NOT_COMPUTED)
+        return Contrast(*[np.nan] * 8, NOT_COMPUTED)
     per_image = model.mean(axis=0) - baseline.mean(axis=0)
     images = len(per_image)
     var_images = float(per_image.var(ddof=1)) / images
@@ -67,7 +75,31 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     difference = float(model.mean() - baseline.mean())
     df = max(total**2 / squares, fewest_df) if squares > 0 else np.nan
     half = float(stdtrit(df, UPPER_TAIL)) * np.sqrt(total) if squares > 0 else 0.0
-    return Contrast(difference, difference - half, difference + half, df, var_seeds, var_images, method)
+    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 and seeds >= FEWEST_SEEDS else np.nan
+    wins = share_of_wins(model.mean(axis=1), baseline.mean(axis=1))
+    return Contrast(difference, difference - half, difference + half, df, var_seeds, var_images, p, wins, method)
+
+
+def share_of_wins(values: np.ndarray, others: np.ndarray) -> float:
+    """The share of all pairs of one of `values` and one of `others` in which the former is higher; a tie is half a win.
+
+    Mann & Whitney 1947's U over the number of pairs; over seeds, the "probability of improvement" of Agarwal et al.
+    2021, "Deep reinforcement learning at the edge of the statistical precipice".
+    """
+    signs = np.sign(np.subtract.outer(values, others))
+    return float((signs.mean() + 1) / 2)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """p values float [K] adjusted for being K; NaN are no comparisons, do not count and stay.
+
+    Holm 1979, "A simple sequentially rejective multiple test procedure": rejecting where the adjusted value is below
+    0.05 keeps the chance of any false rejection among the K below 5 %, whatever depends on what.
+    """
+    order = np.argsort(p)[: np.isfinite(p).sum()]  # NaN sort last
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
+    return adjusted
 
 
 def _seed_variance(correct: np.ndarray) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
+from study.analysis.temperature import fit_temperature, scaled
 from study.data.dataset import TEST, VALIDATION
 from study.errors import StudyError
 from study.files import read_json
@@ -40,8 +41,8 @@ class Dataset:
 class Run:
     """One run, its logits boiled down to metrics and to what each test image was taken for.
 
-    `predicted` uint8 [T] and `in_top5` bool [T] are in the order of `Dataset.ids(TEST)`; a diverged run has neither,
-    and no numbers.
+    `predicted` uint8 [T], `in_top5` bool [T] and `confidence` float64 [2, T], the top class's probability before and
+    after the temperature, are in the order of `Dataset.ids(TEST)`; a diverged run has none of them, and no numbers.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Run:
     numbers: dict[str, float]
     predicted: np.ndarray | None
     in_top5: np.ndarray | None
+    confidence: np.ndarray | None
 
 
 def load_dataset(study: Path) -> Dataset:
@@ -103,7 +105,7 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
         )
     history = _read_history(folder / "history.csv")
     if record["outcome"] != "finished":
-        return Run(model, seed, record, history, {}, None, None)
+        return Run(model, seed, record, history, {}, None, None, None)
     path = folder / "predictions.npz"
     with _open_npz(path, "train the run again") as file:
         val_fine = dataset.fine[dataset.ids(VALIDATION)]
@@ -111,16 +113,30 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
         test_logits = _aligned_logits(path, file["test_ids"], file["test_logits"], dataset, TEST)
     fine, coarse = dataset.fine[dataset.ids(TEST)], dataset.coarse[dataset.ids(TEST)]
     rank = metrics.true_rank(test_logits, fine)
+    temperature = fit_temperature(val_logits, val_fine)
+    scaled_logits = scaled(test_logits, temperature)
     numbers = {
         "train_accuracy": _chosen_train_accuracy(folder / "history.csv", history, record["chosen_epoch"]),
         "val_accuracy": metrics.top_k_accuracy(val_logits, val_fine, 1),
         "test_accuracy": float((rank < 1).mean()),
         "test_top5": float((rank < 5).mean()),
         "test_superclass": metrics.superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
-        "test_nll": metrics.negative_log_likelihood(test_logits, fine),
-        "test_ece": metrics.expected_calibration_error(test_logits, fine),
+        "test_superclass_summed": metrics.summed_superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
+        **_calibration(test_logits, fine, ""),
+        "temperature": temperature,
+        **_calibration(scaled_logits, fine, "_scaled"),
     }
-    return Run(model, seed, record, history, numbers, test_logits.argmax(axis=1).astype(np.uint8), rank < 5)
+    confidence = np.array([metrics.top_confidence(test_logits), metrics.top_confidence(scaled_logits)])
+    predicted = test_logits.argmax(axis=1).astype(np.uint8)
+    return Run(model, seed, record, history, numbers, predicted, rank < 5, confidence)
+
+
+def _calibration(logits: np.ndarray, fine: np.ndarray, suffix: str) -> dict[str, float]:
+    return {
+        f"test_nll{suffix}": metrics.negative_log_likelihood(logits, fine),
+        f"test_ece{suffix}": metrics.expected_calibration_error(logits, fine),
+        f"test_brier{suffix}": metrics.brier_score(logits, fine),
+    }
 
 
 def _open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:

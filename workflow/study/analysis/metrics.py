@@ -5,7 +5,7 @@ Where classes tie for a place, the lowest class number takes it, as in `numpy.ar
 """
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from study.errors import StudyError
 
@@ -59,22 +59,48 @@ def superclass_accuracy(logits: np.ndarray, coarse: np.ndarray, fine_to_coarse: 
     return float((fine_to_coarse[logits.argmax(axis=1)] == coarse).mean())
 
 
+def summed_superclass_accuracy(logits: np.ndarray, coarse: np.ndarray, fine_to_coarse: np.ndarray) -> float:
+    """The fraction of images whose true superclass has the highest sum of its classes' probabilities."""
+    member = np.eye(fine_to_coarse.max() + 1)[fine_to_coarse]
+    return float(((softmax(logits.astype(np.float64), axis=1) @ member).argmax(axis=1) == coarse).mean())
+
+
 def negative_log_likelihood(logits: np.ndarray, fine: np.ndarray) -> float:
     """The mean of -log softmax at the true class, in nats, computed in float64."""
     log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
     return float(-np.take_along_axis(log_probabilities, fine.astype(np.int64)[:, None], axis=1).mean())
 
 
+def brier_score(logits: np.ndarray, fine: np.ndarray) -> float:
+    """The mean over images of the squared distance of the probabilities to the truth, summed over classes: 0 to 2.
+
+    Brier 1950, "Verification of forecasts expressed in terms of probability", equation 2.
+    """
+    errors = softmax(logits.astype(np.float64), axis=1)
+    errors[np.arange(len(fine)), fine] -= 1
+    return float((errors**2).sum(axis=1).mean())
+
+
+def top_confidence(logits: np.ndarray) -> np.ndarray:
+    """The probability of the top class, float64 [N]."""
+    # The top class is found in the logits: a softmax can round two different logits to one probability.
+    log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
+    return np.exp(np.take_along_axis(log_probabilities, logits.argmax(axis=1)[:, None], axis=1)[:, 0])
+
+
+def confidence_bins(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> np.ndarray:
+    """By bin of confidence: number of images, sum of confidence, number right; float64 [3, bins].
+
+    confidence float [N], right bool [N]. Bin m of M holds the confidences in ((m-1)/M, m/M].
+    """
+    bin_of = np.searchsorted(np.arange(1, bins) / bins, confidence)
+    return np.array([np.bincount(bin_of, weights, bins) for weights in (np.ones_like(confidence), confidence, right)])
+
+
 def expected_calibration_error(logits: np.ndarray, fine: np.ndarray, bins: int = ECE_BINS) -> float:
     """The gap between the top class's probability and its accuracy, averaged over equal-width bins by their size.
 
-    Bin m of M holds the confidences in ((m-1)/M, m/M]: Guo et al. 2017, "On Calibration of Modern Neural Networks",
-    equations 2 and 3.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equations 2 and 3; see `confidence_bins`.
     """
-    # The top class is found in the logits: a softmax can round two different logits to one probability.
-    top = logits.argmax(axis=1)
-    log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
-    confidence = np.exp(np.take_along_axis(log_probabilities, top[:, None], axis=1)[:, 0])
-    inner_edges = np.arange(1, bins) / bins
-    gap_sums = np.bincount(np.searchsorted(inner_edges, confidence), weights=(top == fine) - confidence, minlength=bins)
-    return float(np.abs(gap_sums).sum() / len(fine))
+    _, confidence, hits = confidence_bins(top_confidence(logits), logits.argmax(axis=1) == fine, bins)
+    return float(np.abs(hits - confidence).sum() / len(fine))

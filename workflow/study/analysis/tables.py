@@ -1,8 +1,8 @@
 """tables/*.csv: every number the study reports, one fact per row, the same bytes for the same runs (costs.csv aside).
 
-Rows are in the order of config.json's models, then metric, seed or class. Numbers have six decimals, variances seven
-significant digits; a number that does not exist is an empty field. A model without a finished run has no rows in
-classes, superclasses and confusion.
+Rows are in the order of config.json's models, then metric, seed or class. Numbers have six decimals, variances and p
+values seven significant digits; a number that does not exist is an empty field. A model without a finished run has no
+rows in classes, superclasses, confusion, errors and calibration.
 """
 
 import itertools
@@ -13,33 +13,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.contrasts import contrast
+from study.analysis.calibration import calibration_table
+from study.analysis.contrasts import contrast, holm
 from study.analysis.load import Dataset, Run, load_dataset, load_runs
-from study.analysis.tables_classes import classes_table, confusion_table, superclasses_table
+from study.analysis.tables_classes import classes_table, confusion_table, errors_table, superclasses_table
 from study.analysis.uncertainty import t_interval, wilson
 from study.data.dataset import TEST
 from study.files import atomic_write, read_json
 
-RUN_METRICS = [
-    "train_accuracy",
-    "val_accuracy",
-    "test_accuracy",
-    "test_top5",
-    "test_superclass",
+CALIBRATION = [
     "test_nll",
     "test_ece",
+    "test_brier",
+    "temperature",
+    "test_nll_scaled",
+    "test_ece_scaled",
+    "test_brier_scaled",
 ]
-MODEL_METRICS = [
-    "test_accuracy",
-    "test_top5",
-    "test_superclass",
-    "val_accuracy",
-    "train_accuracy",
-    "test_nll",
-    "test_ece",
-]
-TEST_ACCURACIES = ["test_accuracy", "test_top5", "test_superclass"]
+TEST_ACCURACIES = ["test_accuracy", "test_top5", "test_superclass", "test_superclass_summed"]
+RUN_METRICS = ["train_accuracy", "val_accuracy", *TEST_ACCURACIES, *CALIBRATION]
+MODEL_METRICS = [*TEST_ACCURACIES, "val_accuracy", "train_accuracy", *CALIBRATION]
 VARIANCES = ["var_seeds", "var_images"]
+SMALL = [*VARIANCES, "p", "p_holm"]
 NOT_REPEATABLE = ["seconds", "images_per_second"]
 
 
@@ -57,6 +52,8 @@ def write_tables(study: Path, out: Path) -> None:
     _write(out / "classes.csv", classes_table(finished, dataset))
     _write(out / "superclasses.csv", superclasses_table(finished, dataset))
     _write(out / "confusion.csv", confusion_table(finished, dataset))
+    _write(out / "errors.csv", errors_table(finished, dataset))
+    _write(out / "calibration.csv", calibration_table(finished, dataset))
     _write(out / "learning.csv", learning_table(runs))
     _write(out / "costs.csv", costs_table(config, runs))
 
@@ -111,7 +108,11 @@ def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_im
 
 
 def contrasts_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
-    """Every model minus the baseline, for each accuracy on test; see `contrast` for the interval."""
+    """Every model minus the baseline, for three accuracies on test; see `contrast` for the interval.
+
+    p_holm adjusts the p values of test_accuracy, the study's question, for being as many as they are; the other
+    metrics, which look at the same runs from other sides, have none.
+    """
     baseline = config["baseline"]
     ids = dataset.ids(TEST)
     fine, coarse = dataset.fine[ids], dataset.coarse[ids]
@@ -131,8 +132,12 @@ def contrasts_table(config: dict[str, Any], finished: dict[str, list[Run]], data
         method = result.pop("method")
         counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
         rows.append({"model": model, "baseline": baseline, "metric": metric} | result | counts | {"method": method})
-    columns = ["model", "baseline", "metric", "difference", "low", "high", "df", *VARIANCES]
-    return pd.DataFrame(rows, columns=[*columns, "n_seeds", "n_seeds_baseline", "method"])
+    columns = ["model", "baseline", "metric", "difference", "low", "high", "df", *VARIANCES, "p", "p_holm",
+               "probability_of_improvement", "n_seeds", "n_seeds_baseline", "method"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
+    asked = table["metric"] == "test_accuracy"
+    table.loc[asked, "p_holm"] = holm(table.loc[asked, "p"].to_numpy())
+    return table
 
 
 def learning_table(runs: list[Run]) -> pd.DataFrame:
@@ -166,7 +171,7 @@ def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
 
 def _write(path: Path, table: pd.DataFrame) -> None:
     for name in table.select_dtypes("float"):
-        if name in VARIANCES:  # about 1e-6: six decimals would leave nothing of them
+        if name in SMALL:  # about 1e-6: six decimals would leave nothing of them
             table[name] = table[name].map("{:.6e}".format, na_action="ignore")
         else:
             table[name] = table[name].round(6) + 0.0  # + 0.0 so that -1e-9 is not printed as -0.000000

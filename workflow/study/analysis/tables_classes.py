@@ -49,6 +49,41 @@ def confusion_table(finished: dict[str, list[Run]], dataset: Dataset) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
+def errors_table(finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+    """How many test images a model gets wrong, and how many of these it takes for another class of the superclass.
+
+    `errors` is the share of the test images, mean over finished seeds; `within_superclass` the share of all the seeds'
+    errors, with Wilson's interval (`low`, `high`) for the errors of one seed on average; `expected_by_chance` what it
+    would be if every error fell on any other class alike.
+    """
+    ids = dataset.ids(TEST)
+    fine, coarse = dataset.fine[ids], dataset.coarse[ids]
+    siblings = np.bincount(dataset.fine_to_coarse)[coarse] - 1
+    rows = []
+    for model, runs in finished.items():
+        if not runs:
+            continue
+        predicted = np.array([run.predicted for run in runs])
+        is_wrong = predicted != fine
+        is_within = is_wrong & (dataset.fine_to_coarse[predicted] == coarse)
+        wrong, within = is_wrong.sum() / len(runs), is_within.sum() / len(runs)
+        low, high = wilson(within, wrong)
+        rows.append(
+            {
+                "model": model,
+                "n_images": len(ids),
+                "n_seeds": len(runs),
+                "errors": wrong / len(ids),
+                "within_superclass": within / wrong if wrong else np.nan,
+                "low": float(low),
+                "high": float(high),
+                "expected_by_chance": siblings.mean() / (FINE_CLASSES - 1),
+            }
+        )
+    columns = ["model", "n_images", "n_seeds", "errors", "within_superclass", "low", "high", "expected_by_chance"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def _accuracy_by_group(
     finished: dict[str, list[Run]],
     names: dict[str, Sequence],

@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from study.reporting.accuracy import draw_accuracy, draw_cost
+from study.reporting.calibration import draw_calibration
 from study.reporting.classes import draw_classes, draw_superclasses
 from study.reporting.confusion import draw_confusion, draw_superconfusion
 from study.reporting.curves import draw_curves
@@ -18,6 +19,7 @@ OF_STUDY: dict[str, Callable[[Sources], Figure]] = {
     "cost": draw_cost,
     "classes": draw_classes,
     "superclasses": draw_superclasses,
+    "calibration": draw_calibration,
     "samples": draw_samples,
 }
 OF_MODEL: dict[str, Callable[[Sources, str], Figure]] = {

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
+from study.reporting.calibration import calibration_page
 from study.reporting.landing import landing
 from study.reporting.markup import BANNER, write_page
+from study.reporting.mistakes import confusions_page
 from study.reporting.provenance import provenance_page
 from study.reporting.sources import Sources, read_sources
 from study.reporting.tables import (
     classes_page,
-    confusions_page,
     costs_page,
     models_page,
     runs_page,
@@ -24,6 +25,7 @@ PAGES: dict[str, tuple[str, Callable[[Sources], list[dict[str, Any]]]]] = {
     "classes": ("Classes", classes_page),
     "superclasses": ("Superclasses", superclasses_page),
     "confusions": ("Confusions", confusions_page),
+    "calibration": ("Calibration", calibration_page),
     "costs": ("Costs", costs_page),
     "provenance": ("Provenance", provenance_page),
 }

@@ -11,7 +11,8 @@ from study.data.dataset import Dataset, read_dataset
 from study.errors import StudyError
 from study.files import read_json
 
-TABLES = ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "learning", "costs")
+TABLES = ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors", "calibration", "learning",
+          "costs")  # fmt: skip
 _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name")
 
 

@@ -10,20 +10,20 @@ import pandas as pd
 from study.reporting import text
 from study.reporting.accuracy import run_seconds
 from study.reporting.answer import best_model
-from study.reporting.confusion import counts, shares
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources, read_run
 
-PAIRS = 30
 whole = partial(text.number, digits=0)
 METRICS: dict[str, tuple[str, Callable[..., str]]] = {
     "test_accuracy": ("test accuracy (%)", text.percent),
     "test_top5": ("test top-5 (%)", text.percent),
     "test_superclass": ("test superclass (%)", text.percent),
+    "test_superclass_summed": ("test superclass, summed (%)", text.percent),
     "val_accuracy": ("validation accuracy (%)", text.percent),
     "train_accuracy": ("train accuracy (%)", text.percent),
     "test_nll": ("test NLL (nats)", text.number),
     "test_ece": ("test ECE (%)", text.percent),
+    "test_brier": ("test Brier score", text.number),
 }
 
 
@@ -77,7 +77,8 @@ def models_page(sources: Sources) -> list[dict[str, Any]]:
         table("Test accuracy", test, columns, csv,
               "Over seeds: a t interval, from 3 seeds on. Over images: what another test set of this size would do."),
         table("Other metrics", others, [Column("label", "Model"), *shown], csv,
-              "Mean over seeds, with the standard deviation below it."),
+              "Mean over seeds, with the standard deviation below it. Superclass is that of the top class; summed, the "
+              "one whose classes' probabilities add up to most."),
         contrasts_table(sources),
     ]  # fmt: skip
 
@@ -89,6 +90,8 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
     frame["what"] = [METRICS.get(metric, (metric,))[0].removesuffix(" (%)") for metric in frame["metric"]]
     for part in ("seeds", "images"):
         frame[f"sd_{part}"] = np.sqrt(frame[f"var_{part}"])
+    pairs = frame["n_seeds"] * frame["n_seeds_baseline"]
+    frame["wins_of"] = [f"of {text.counted(count, 'pair')}" if count else "" for count in pairs]
     points = partial(text.points, digits=2)
     columns = [
         Column("label", "Model"),
@@ -98,12 +101,21 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         Column("high", "95 % high", points),
         Column("sd_seeds", "SE from seeds", partial(text.percent, digits=2)),
         Column("sd_images", "SE from images", partial(text.percent, digits=2)),
+        Column("p_holm", "p, Holm", text.p_value),
+        Column("probability_of_improvement", "Ahead (% of pairs)", partial(text.percent, digits=0), "wins_of"),
         Column("n_seeds", "Seeds", whole),
         Column("n_seeds_baseline", "Seeds, baseline", whole),
         Column("method", "The interval covers"),
     ]
     title = f"Difference to {sources.labels[sources.config['baseline']]}"
-    return table(title, frame, columns, sources.csv("contrasts"), "In percentage points; images are paired.")
+    tested = int(frame["p_holm"].notna().sum())
+    note = (
+        "In percentage points; images are paired. p is two-sided, of the same t as the interval, and adjusted by "
+        f"Holm's method for {text.counted(tested, 'comparison')} of test accuracy: only those of at least 3 seeds of "
+        "both models are tested, and no other metric is. Ahead: the share of all pairs of a seed of the model and a "
+        "seed of the baseline in which the model's is higher, ties counting half (the probability of improvement)."
+    )
+    return table(title, frame, columns, sources.csv("contrasts"), note)
 
 
 def classes_page(sources: Sources) -> list[dict[str, Any]]:
@@ -138,31 +150,6 @@ def _by_group(sources: Sources, name: str, keys: list[str]) -> dict[str, Any]:
     images = long["n_images"].max()
     note = f"Mean over seeds; below it the 95 % Wilson interval for {images} test images. The difference has none here."
     return table(f"Accuracy by {keys[1]}", frame, columns, sources.csv(name), note)
-
-
-def confusions_page(sources: Sources) -> list[dict[str, Any]]:
-    """The most confused pairs of every model."""
-    names = [text.words(name) for name in sources.dataset.fine_names]
-    groups = [text.words(name) for name in sources.dataset.coarse_names]
-    rows = []
-    for model in sources.models:
-        matrix = counts(sources, model)
-        share = shares(matrix) / 100
-        np.fill_diagonal(matrix, 0)
-        order = np.argsort(-matrix, axis=None, kind="stable")[:PAIRS]
-        for true, predicted in zip(*np.unravel_index(order, matrix.shape), strict=True):
-            if matrix[true, predicted]:
-                same = sources.coarse_of[true] == sources.coarse_of[predicted]
-                rows.append((sources.labels[model], names[true], names[predicted], share[true, predicted],
-                             float(matrix[true, predicted]), groups[sources.coarse_of[true]],
-                             "yes" if same else groups[sources.coarse_of[predicted]]))  # fmt: skip
-    titles = ["Model", "True class", "Predicted class", "Share of the true class (%)", "Images", "True superclass",
-              "Same superclass, or which"]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=titles)
-    shows = {"Share of the true class (%)": text.percent, "Images": whole}
-    note = f"The {PAIRS} most frequent of every model; images are counted over its finished seeds."
-    return [table("Most confused pairs", frame, [Column(title, title, shows.get(title)) for title in titles],
-                  sources.csv("confusion"), note)]  # fmt: skip
 
 
 def costs_page(sources: Sources) -> list[dict[str, Any]]:

@@ -35,6 +35,11 @@ def spread(low: float, high: float, digits: int = 1) -> str:
     return NOTHING if np.isnan(low) or np.isnan(high) else f"{percent(low, digits)} – {percent(high, digits)}"
 
 
+def p_value(value: float) -> str:
+    """A p value with three decimals; below them, no more than that it is."""
+    return "< 0.001" if value < 0.001 else number(value, 3)
+
+
 def minutes(seconds: float) -> str:
     """Seconds in minutes, with decimals only where they say something."""
     return number(seconds / 60, 0 if seconds >= 6000 else 1 if seconds >= 60 else 2)

@@ -1,0 +1,128 @@
+"""Do a model's probabilities mean what they say? The reliability diagram, and its numbers before and after scaling."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from study.reporting import text
+from study.reporting.markup import Column, table
+from study.reporting.sources import Sources
+from study.reporting.style import FAINT, GRID, INK, colours, new_figure, say, wrap
+
+ACROSS = 3
+BEFORE = "#7A7A7A"
+MEASURES = {
+    "ece": ("ECE (%)", text.percent),
+    "nll": ("NLL (nats)", partial(text.number, digits=3)),
+    "brier": ("Brier score", partial(text.number, digits=3)),
+}
+
+
+def draw_calibration(sources: Sources) -> Figure:
+    """Reliability diagrams: accuracy over confidence, a panel per model, before and after its temperature."""
+    models, bins = sources.models, sources.tables["calibration"]
+    across = min(ACROSS, len(models))
+    down = -(-len(models) // across)
+    figure = new_figure(0.5 + 3.15 * max(across, 2), 0.9 + 3.9 * down, "Reliability: accuracy by confidence")
+    if bins.empty:
+        say(figure.subplots(), "No run finished.")
+        return figure
+    axes = figure.subplots(2 * down, max(across, 2), squeeze=False, height_ratios=[4, 1] * down)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for place, model in enumerate(models):
+        row, column = divmod(place, across)
+        own = bins[bins["model"] == model]
+        upper, lower = axes[2 * row : 2 * row + 2, column]
+        upper.set_title(wrap(sources.labels[model], 34, 2), pad=30)
+        if own.empty:
+            say(upper, "No run of this model finished.")
+        else:
+            _panel(upper, sources, model, own)
+            _histogram(lower, colours(models)[model], own)
+    handles = [
+        Line2D([], [], color=BEFORE, marker="o", mfc="white", ms=5, lw=1.2, label="as trained"),
+        Line2D([], [], color=INK, marker="o", ms=5, lw=1.2, label="after the temperature (in the model's colour)"),
+        Line2D([], [], color=FAINT, ls=(0, (4, 2)), lw=1, label="perfectly calibrated"),
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=3)
+    return figure
+
+
+def _panel(axis: Axes, sources: Sources, model: str, bins: pd.DataFrame) -> None:
+    axis.set_axis_on()
+    axis.plot([0, 100], [0, 100], color=FAINT, ls=(0, (4, 2)), lw=1, zorder=1)
+    for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(sources.models)[model], None)):
+        own = bins[(bins["scaled"] == scaled) & (bins["n_images"] > 0)]
+        axis.vlines(own["confidence"] * 100, own["low"] * 100, own["high"] * 100, color=colour, lw=1, alpha=0.5)
+        axis.plot(own["confidence"] * 100, own["accuracy"] * 100, color=colour, marker="o", mfc=fill or colour, ms=4.2,
+                  lw=1.2, zorder=3 + scaled)  # fmt: skip
+    stats = sources.rows("models", model=model).set_index("metric")["mean"]
+    seeds = text.counted(int(bins["n_seeds"].max()), "seed")
+    said = (
+        f"ECE {text.percent(stats['test_ece'])} % → {text.percent(stats['test_ece_scaled'])} % ({bins['bin'].max()} "
+        f"bins)\ntemperature {text.number(stats['temperature'])}, {seeds}"
+    )
+    axis.text(0, 1.03, said, transform=axis.transAxes, va="bottom", fontsize=8, linespacing=1.35)
+    axis.set_xlim(0, 101)
+    axis.set_ylim(0, 101)
+    axis.set_xticks(range(0, 101, 20), [])
+    axis.set_yticks(range(0, 101, 20))
+    axis.grid(color=GRID)
+    axis.set_ylabel("accuracy (%)")
+
+
+def _histogram(axis: Axes, colour: str, bins: pd.DataFrame) -> None:
+    """How many of the images are that sure, in percent: a gap in a bin of few images means little."""
+    axis.set_axis_on()
+    for scaled, line in ((0, BEFORE), (1, colour)):
+        own = bins[bins["scaled"] == scaled]
+        edges = [*own["bin_low"] * 100, own["bin_high"].iloc[-1] * 100]
+        axis.stairs(100 * own["n_images"] / own["n_images"].sum(), edges, color=line, lw=1.2)
+    axis.set_xlim(0, 101)
+    axis.set_xticks(range(0, 101, 20))
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel("images (%)")
+    axis.set_xlabel("confidence: probability of the top class (%)")
+
+
+def calibration_page(sources: Sources) -> list[dict[str, Any]]:
+    """Temperature, ECE, NLL and Brier score before and after it, by model and by run; and every bin of the figure."""
+    models, runs = sources.tables["models"], sources.tables["runs"]
+    means = models.pivot(index="model", columns="metric", values="mean").reindex(sources.models)
+    measures = [Column("temperature", "Temperature", partial(text.number, digits=3))]
+    for name, (title, show) in MEASURES.items():
+        measures += [Column(f"test_{name}", title, show), Column(f"test_{name}_scaled", f"{title}, scaled", show)]
+    bins = sources.tables["calibration"].assign(
+        label=lambda frame: frame["model"].map(sources.labels),
+        probabilities=lambda frame: np.where(frame["scaled"] == 1, "scaled", "as trained"),
+    )
+    by_bin = [
+        Column("label", "Model"),
+        Column("probabilities", "Probabilities"),
+        *[Column(key, title, text.percent) for key, title in (
+            ("bin_low", "Confidence above (%)"), ("bin_high", "up to (%)"), ("confidence", "Mean confidence (%)"),
+            ("accuracy", "Accuracy (%)"), ("low", "95 % low"), ("high", "95 % high"),
+        )],
+        Column("n_images", "Images of a seed", partial(text.number, digits=1)),
+    ]  # fmt: skip
+    explained = (
+        "Of the test images, mean over seeds. A temperature above 1 makes a run's probabilities less sure, below 1 "
+        "surer; it is fitted on the run's validation images and changes no prediction. ECE, NLL and Brier score: lower "
+        "is better."
+    )
+    pooled = (
+        "All finished seeds together. Images are those of one seed on average, and the 95 % Wilson interval counts "
+        "only them: more seeds do not show more images."
+    )
+    label, seed = Column("label", "Model"), Column("seed", "Seed", partial(text.number, digits=0))
+    return [
+        table("By model", means.assign(label=sources.labels), [label, *measures], sources.csv("models"), explained),
+        table("By run", runs, [label, seed, *measures], sources.csv("runs")),
+        table("By confidence", bins[bins["n_images"] > 0], by_bin, sources.csv("calibration"), pooled),
+    ]
