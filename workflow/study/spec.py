@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from study import names
-from study.data.manifest import MANIFESTS, fingerprint, load_manifest
+from study.data.manifest import MANIFESTS, files_fingerprint, fingerprint, load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, sha256_text
 
@@ -258,7 +258,7 @@ def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[st
         "arguments": arguments,
         "weights": _weights(model),
         "input": _input(model),
-        "data": _data(config),
+        "data": files_fingerprint(load_manifest(config.dataset.name)),  # of all images, however they are split
         "compute": compute,
         "compile": load_manifest(config.dataset.name).images >= COMPILE_FROM,
     }

@@ -53,7 +53,13 @@ def load_manifest(name: str) -> Manifest:
     return Manifest(**raw)
 
 
-def fingerprint(manifest: Manifest, validation: dict[str, Any]) -> str:
-    """SHA-256 over the checksums of the files and the validation split: equal only for equal data, equally split."""
+def files_fingerprint(manifest: Manifest) -> str:
+    """SHA-256 over the checksums of the files: equal only for equal images and labels."""
     files = {name: dataclasses.asdict(checksum) for name, checksum in manifest.files.items()}
-    return sha256_text(canonical_json({"files": files, "validation": validation, "split": "stratified, version 1"}))
+    return sha256_text(canonical_json(files))
+
+
+def fingerprint(manifest: Manifest, validation: dict[str, Any]) -> str:
+    """SHA-256 over the files' fingerprint and the validation split: equal only for equal data, equally split."""
+    split = {"validation": validation, "split": "stratified, version 1"}
+    return sha256_text(canonical_json({"files": files_fingerprint(manifest), **split}))

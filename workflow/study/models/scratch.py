@@ -7,8 +7,8 @@ from torch import nn
 class ScratchCNN(nn.Module):
     """Blocks of convolutions, each closed by 2×2 max pooling and dropout, then one hidden layer and a linear head.
 
-    `channels` has one entry per block, `convolutions` is how many each block holds. Input float [B, 3, S, S] with
-    S divisible by 2 ** len(channels); output logits float [B, classes].
+    `channels` has one entry per block, `convolutions` is how many each block holds. Input float [B, 3, S, S];
+    output logits float [B, classes].
     """
 
     def __init__(
