@@ -13,9 +13,9 @@ from study.data.manifest import load_manifest
 from study.errors import StudyError
 from study.estimate import disk_gb, hours, macs
 from study.files import write_json, write_text
-from study.launch import describe, preflight, start
+from study.launch import describe, is_prepared, preflight, start
 from study.machine import resolve_compute
-from study.spec import FOLDER_VARIABLE, Config, load_config
+from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CPU = {"device": "cpu", "threads": 2, "precision": "float32"}
@@ -136,8 +136,20 @@ def have_the_archive(tmp_path, monkeypatch):
 
 
 def have_the_dataset(tmp_path, monkeypatch):
-    write_text(tmp_path / "results" / "cifar100" / "dataset.npz", "")
+    folder = tmp_path / "results" / "cifar100"
+    write_text(folder / "dataset.npz", "")
+    write_json(folder / "dataset.json", {"fingerprint": data_fingerprint(load_config(raw()))})
     return {}
+
+
+def test_a_dataset_with_another_split_or_without_its_images_is_not_the_one_asked_for(tmp_path):
+    study = load_config(raw())
+    assert not is_prepared(study)
+    have_the_dataset(tmp_path, None)
+    assert is_prepared(study)
+    assert not is_prepared(load_config(raw(dataset={"validation": {"fraction": 0.1, "seed": 7}})))
+    (tmp_path / "results" / "cifar100" / "dataset.npz").unlink()
+    assert not is_prepared(study)
 
 
 def use_synthetic_data(tmp_path, monkeypatch):

@@ -77,7 +77,8 @@ def test_a_rerun_with_nothing_changed_does_nothing(demo):
 
 def test_touched_data_retrains_nothing(changed):
     files = [*changed.folder.glob("resources/synthetic/cifar-100-python/*"), changed.results / "dataset.npz"]
-    assert len(files) == 4
+    files.append(changed.results / "dataset.json")
+    assert len(files) == 5
     for path in files:
         os.utime(path)
     assert [job for job in changed.planned() if job.startswith(("train", "plan", "features"))] == []
@@ -93,11 +94,24 @@ def test_source_files_that_are_gone_neither_retrain_nor_hide_what_is_to_be_done(
     assert changed.planned() == AFTER_TRAINING
 
 
-def test_another_validation_split_retrains_every_run_on_the_same_features(demo):
+def test_another_validation_split_trains_every_run_again_on_the_same_features(demo):
     overlay = demo.overlay("split", {"dataset": {"validation": {"seed": 7}}})
-    planned = demo.planned("workflow/presets/demo.yaml", overlay)
     runs = [f"{rule} {model} {seed}" for rule in ("plan", "train") for model in MODELS for seed in (0, 1)]
-    assert planned == sorted([*AFTER_TRAINING, "prepare", "record", *runs])
+    expected = sorted([*AFTER_TRAINING, "prepare", "record", *runs])
+    assert demo.planned("workflow/presets/demo.yaml", overlay) == expected
+
+
+def test_data_that_could_not_be_prepared_do_not_hide_what_is_to_be_done(changed):
+    overlay = changed.overlay("split", {"dataset": {"validation": {"seed": 7}}})
+    config = ("workflow/presets/demo.yaml", overlay)
+    path = changed.folder / "resources" / "synthetic" / "cifar-100-python" / "train"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    assert changed.snakemake(config=config).returncode != 0
+    path.write_bytes(content)
+    jobs = changed.planned(*config)
+    assert [job for job in jobs if job.startswith(("prepare", "train"))] == [
+        "prepare", *(f"train {model} {seed}" for model in MODELS for seed in (0, 1))]  # fmt: skip
 
 
 def test_a_changed_recipe_retrains_exactly_its_runs(changed):

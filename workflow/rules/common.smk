@@ -8,11 +8,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from study.code import training_code_sha256
+from study.data.manifest import files_fingerprint, load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, file_digest
-from study.launch import preflight, start
+from study.launch import is_prepared, preflight, start
 from study.names import weights_id
-from study.spec import features_id, features_spec, run_spec, study_record
+from study.spec import (
+    data_fingerprint,
+    features_id,
+    features_spec,
+    run_spec,
+    study_record,
+)
 
 try:
     STUDY, COMPUTE, DATA_SOURCE = start(config)
@@ -36,6 +43,10 @@ FEATURES = {
     for name, model in MODELS.items()
     if model.regime == "frozen"
 }
+# Named by what the files must be, so that another manifest asks for them anew.
+SOURCE_RECORD = Path("resources") / (
+    f"{STUDY.dataset.name}-{files_fingerprint(load_manifest(STUDY.dataset.name))[:8]}.json"
+)
 GPUS = 1 if COMPUTE["device"] == "cuda" else 0
 # Relative, because a moved project would else look like one with other inputs.
 SOURCES = Path(os.path.relpath(workflow.basedir))
@@ -75,13 +86,8 @@ shell.prefix(f"export {PREFIX}; ".replace("{", "{{").replace("}", "}}"))
 
 
 def source_record(wildcards):
-    """The record that the official files are there; once dataset.npz is written, nothing asks for them any more.
-
-    It must not be asked for again: while an ancient input is made anew, Snakemake overlooks what else its users need.
-    """
-    if (RESULTS / "dataset.npz").exists():
-        return []
-    return Path("resources") / f"{STUDY.dataset.name}.json"
+    """The record that the official files are there; once the data are prepared, nothing asks for them any more."""
+    return [] if is_prepared(STUDY) else ancient(SOURCE_RECORD)
 
 
 def weights_record(wildcards):

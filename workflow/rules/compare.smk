@@ -23,7 +23,7 @@ rule analyse:
         predictions=[run / "predictions.npz" for run in RUNS],
         histories=[run / "history.csv" for run in RUNS],
         config=RESULTS / "config.json",
-        dataset=ancient(RESULTS / "dataset.npz"),
+        dataset=RESULTS / "dataset.json",
         code=sorted((SOURCES / "workflow" / "study" / "analysis").glob("*.py")),
     output:
         tables=TABLES,

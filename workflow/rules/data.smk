@@ -3,9 +3,9 @@
 
 rule obtain:
     output:
-        Path("resources") / "{dataset}.json",
+        Path("resources") / "{dataset}-{files}.json",
     log:
-        LOGS / "obtain-{dataset}.log",
+        LOGS / "obtain-{dataset}-{files}.log",
     retries: 2  # a broken download goes on where it stopped
     localrule: True
     conda:
@@ -24,6 +24,7 @@ rule prepare:
         source_record,
     output:
         RESULTS / "dataset.npz",
+        RESULTS / "dataset.json",  # small, so that Snakemake compares its content: a touch is no change
     log:
         LOGS / "prepare.log",
     localrule: True
@@ -33,9 +34,10 @@ rule prepare:
         dataset=STUDY.dataset.name,
         fraction=STUDY.dataset.validation.fraction,
         seed=STUDY.dataset.validation.seed,
+        fingerprint=data_fingerprint(STUDY),
     shell:
         'python -m study prepare --source "$STUDY_DATA"'
-        " --dataset {params.dataset} --fraction {params.fraction} --seed {params.seed} --output {output:q}"
+        " --dataset {params.dataset} --fraction {params.fraction} --seed {params.seed} --output {output[0]:q}"
         " > {log:q} 2>&1"
 
 

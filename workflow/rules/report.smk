@@ -25,7 +25,7 @@ rule figures:
         tables=TABLES,
         predictions=[run / "predictions.npz" for run in RUNS],
         config=RESULTS / "config.json",
-        dataset=ancient(RESULTS / "dataset.npz"),
+        dataset=RESULTS / "dataset.json",
         code=REPORTING,
     output:
         FIGURES,

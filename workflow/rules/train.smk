@@ -21,7 +21,7 @@ rule weights:
 
 rule features:
     input:
-        dataset=ancient(RESULTS / "dataset.npz"),
+        dataset=ancient(RESULTS / "dataset.json"),  # features are of all images, however they are split
         weights=features_weights,
     output:
         RESULTS / "features" / "{features}.npz",
@@ -34,8 +34,9 @@ rule features:
         gpu=GPUS,
     params:
         spec=lambda wildcards: canonical_json(FEATURES[wildcards.features]),
+        dataset=RESULTS / "dataset.npz",
     shell:
-        "python -m study features --spec {params.spec:q} --dataset {input.dataset:q} --weights {input.weights:q}"
+        "python -m study features --spec {params.spec:q} --dataset {params.dataset:q} --weights {input.weights:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -63,7 +64,7 @@ rule plan:
 rule train:
     input:
         spec=RUN / "spec.json",
-        dataset=ancient(RESULTS / "dataset.npz"),
+        dataset=RESULTS / "dataset.json",
         features=features_file,
     output:
         RUN / "history.csv",

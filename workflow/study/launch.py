@@ -12,7 +12,7 @@ from study.errors import StudyError
 from study.estimate import disk_gb, hours
 from study.files import read_json
 from study.machine import resolve_compute
-from study.spec import Config, data_folder, load_config
+from study.spec import Config, data_fingerprint, data_folder, load_config
 
 RESOURCES = Path("resources")
 
@@ -27,19 +27,25 @@ def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path]:
     manifest = load_manifest(study.dataset.name)
     folder = data_folder(study)
     if folder is not None:
-        folder = None if _prepared(study) and not folder.is_dir() else find_folder(folder, manifest)
+        folder = None if is_prepared(study) and not folder.is_dir() else find_folder(folder, manifest)
     own = RESOURCES / (manifest.archive["name"] if manifest.archive else manifest.name)
     return study, resolve_compute(**study.compute.model_dump()), (folder or own).absolute()
 
 
-def _prepared(study: Config) -> bool:
-    return (Path("results") / study.study / "dataset.npz").exists()
+def is_prepared(study: Config) -> bool:
+    """Is dataset.npz there, with the data and the split that the config asks for?"""
+    folder = Path("results") / study.study
+    try:
+        recorded = read_json(folder / "dataset.json")["fingerprint"]
+    except (StudyError, KeyError, TypeError):
+        return False
+    return recorded == data_fingerprint(study) and (folder / "dataset.npz").exists()
 
 
 def preflight(study: Config, compute: dict[str, Any], source: Path, results: Path) -> None:
     """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had."""
     downloads = load_manifest(study.dataset.name).archive is not None and data_folder(study) is None
-    if downloads and not _prepared(study) and not source.exists() and not reachable(study.dataset.mirrors):
+    if downloads and not is_prepared(study) and not source.exists() and not reachable(study.dataset.mirrors):
         raise SystemExit(f"Error: {without_data('no mirror answers')}")
     print(describe(study, compute, results), file=sys.stderr)
 

@@ -8,11 +8,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from study import names
+from study.claims_spec import Claim, Published
 from study.data.manifest import MANIFESTS, files_fingerprint, fingerprint, load_manifest
 from study.errors import StudyError
+from study.fields import Name, Number, Strict, as_number
 from study.files import canonical_json, sha256_text
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
@@ -25,64 +27,48 @@ NORMALISATIONS = {
 }
 
 
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-4 (no dot) as text; take it as the number that was meant."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
 COMPILE_FROM = 20_000  # images: compiling a backbone takes about as long as the forward pass of some thousand
 
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
 Watched = Literal["val_loss", "val_accuracy"]
 Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Validation(_Strict):
+class Validation(Strict):
     fraction: Annotated[Number, Field(gt=0, lt=0.9)] = Field(description="share of the training images held out")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(description="decides which images; fixed for the whole study")
 
 
-class Dataset(_Strict):
+class Dataset(Strict):
     name: str = Field(description="a manifest in workflow/study/data/manifests")
     folder: str | None = Field(description="folder with the official files, or null to download them")
     mirrors: list[str] = Field(description="addresses of the archive, tried in order")
     validation: Validation
 
 
-class Compute(_Strict):
+class Compute(Strict):
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU where the machine has one")
     threads: Annotated[int, Field(ge=1, le=512)] = Field(description="CPU threads of one training job")
     precision: Literal["auto", "float32", "bfloat16"] = Field(description="auto: bfloat16 autocast on a GPU")
 
 
-class Plateau(_Strict):
+class Plateau(Strict):
     watch: Watched
     patience: Annotated[int, Field(ge=1)] = Field(description="epochs without improvement before a cut")
     factor: Annotated[Number, Field(gt=0, lt=1)]
     min_learning_rate: Annotated[Number, Field(ge=0)]
 
 
-class EarlyStopping(_Strict):
+class EarlyStopping(Strict):
     watch: Watched
     patience: Annotated[int, Field(ge=1)] = Field(description="epochs without improvement before the end")
 
 
-class Augmentation(_Strict):
+class Augmentation(Strict):
     horizontal_flip: Annotated[Number, Field(ge=0, le=1)] = Field(description="probability")
     shift: Annotated[int, Field(ge=0, le=16)] = Field(description="pixels of the 32 px image, edges reflected")
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     optimizer: Literal["adam", "adamw"]
     learning_rate: Annotated[Number, Field(gt=0)]
     weight_decay: Annotated[Number, Field(ge=0)]
@@ -94,7 +80,7 @@ class Recipe(_Strict):
     best_epoch: Watched = Field(description="the epoch whose weights are kept and tested")
 
 
-class ScratchCNNArguments(_Strict):
+class ScratchCNNArguments(Strict):
     channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=5)]
     convolutions: Annotated[int, Field(ge=1)] = Field(description="convolutions in each block")
     kernel_size: Annotated[int, Field(ge=1, le=31)]
@@ -108,12 +94,12 @@ class ScratchCNNArguments(_Strict):
         return self
 
 
-class Statistics(_Strict):
+class Statistics(Strict):
     mean: Annotated[list[Number], Field(min_length=3, max_length=3)]
     std: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=3, max_length=3)]
 
 
-class Model(_Strict):
+class Model(Strict):
     label: Annotated[str, Field(min_length=1, max_length=80)]
     architecture: str = Field(description="scratch_cnn, or timm/<full timm name with its tag>")
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
@@ -158,15 +144,15 @@ def _arguments(model: Model) -> dict[str, Any]:
     """The arguments as the architecture gets them: a number that YAML read as text is a number here."""
     if model.architecture == "scratch_cnn":
         return ScratchCNNArguments(**model.arguments).model_dump()
-    return {key: _number(value) for key, value in model.arguments.items()}
+    return {key: as_number(value) for key, value in model.arguments.items()}
 
 
-class Grid(_Strict):
+class Grid(Strict):
     models: Annotated[list[str], Field(min_length=1)]
     seeds: Seeds
 
 
-class Config(_Strict):
+class Config(Strict):
     study: Name = Field(description="results go to results/<study>")
     dataset: Dataset
     compute: Compute
@@ -174,6 +160,8 @@ class Config(_Strict):
     recipes: dict[Name, Recipe]
     grid: Grid
     baseline: str = Field(description="every other model is compared with this one")
+    claims: list[Claim] = Field(default_factory=list, description="what the report says on, and its verdict")
+    literature: list[Published] = Field(default_factory=list, description="published numbers, shown apart")
 
     @model_validator(mode="after")
     def _references(self) -> "Config":
@@ -197,6 +185,12 @@ class Config(_Strict):
         for name in self.grid.models:
             names.check_unique(self.seeds_of(name), f"seeds of {name}")
         names.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
+        for claim in self.claims:
+            for key in ("model", "baseline"):
+                name = getattr(claim, key)
+                if name is not None:
+                    names.check_known(name, self.models, f"claims: {claim.id}: {key}", "model")
+        names.check_unique([claim.id for claim in self.claims], "claims: id")
         return self
 
     def seeds_of(self, model: str) -> list[int]:
@@ -225,10 +219,14 @@ def data_folder(config: Config) -> Path | None:
     return Path(folder).expanduser() if folder else None
 
 
+def data_fingerprint(config: Config) -> str:
+    """What dataset.npz must record of itself to be the data, and the split, that the config asks for."""
+    return fingerprint(load_manifest(config.dataset.name), config.dataset.validation.model_dump())
+
+
 def _data(config: Config) -> dict[str, Any]:
-    manifest = load_manifest(config.dataset.name)
     validation = config.dataset.validation.model_dump()
-    return {"name": manifest.name, "fingerprint": fingerprint(manifest, validation), "validation": validation}
+    return {"name": config.dataset.name, "fingerprint": data_fingerprint(config), "validation": validation}
 
 
 def _input(model: Model) -> dict[str, Any]:
@@ -316,4 +314,6 @@ def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:
         "recipes": {model.recipe: config.recipes[model.recipe].model_dump() for model in used.values()},
         "grid": [{"model": model, "seed": seed} for model, seed in config.runs()],
         "compute": compute,
+        "claims": [claim.model_dump() for claim in config.claims],
+        "literature": [entry.model_dump() for entry in config.literature],
     }

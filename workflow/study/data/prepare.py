@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.data.manifest import Manifest, fingerprint
 from study.data.source import Source
-from study.files import atomic_write
+from study.files import atomic_write, write_json
 
 
 def split_train(fine: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -25,7 +25,10 @@ def split_train(fine: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def write_dataset(source: Source, manifest: Manifest, validation: dict[str, Any], path: Path) -> None:
-    """Write `dataset.npz`: official training images first, in their order, then the official test images."""
+    """Write `path` (dataset.npz): official training images first, in their order, then the official test images.
+
+    Beside it, dataset.json says which data and which split it holds.
+    """
     split = split_train(source.train.fine, validation["fraction"], validation["seed"])
     meta = {
         "name": manifest.name,
@@ -46,3 +49,4 @@ def write_dataset(source: Source, manifest: Manifest, validation: dict[str, Any]
             coarse_names=np.array(source.coarse_names),
             meta=np.array(json.dumps(meta)),
         )
+    write_json(path.with_suffix(".json"), meta)

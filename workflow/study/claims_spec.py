@@ -1,0 +1,53 @@
+"""What others said of the same question, as data: claims that the study judges, and published numbers beside its own."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from study.fields import Name, Number, Strict, Text
+
+JUDGEMENTS = ("equals", "at_least", "at_most")
+PREDICTED = ("test_accuracy", "val_accuracy")  # one number per run, so that one more run can be predicted
+Share = Annotated[Number, Field(ge=-1, le=1)]
+
+
+class Claim(Strict):
+    """One claim and exactly one judgement of it; see `study.analysis.claims` for how each is reached."""
+
+    id: Name
+    text: Text = Field(description="the claim in words, as the report prints it")
+    source: Text = Field(description="who claims it, and whose the threshold is")
+    model: str | None = Field(description="a model of models:, or null where there is none of this kind yet")
+    baseline: str | None = Field(default=None, description="the claim is on model minus this one")
+    metric: Literal["test_accuracy", "val_accuracy", "train_val_gap", "class_spread", "within_superclass"]
+    equals: Share | None = Field(default=None, description="one published run's number, a fraction")
+    rounding: Annotated[Number, Field(ge=0, le=0.1)] = Field(
+        default=0.0, description="how far the published number may be off for having been rounded"
+    )
+    at_least: Share | None = Field(default=None, description="the claim is a direction: above this fraction")
+    at_most: Share | None = Field(default=None, description="the claim is a direction: below this fraction")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Claim":
+        given = [name for name in JUDGEMENTS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a claim has one of equals, at_least and at_most, not {' and '.join(given) or 'none'}")
+        if self.equals is None and self.rounding:
+            raise ValueError("rounding belongs to equals; remove it, or move the threshold")
+        if self.equals is not None and (self.metric not in PREDICTED or self.baseline is not None):
+            raise ValueError("equals judges test_accuracy or val_accuracy of one model; use at_least or at_most")
+        if self.baseline is not None and self.metric != "test_accuracy":
+            raise ValueError(f"a difference to a baseline is one of test_accuracy, not of {self.metric}")
+        if self.baseline is not None and self.baseline == self.model:
+            raise ValueError(f"baseline and model are both {self.model!r}; name another baseline")
+        return self
+
+
+class Published(Strict):
+    """A number from the literature: shown beside the study's own, apart from them, and never computed with."""
+
+    label: Text
+    accuracy: Annotated[Number, Field(ge=0, le=1)] = Field(description="on CIFAR-100's test images, a fraction")
+    model_kind: Literal["scratch", "finetune", "frozen"]
+    source: Text = Field(description="paper or repository, as plain text")
+    note: Text = Field(description="what to know before comparing with it")
