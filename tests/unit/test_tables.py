@@ -13,7 +13,7 @@ from study.analysis.tables import write_tables
 from study.errors import StudyError
 
 TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors", "calibration",
-          "learning", "costs"]  # fmt: skip
+          "claims", "learning", "costs"]  # fmt: skip
 
 
 def analyse(study):

@@ -26,7 +26,7 @@ def rows(path):
 def test_the_demo_leaves_every_table_figure_and_page(demo):
     assert {path.name for path in (demo.results / "tables").iterdir()} == {
         f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors",
-                                   "calibration", "learning", "costs")}  # fmt: skip
+                                   "calibration", "claims", "learning", "costs")}  # fmt: skip
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200
     assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}

@@ -56,6 +56,7 @@ CATEGORY = {
     "accuracy": "1 Result",
     "models": "1 Result",
     "runs": "1 Result",
+    "claims": "1 Result",
     "curves": "2 Learning curves",
     "classes": "3 Classes",
     "superclasses": "3 Classes",

@@ -11,6 +11,7 @@ TABLES = [
         "confusion",
         "errors",
         "calibration",
+        "claims",
         "learning",
         "costs",
     )

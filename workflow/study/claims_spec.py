@@ -1,12 +1,13 @@
-"""What others said of the same question, as data: claims that the study judges, and published numbers beside its own."""
+"""What others said on the same question, as data: claims that the study judges, and numbers to stand beside its own."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from study import names
 from study.fields import Name, Number, Strict, Text
 
-JUDGEMENTS = ("equals", "at_least", "at_most")
 PREDICTED = ("test_accuracy", "val_accuracy")  # one number per run, so that one more run can be predicted
 Share = Annotated[Number, Field(ge=-1, le=1)]
 
@@ -24,12 +25,12 @@ class Claim(Strict):
     rounding: Annotated[Number, Field(ge=0, le=0.1)] = Field(
         default=0.0, description="how far the published number may be off for having been rounded"
     )
-    at_least: Share | None = Field(default=None, description="the claim is a direction: above this fraction")
-    at_most: Share | None = Field(default=None, description="the claim is a direction: below this fraction")
+    at_least: Share | None = Field(default=None, description="a fraction that the claim says is exceeded")
+    at_most: Share | None = Field(default=None, description="a fraction that the claim says is not reached")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Claim":
-        given = [name for name in JUDGEMENTS if getattr(self, name) is not None]
+        given = self._given()
         if len(given) != 1:
             raise ValueError(f"a claim has one of equals, at_least and at_most, not {' and '.join(given) or 'none'}")
         if self.equals is None and self.rounding:
@@ -42,6 +43,15 @@ class Claim(Strict):
             raise ValueError(f"baseline and model are both {self.model!r}; name another baseline")
         return self
 
+    def _given(self) -> list[str]:
+        return [name for name in ("equals", "at_least", "at_most") if getattr(self, name) is not None]
+
+    def record(self) -> dict[str, Any]:
+        """The claim as config.json has it, with its judgement and the number that it is judged by."""
+        judgement = self._given()[0]
+        said = self.model_dump(exclude={"equals", "at_least", "at_most"})
+        return said | {"judgement": judgement, "expected": getattr(self, judgement)}
+
 
 class Published(Strict):
     """A number from the literature: shown beside the study's own, apart from them, and never computed with."""
@@ -51,3 +61,13 @@ class Published(Strict):
     model_kind: Literal["scratch", "finetune", "frozen"]
     source: Text = Field(description="paper or repository, as plain text")
     note: Text = Field(description="what to know before comparing with it")
+
+
+def check_claims(claims: Sequence[Claim], models: Iterable[str]) -> None:
+    """Raise ValueError if a claim names a model that is not defined, or two claims have one id."""
+    for claim in claims:
+        for key in ("model", "baseline"):
+            name = getattr(claim, key)
+            if name is not None:
+                names.check_known(name, models, f"claims: {claim.id}: {key}", "model")
+    names.check_unique([claim.id for claim in claims], "claims: id")

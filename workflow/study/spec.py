@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from study import names
-from study.claims_spec import Claim, Published
+from study.claims_spec import Claim, Published, check_claims
 from study.data.manifest import MANIFESTS, files_fingerprint, fingerprint, load_manifest
 from study.errors import StudyError
 from study.fields import Name, Number, Strict, as_number
@@ -25,8 +25,6 @@ NORMALISATIONS = {
     "half": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # TensorFlow's EfficientNet-Lite and augreg ViT weights
     "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
 }
-
-
 COMPILE_FROM = 20_000  # images: compiling a backbone takes about as long as the forward pass of some thousand
 
 Watched = Literal["val_loss", "val_accuracy"]
@@ -185,12 +183,7 @@ class Config(Strict):
         for name in self.grid.models:
             names.check_unique(self.seeds_of(name), f"seeds of {name}")
         names.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
-        for claim in self.claims:
-            for key in ("model", "baseline"):
-                name = getattr(claim, key)
-                if name is not None:
-                    names.check_known(name, self.models, f"claims: {claim.id}: {key}", "model")
-        names.check_unique([claim.id for claim in self.claims], "claims: id")
+        check_claims(self.claims, self.models)
         return self
 
     def seeds_of(self, model: str) -> list[int]:
@@ -314,6 +307,6 @@ def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:
         "recipes": {model.recipe: config.recipes[model.recipe].model_dump() for model in used.values()},
         "grid": [{"model": model, "seed": seed} for model, seed in config.runs()],
         "compute": compute,
-        "claims": [claim.model_dump() for claim in config.claims],
+        "claims": [claim.record() for claim in config.claims],
         "literature": [entry.model_dump() for entry in config.literature],
     }

@@ -16,7 +16,7 @@ SCHEMA = 1
 def write_summary(study: Path, tables: Path, out: Path) -> None:
     """Write the file `out` from the study in the folder `study` and the tables that `write_tables` made of it."""
     config, dataset = read_json(study / "config.json"), load_dataset(study)
-    read = {name: pd.read_csv(tables / f"{name}.csv") for name in ("runs", "models", "contrasts", "costs")}
+    read = {name: pd.read_csv(tables / f"{name}.csv") for name in ("runs", "models", "contrasts", "claims", "costs")}
     models = [_model(name, entry, read["runs"], read["models"]) for name, entry in config["models"].items()]
     summary = {
         "schema": SCHEMA,
@@ -27,6 +27,7 @@ def write_summary(study: Path, tables: Path, out: Path) -> None:
         "baseline": config["baseline"],
         "best": _best(models),
         "contrasts": read["contrasts"].to_dict("records"),
+        "claims": read["claims"].to_dict("records"),
         "cost": _cost(read["costs"], read["runs"]),
     }
     write_json(out, _plain(summary))

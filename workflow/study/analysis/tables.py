@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.calibration import calibration_table
+from study.analysis.claims import claims_table
 from study.analysis.contrasts import contrast, holm
 from study.analysis.load import Dataset, Run, load_dataset, load_runs
 from study.analysis.tables_classes import classes_table, confusion_table, errors_table, superclasses_table
@@ -54,6 +55,7 @@ def write_tables(study: Path, out: Path) -> None:
     _write(out / "confusion.csv", confusion_table(finished, dataset))
     _write(out / "errors.csv", errors_table(finished, dataset))
     _write(out / "calibration.csv", calibration_table(finished, dataset))
+    _write(out / "claims.csv", claims_table(config, finished, dataset))
     _write(out / "learning.csv", learning_table(runs))
     _write(out / "costs.csv", costs_table(config, runs))
 

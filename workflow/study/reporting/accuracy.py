@@ -1,5 +1,7 @@
 """The headline figure, every seed of every model, and what the accuracy cost."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,14 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from study.reporting import text
 from study.reporting.sources import Sources
 from study.reporting.style import FAINT, INK, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
+
+LINE = 0.36  # height of a published number's row, where a model's is 1
+HOLLOW = {"color": FAINT, "marker": "o", "ls": "", "ms": 5, "mfc": "white", "mew": 1.2}
 
 
 def draw_accuracy(sources: Sources) -> Figure:
     """Test accuracy: one row per model, a dot per seed, the mean with its interval over seeds and over test images."""
     models = sources.models
-    figure = new_figure(WIDTH, 1.35 + 0.62 * len(models), "Test accuracy of every run")
+    literature = sources.literature
+    end = len(models) - 0.4 + (0.75 + LINE * len(literature) if literature else 0)
+    figure = new_figure(WIDTH, 1.6 + 0.62 * end, "Test accuracy of every run")
     axis = figure.subplots()
     runs = sources.rows("runs", outcome="finished")
     if runs.empty:
@@ -24,7 +32,7 @@ def draw_accuracy(sources: Sources) -> Figure:
         _model_row(axis, row, sources, model, runs[runs["model"] == model])
     axis.set_yticks(range(len(models)), [wrap(sources.labels[model], 30) for model in models])
     axis.tick_params(axis="y", length=0, labelsize=9.5)
-    axis.set_ylim(len(models) - 0.4, -0.6)
+    axis.set_ylim(end, -0.6)
     axis.spines["left"].set_visible(False)
     percent_axis(axis, f"test accuracy (%); chance is {100 / len(sources.dataset.fine_names):.3g} %")
     axis.margins(x=0.04)
@@ -34,6 +42,9 @@ def draw_accuracy(sources: Sources) -> Figure:
         Line2D([], [], color=FAINT, marker="|", ls="-", lw=3, ms=11, mew=2, label="mean, 95 % interval over seeds"),
         Line2D([], [], color="#999999", lw=1, label="95 % interval over test images"),
     ]
+    if literature:
+        _literature(axis, len(models) - 0.3, literature)
+        handles.append(Line2D([], [], label="published, not measured here", **HOLLOW))
     figure.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=2.2)
     return figure
 
@@ -58,6 +69,21 @@ def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.Data
         axis.plot([low, high], [row + 0.08] * 2, color=colour, lw=3, solid_capstyle="butt", zorder=2)
     axis.plot([mean], [row + 0.08], marker="|", ms=13, mew=2.2, color=colour, zorder=4)
     _note(axis, row, f"{mean:.1f}" + ("" if np.isnan(sd) else f" ± {sd:.1f}") + f", n = {len(runs)}", note)
+
+
+def _literature(axis: Axes, top: float, entries: list[dict[str, Any]]) -> None:
+    """A grey band below the models, with a hollow mark for every published number: nothing in it was measured here."""
+    rows = [top + 0.7 + LINE * place for place in range(len(entries))]
+    axis.axhspan(top, top + 0.65 + LINE * len(entries), color="#F4F4F4", lw=0, zorder=0)
+    axis.plot([entry["accuracy"] * 100 for entry in entries], rows, **HOLLOW)
+    names = [wrap(entry["label"], 36, 1) for entry in entries]
+    ticks = axis.get_yticks(), [label.get_text() for label in axis.get_yticklabels()]
+    axis.set_yticks([*ticks[0], top + 0.3, *rows], [*ticks[1], "literature (not measured here)", *names])
+    for label in axis.get_yticklabels()[len(ticks[0]) :]:
+        label.set(color=FAINT, fontsize=8)
+    axis.get_yticklabels()[len(ticks[0])].set_style("italic")
+    for row, entry in zip(rows, entries, strict=True):
+        _note(axis, row - 0.2, "", text.published(entry["accuracy"]))
 
 
 def _note(axis: Axes, row: float, first: str, second: str = "") -> None:

@@ -10,6 +10,7 @@ from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.reporting import text
 from study.reporting.accuracy import run_seconds
 from study.reporting.answer import answer, best_model, diverged, how_to_read
+from study.reporting.claims import claims_in_short
 from study.reporting.markup import data_uri
 from study.reporting.sources import Sources
 
@@ -24,6 +25,8 @@ def landing(sources: Sources, figure: Path) -> dict[str, Any]:
         "answer": answer(sources.config, tables["models"], tables["contrasts"]),
         "rows": headline_rows(sources),
         "figure": data_uri(figure.read_bytes(), "image/svg+xml"),
+        "claims": claims_in_short(sources),
+        "literature": literature_rows(sources),
         "was_run": was_run(sources),
         "diverged": diverged(sources.config, tables["runs"]),
         "reading": how_to_read(tables["models"]),
@@ -59,6 +62,14 @@ def headline_rows(sources: Sources) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def literature_rows(sources: Sources) -> list[dict[str, str]]:
+    """The published numbers, as ready text."""
+    return [
+        entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": SHORT_REGIMES[entry["model_kind"]]}
+        for entry in sources.literature
+    ]
 
 
 def mean_sd(row: pd.Series) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from study.errors import StudyError
 from study.reporting.calibration import calibration_page
+from study.reporting.claims import claims_page
 from study.reporting.landing import landing
 from study.reporting.markup import BANNER, write_page
 from study.reporting.mistakes import confusions_page
@@ -22,6 +23,7 @@ from study.reporting.tables import (
 PAGES: dict[str, tuple[str, Callable[[Sources], list[dict[str, Any]]]]] = {
     "models": ("Models", models_page),
     "runs": ("Runs", runs_page),
+    "claims": ("Claims", claims_page),
     "classes": ("Classes", classes_page),
     "superclasses": ("Superclasses", superclasses_page),
     "confusions": ("Confusions", confusions_page),

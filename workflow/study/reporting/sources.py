@@ -11,9 +11,10 @@ from study.data.dataset import Dataset, read_dataset
 from study.errors import StudyError
 from study.files import read_json
 
-TABLES = ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors", "calibration", "learning",
-          "costs")  # fmt: skip
-_TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name")
+TABLES = ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors", "calibration", "claims",
+          "learning", "costs")  # fmt: skip
+_TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name",
+         "id", "text", "source", "judgement", "verdict", "reason")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Sources:
     def synthetic(self) -> bool:
         """Are the images a stand-in for CIFAR-100?"""
         return bool(self.config["dataset"]["synthetic"])
+
+    @property
+    def literature(self) -> list[dict[str, Any]]:
+        """Published numbers to stand beside the measured ones; none beside those of other images."""
+        return [] if self.synthetic else self.config.get("literature", [])
 
     def rows(self, table: str, **equal: Any) -> pd.DataFrame:
         """The rows of a table in which every named column has the given value."""

@@ -22,6 +22,11 @@ def percent(fraction: float, digits: int = 1) -> str:
     return number(fraction * 100, digits)
 
 
+def published(fraction: float) -> str:
+    """A fraction in percent with as many decimals as it was published with, at most two."""
+    return f"{fraction * 100:.4g}".replace("-", "−")
+
+
 def points(fraction: float, digits: int = 1) -> str:
     """A difference of fractions in percentage points, with its sign."""
     if np.isnan(fraction):

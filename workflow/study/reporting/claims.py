@@ -1,0 +1,78 @@
+"""What others claim, and what came of it here: the page of claims, and the landing page's short form of it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.reporting import text
+from study.reporting.markup import Column, table
+from study.reporting.sources import Sources
+
+NOT_TESTED = "not tested here"
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", NOT_TESTED: "–"}  # no verdict is colour alone
+METRICS = {
+    "test_accuracy": "test accuracy",
+    "val_accuracy": "validation accuracy",
+    "train_val_gap": "train − validation accuracy",
+    "class_spread": "10th best − 10th worst class",
+    "within_superclass": "errors that stay within the superclass",
+}
+IN_POINTS = ("train_val_gap", "class_spread")
+SIGNS = {"equals": "", "at_least": "at least ", "at_most": "at most "}
+
+
+def claims_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every claim: what it expects, what was measured, the verdict and its reason."""
+    columns = [
+        Column("text", "Claim", None, "source"),
+        Column("model_name", "Model", None, "minus"),
+        Column("metric", "Metric"),
+        Column("expects", "Expected"),
+        Column("shown", "Measured", None, "interval"),
+        Column("seeds", "Seeds"),
+        Column("judged", "Verdict"),
+        Column("reason", "Reason"),
+    ]
+    note = (
+        "A published number is held against the 95 % prediction interval for one more run, a direction against the "
+        "95 % interval of what was measured here, which stands below it. Every claim is judged on its own: nothing is "
+        "adjusted for their number. The models are those of this study, so another recipe is part of any difference."
+    )
+    return [table("Claims and verdicts", claim_rows(sources), columns, sources.csv("claims"), note)]
+
+
+def claim_rows(sources: Sources) -> pd.DataFrame:
+    """claims.csv with every cell as a reader sees it."""
+    frame = sources.tables["claims"].copy()
+    is_difference = frame["baseline"].notna() | frame["metric"].isin(IN_POINTS)
+    unit = np.where(is_difference, "\u00a0points", "\u00a0%")
+    known = frame["measured"].notna()
+    names = frame[["model", "baseline"]].apply(lambda column: column.map(lambda name: sources.labels.get(name, name)))
+    frame["model_name"] = names["model"]
+    frame["minus"] = ["" if pd.isna(name) else f"minus {name}" for name in names["baseline"]]
+    frame["metric"] = frame["metric"].map(METRICS)
+    frame["expects"] = [
+        f"{SIGNS[judgement]}{text.published(expected)}{one}"
+        for judgement, expected, one in zip(frame["judgement"], frame["expected"], unit, strict=True)
+    ]
+    frame["shown"] = [text.percent(value, 2) + one for value, one in zip(frame["measured"], unit, strict=True)]
+    frame["shown"] = frame["shown"].where(known, text.NOTHING)
+    frame["interval"] = [text.spread(low, high, 2) for low, high in zip(frame["low"], frame["high"], strict=True)]
+    frame["interval"] = frame["interval"].where(frame["low"].notna(), "")
+    frame["seeds"] = frame["n_seeds"].astype(str).where(known, text.NOTHING)
+    frame["mark"] = frame["verdict"].map(MARKS)
+    frame["judged"] = frame["mark"] + "\u00a0" + frame["verdict"]
+    return frame
+
+
+def claims_in_short(sources: Sources) -> dict[str, Any]:
+    """{"sentence": where no claim is tested, and all for one reason, that; "rows": else, the claims}."""
+    frame = claim_rows(sources)
+    reasons = frame["reason"].unique()
+    if len(reasons) == 1 and (frame["verdict"] == NOT_TESTED).all():
+        claims = text.counted(len(frame), "claim")
+        return {"sentence": f"{claims} of the original report: not tested here. {reasons[0]}", "rows": []}
+    frame["found"] = frame["shown"] + frame["interval"].map(lambda interval: f" ({interval})" if interval else "")
+    frame["found"] = frame["found"].where(frame["measured"].notna(), frame["reason"])
+    return {"sentence": "", "rows": frame[["text", "mark", "verdict", "expects", "found"]].to_dict("records")}
