@@ -23,8 +23,8 @@ rule prepare:
     input:
         source_record,
     output:
-        RESULTS / "dataset.npz",
-        RESULTS / "dataset.json",  # small, so that Snakemake compares its content: a touch is no change
+        dataset=RESULTS / "dataset.npz",
+        record=RESULTS / "dataset.json",  # small, so that Snakemake compares its content: a touch is no change
     log:
         LOGS / "prepare.log",
     localrule: True
@@ -37,7 +37,7 @@ rule prepare:
         fingerprint=data_fingerprint(STUDY),
     shell:
         'python -m study prepare --source "$STUDY_DATA"'
-        " --dataset {params.dataset} --fraction {params.fraction} --seed {params.seed} --output {output[0]:q}"
+        " --dataset {params.dataset} --fraction {params.fraction} --seed {params.seed} --output {output.dataset:q}"
         " > {log:q} 2>&1"
 
 
