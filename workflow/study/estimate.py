@@ -7,7 +7,8 @@ measured rates, not from a trial.
 from typing import Any
 
 from study.data.manifest import load_manifest
-from study.spec import Config, Model, features_id, features_spec
+from study.model_spec import Model
+from study.spec import Config, features_id, features_spec
 
 # 10^9 multiply-accumulates per image at 224 px, from the papers' and timm's tables
 MACS_224 = {"efficientnet_b0": 0.39, "efficientnet_b1": 0.57, "efficientnet_b2": 0.66, "efficientnet_b3": 1.0,

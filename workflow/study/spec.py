@@ -14,21 +14,13 @@ from study import names
 from study.claims_spec import Claim, Published, check_claims
 from study.data.manifest import MANIFESTS, files_fingerprint, fingerprint, load_manifest
 from study.errors import StudyError
-from study.fields import Name, Number, Strict, as_number
+from study.fields import Name, Number, Strict
 from study.files import canonical_json, sha256_text
+from study.model_spec import NORMALISATIONS, Model, Seeds, Statistics, resolved_arguments
+from study.recipe_spec import Recipe
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
-NORMALISATIONS = {
-    # mean and standard deviation per RGB channel of pixels scaled to [0, 1]
-    "cifar100": ([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]),  # of CIFAR-100's training images
-    "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # torchvision and timm
-    "half": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # TensorFlow's EfficientNet-Lite and augreg ViT weights
-    "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
-}
 COMPILE_FROM = 20_000  # images: compiling a backbone takes about as long as the forward pass of some thousand
-
-Watched = Literal["val_loss", "val_accuracy"]
-Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
 
 
 class Validation(Strict):
@@ -47,102 +39,6 @@ class Compute(Strict):
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU where the machine has one")
     threads: Annotated[int, Field(ge=1, le=512)] = Field(description="CPU threads of one training job")
     precision: Literal["auto", "float32", "bfloat16"] = Field(description="auto: bfloat16 autocast on a GPU")
-
-
-class Plateau(Strict):
-    watch: Watched
-    patience: Annotated[int, Field(ge=1)] = Field(description="epochs without improvement before a cut")
-    factor: Annotated[Number, Field(gt=0, lt=1)]
-    min_learning_rate: Annotated[Number, Field(ge=0)]
-
-
-class EarlyStopping(Strict):
-    watch: Watched
-    patience: Annotated[int, Field(ge=1)] = Field(description="epochs without improvement before the end")
-
-
-class Augmentation(Strict):
-    horizontal_flip: Annotated[Number, Field(ge=0, le=1)] = Field(description="probability")
-    shift: Annotated[int, Field(ge=0, le=16)] = Field(description="pixels of the 32 px image, edges reflected")
-
-
-class Recipe(Strict):
-    optimizer: Literal["adam", "adamw"]
-    learning_rate: Annotated[Number, Field(gt=0)]
-    weight_decay: Annotated[Number, Field(ge=0)]
-    batch_size: Annotated[int, Field(ge=1)]
-    epochs: Annotated[int, Field(ge=1)]
-    augmentation: Augmentation | None
-    plateau: Plateau | None
-    early_stopping: EarlyStopping | None
-    best_epoch: Watched = Field(description="the epoch whose weights are kept and tested")
-
-
-class ScratchCNNArguments(Strict):
-    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=5)]
-    convolutions: Annotated[int, Field(ge=1)] = Field(description="convolutions in each block")
-    kernel_size: Annotated[int, Field(ge=1, le=31)]
-    hidden: Annotated[int, Field(ge=1)] = Field(description="units of the fully connected layer")
-    dropout: Annotated[Number, Field(ge=0, lt=1)]
-
-    @model_validator(mode="after")
-    def _odd_kernel(self) -> "ScratchCNNArguments":
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd, so that padding keeps the size, not {self.kernel_size}")
-        return self
-
-
-class Statistics(Strict):
-    mean: Annotated[list[Number], Field(min_length=3, max_length=3)]
-    std: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=3, max_length=3)]
-
-
-class Model(Strict):
-    label: Annotated[str, Field(min_length=1, max_length=80)]
-    architecture: str = Field(description="scratch_cnn, or timm/<full timm name with its tag>")
-    arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
-    weights: str | None = Field(description="hub, package:<registry package>, file:<path>, or null")
-    input_size: Annotated[int, Field(ge=8, le=1024)] = Field(description="pixels; images are resized, bicubic")
-    normalisation: Literal["cifar100", "imagenet", "half", "none"] | Statistics
-    regime: Literal["scratch", "finetune", "frozen"]
-    recipe: str
-    seeds: Seeds | None = Field(default=None, description="instead of grid: seeds")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Model":
-        if self.architecture == "scratch_cnn":
-            try:
-                ScratchCNNArguments(**self.arguments)
-            except ValidationError as error:
-                problem = names.sentence(error, ScratchCNNArguments, ("arguments",))
-                raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
-            smallest = 2 ** len(self.arguments["channels"])
-            if self.input_size < smallest:
-                raise ValueError(f"input_size must be at least {smallest} for {len(self.arguments['channels'])} blocks")
-        elif self.architecture.startswith("timm/"):
-            names.check_timm(self.architecture.removeprefix("timm/"))
-        else:
-            raise ValueError(f"architecture {self.architecture!r} is neither scratch_cnn nor timm/<name>")
-        try:
-            canonical_json(_arguments(self))
-        except (TypeError, ValueError):
-            raise ValueError("arguments must be plain numbers, text, lists or sections of these") from None
-        if self.architecture == "scratch_cnn" and self.regime != "scratch":
-            raise ValueError(f"scratch_cnn has no pretrained weights, so its regime is scratch, not {self.regime}")
-        if self.regime == "scratch" and self.weights is not None:
-            raise ValueError("regime scratch starts from random weights; set weights to null, or regime to finetune")
-        if self.regime != "scratch" and self.weights is None:
-            raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
-        if self.weights is not None:
-            names.check_weights(self.weights)
-        return self
-
-
-def _arguments(model: Model) -> dict[str, Any]:
-    """The arguments as the architecture gets them: a number that YAML read as text is a number here."""
-    if model.architecture == "scratch_cnn":
-        return ScratchCNNArguments(**model.arguments).model_dump()
-    return {key: as_number(value) for key, value in model.arguments.items()}
 
 
 class Grid(Strict):
@@ -243,7 +139,7 @@ def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[st
     does not see them.
     """
     model = config.models[name]
-    arguments = {key: value for key, value in _arguments(model).items() if key != "drop_rate"}
+    arguments = {key: value for key, value in resolved_arguments(model).items() if key != "drop_rate"}
     return {
         "architecture": model.architecture,
         "arguments": arguments,
@@ -278,7 +174,7 @@ def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> d
         "model": name,
         "seed": seed,
         "architecture": model.architecture,
-        "arguments": _arguments(model),
+        "arguments": resolved_arguments(model),
         "regime": model.regime,
         "weights": weights,
         "input": _input(model),

@@ -1,0 +1,86 @@
+"""What is trained: the typed models of config.yaml."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from study import names
+from study.fields import Number, Strict, as_number
+from study.files import canonical_json
+
+NORMALISATIONS = {
+    # mean and standard deviation per RGB channel of pixels scaled to [0, 1]
+    "cifar100": ([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]),  # of CIFAR-100's training images
+    "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # torchvision and timm
+    "half": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # TensorFlow's EfficientNet-Lite and augreg ViT weights
+    "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
+}
+
+Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+
+
+class ScratchCNNArguments(Strict):
+    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=5)]
+    convolutions: Annotated[int, Field(ge=1)] = Field(description="convolutions in each block")
+    kernel_size: Annotated[int, Field(ge=1, le=31)]
+    hidden: Annotated[int, Field(ge=1)] = Field(description="units of the fully connected layer")
+    dropout: Annotated[Number, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _odd_kernel(self) -> "ScratchCNNArguments":
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, so that padding keeps the size, not {self.kernel_size}")
+        return self
+
+
+class Statistics(Strict):
+    mean: Annotated[list[Number], Field(min_length=3, max_length=3)]
+    std: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=3, max_length=3)]
+
+
+class Model(Strict):
+    label: Annotated[str, Field(min_length=1, max_length=80)]
+    architecture: str = Field(description="scratch_cnn, or timm/<full timm name with its tag>")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
+    weights: str | None = Field(description="hub, package:<registry package>, file:<path>, or null")
+    input_size: Annotated[int, Field(ge=8, le=1024)] = Field(description="pixels; images are resized, bicubic")
+    normalisation: Literal["cifar100", "imagenet", "half", "none"] | Statistics
+    regime: Literal["scratch", "finetune", "frozen"]
+    recipe: str
+    seeds: Seeds | None = Field(default=None, description="instead of grid: seeds")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Model":
+        if self.architecture == "scratch_cnn":
+            try:
+                ScratchCNNArguments(**self.arguments)
+            except ValidationError as error:
+                problem = names.sentence(error, ScratchCNNArguments, ("arguments",))
+                raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
+            smallest = 2 ** len(self.arguments["channels"])
+            if self.input_size < smallest:
+                raise ValueError(f"input_size must be at least {smallest} for {len(self.arguments['channels'])} blocks")
+        elif self.architecture.startswith("timm/"):
+            names.check_timm(self.architecture.removeprefix("timm/"))
+        else:
+            raise ValueError(f"architecture {self.architecture!r} is neither scratch_cnn nor timm/<name>")
+        try:
+            canonical_json(resolved_arguments(self))
+        except (TypeError, ValueError):
+            raise ValueError("arguments must be plain numbers, text, lists or sections of these") from None
+        if self.architecture == "scratch_cnn" and self.regime != "scratch":
+            raise ValueError(f"scratch_cnn has no pretrained weights, so its regime is scratch, not {self.regime}")
+        if self.regime == "scratch" and self.weights is not None:
+            raise ValueError("regime scratch starts from random weights; set weights to null, or regime to finetune")
+        if self.regime != "scratch" and self.weights is None:
+            raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
+        if self.weights is not None:
+            names.check_weights(self.weights)
+        return self
+
+
+def resolved_arguments(model: Model) -> dict[str, Any]:
+    """The arguments as the architecture gets them: a number that YAML read as text is a number here."""
+    if model.architecture == "scratch_cnn":
+        return ScratchCNNArguments(**model.arguments).model_dump()
+    return {key: as_number(value) for key, value in model.arguments.items()}
