@@ -8,6 +8,7 @@ import numpy as np
 
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.files import write_json
+from study.recipe_spec import Augmentation, Recipe
 
 PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}
 
@@ -34,9 +35,8 @@ def make_dataset(path: Path) -> None:
 
 
 def recipe(**changes: Any) -> dict[str, Any]:
-    """A quick recipe; `changes` replace its keys."""
-    return {
-        "name": "quick",
+    """A quick recipe as a spec holds it; `changes` replace its keys."""
+    keys = {
         "optimizer": "adam",
         "learning_rate": 3e-3,
         "weight_decay": 0.0,
@@ -48,12 +48,18 @@ def recipe(**changes: Any) -> dict[str, Any]:
         "best_epoch": "val_loss",
         **changes,
     }
+    return {"name": "quick", **Recipe(**keys).model_dump()}
+
+
+def augmentation(**changes: Any) -> dict[str, Any]:
+    """An augmentation as a spec holds it: nothing happens but for `changes`."""
+    return Augmentation(**changes).model_dump()
 
 
 def scratch_spec(seed: int = 0, **changes: Any) -> dict[str, Any]:
     """Spec of a tiny scratch CNN on the tiny dataset; `changes` go to its recipe."""
     return {
-        "format": 1,
+        "format": 2,
         "model": "scratch_cnn",
         "seed": seed,
         "architecture": "scratch_cnn",
@@ -63,7 +69,7 @@ def scratch_spec(seed: int = 0, **changes: Any) -> dict[str, Any]:
         "input": {"size": 32, "mean": [0.5] * 3, "std": [0.25] * 3},
         "recipe": recipe(**changes),
         "data": {"name": "tiny", "fingerprint": "tiny", "validation": {"fraction": 0.25, "seed": 0}},
-        "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
+        "compute": {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "compile": False},
         "files": {"dataset": "../../../dataset.npz"},
     }
 

@@ -86,11 +86,11 @@ def test_two_heads_with_one_seed_are_the_same_bytes(study):
 
 
 def test_features_are_standardised_by_training_rows_only(study):
-    from study.training.run import _setup
+    from study.training.setup import make_setup
 
     spec = frozen_spec(study)
     data = read_dataset(study / "dataset.npz")
-    setup, _, _ = _setup(spec, write_spec(study, spec, name="third").parent, data, torch.device("cpu"))
+    setup, _, _ = make_setup(spec, write_spec(study, spec, name="third").parent, data, torch.device("cpu"))
     rows = setup.inputs.features[torch.from_numpy(data.ids(TRAIN))]
     assert rows.mean(0).abs().max() < 1e-3
     spread = rows.std(0)

@@ -18,8 +18,8 @@ from study.machine import resolve_compute
 from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
-CPU = {"device": "cpu", "threads": 2, "precision": "float32"}
-GPU = {"device": "cuda", "threads": 2, "precision": "bfloat16"}
+CPU = {"device": "cpu", "threads": 2, "precision": "float32", "compile": "auto"}
+GPU = {"device": "cuda", "threads": 2, "precision": "bfloat16", "compile": "auto"}
 
 
 @pytest.fixture(autouse=True)
@@ -191,10 +191,10 @@ def test_where_the_official_files_are_read_from(tmp_path, monkeypatch):
 
 
 def test_what_a_person_fixes_is_not_decided_by_the_machine():
-    assert resolve_compute("cpu", 3, "auto") == {"device": "cpu", "threads": 3, "precision": "float32"}
-    assert resolve_compute("cuda", 1, "auto") == {"device": "cuda", "threads": 1, "precision": "bfloat16"}
-    assert resolve_compute("cuda", 1, "float32")["precision"] == "float32"
-    assert resolve_compute("auto", 1, "auto")["device"] in ("cpu", "cuda")
+    assert resolve_compute("cpu", "auto", threads=3) == {"device": "cpu", "threads": 3, "precision": "float32"}
+    assert resolve_compute("cuda", "auto") == {"device": "cuda", "precision": "bfloat16"}
+    assert resolve_compute("cuda", "float32")["precision"] == "float32"
+    assert resolve_compute("auto", "auto")["device"] in ("cpu", "cuda")
 
 
 # --- estimates --------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from study.models.network import build
 from study.predict import load_model
 from study.training import loop
 from study.training.inputs import ImageInputs
+from study.training.optimizers import make_optimizer, make_plateau
 from study.training.run import train_run
 
 OUTPUTS = ("history.csv", "predictions.npz", "model.safetensors", "run.json")
@@ -142,7 +143,7 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path):
 
 def test_the_learning_rate_is_cut_after_as_many_bad_epochs_as_patience_says():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    plateau = loop.make_plateau(optimizer, {"patience": 2, "factor": 0.5, "min_learning_rate": 0.3})
+    plateau = make_plateau(optimizer, {"patience": 2, "factor": 0.5, "min_learning_rate": 0.3})
     rates = []
     for loss in (1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8):
         plateau.step(loss)
@@ -238,7 +239,7 @@ def test_adamw_and_adam_differ_by_decoupled_weight_decay():
         network = torch.nn.Linear(1, 1, bias=False)
         with torch.no_grad():
             network.weight.fill_(1.0)
-        optimizer = loop.make_optimizer(network, recipe(optimizer=kind, learning_rate=0.1, weight_decay=0.5))
+        optimizer = make_optimizer(network, None, recipe(optimizer=kind, learning_rate=0.1, weight_decay=0.5))
         network.weight.grad = torch.zeros_like(network.weight)
         optimizer.step()
         results[kind] = network.weight.item()

@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 ROOT = Path(__file__).parent
-TRAINS = ("data/dataset.py", "models/*.py", "training/*.py")
+TRAINS = ("data/dataset.py", "data/split.py", "models/*.py", "training/*.py")
 
 
 @functools.cache

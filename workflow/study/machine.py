@@ -18,8 +18,8 @@ def has_nvidia_gpu() -> bool:
     return listed.returncode == 0 and "GPU " in listed.stdout
 
 
-def resolve_compute(device: str, threads: int, precision: str) -> dict[str, Any]:
-    """`auto` made definite: {"device": cpu or cuda, "threads", "precision": float32 or bfloat16}.
+def resolve_compute(device: str, precision: str, **rest: Any) -> dict[str, Any]:
+    """`auto` made definite: the keys of `compute` with device cpu or cuda, and precision float32 or bfloat16.
 
     A machine with an NVIDIA device gets cuda even if torch cannot use it: the run then stops with a sentence instead
     of training for days on the CPU.
@@ -28,4 +28,4 @@ def resolve_compute(device: str, threads: int, precision: str) -> dict[str, Any]
         device = "cuda" if has_nvidia_gpu() else "cpu"
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" else "float32"
-    return {"device": device, "threads": threads, "precision": precision}
+    return {"device": device, "precision": precision, **rest}

@@ -1,5 +1,7 @@
 """What is trained: the typed models of config.yaml."""
 
+import ast
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -15,6 +17,8 @@ NORMALISATIONS = {
     "half": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # TensorFlow's EfficientNet-Lite and augreg ViT weights
     "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
 }
+
+OWN_NETWORK_CHARACTERS = 60_000  # it travels in spec.json, on a command line
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
 
@@ -40,7 +44,9 @@ class Statistics(Strict):
 
 class Model(Strict):
     label: Annotated[str, Field(min_length=1, max_length=80)]
-    architecture: str = Field(description="scratch_cnn, or timm/<full timm name with its tag>")
+    architecture: str = Field(
+        description="scratch_cnn, scratch_resnet18, timm/<full timm name with its tag>, or file:<path>.py:<class>"
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
     weights: str | None = Field(description="hub, package:<registry package>, file:<path>, or null")
     input_size: Annotated[int, Field(ge=8, le=1024)] = Field(description="pixels; images are resized, bicubic")
@@ -51,25 +57,13 @@ class Model(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Model":
-        if self.architecture == "scratch_cnn":
-            try:
-                ScratchCNNArguments(**self.arguments)
-            except ValidationError as error:
-                problem = names.sentence(error, ScratchCNNArguments, ("arguments",))
-                raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
-            smallest = 2 ** len(self.arguments["channels"])
-            if self.input_size < smallest:
-                raise ValueError(f"input_size must be at least {smallest} for {len(self.arguments['channels'])} blocks")
-        elif self.architecture.startswith("timm/"):
-            names.check_timm(self.architecture.removeprefix("timm/"))
-        else:
-            raise ValueError(f"architecture {self.architecture!r} is neither scratch_cnn nor timm/<name>")
+        _check_architecture(self)
         try:
             canonical_json(resolved_arguments(self))
         except (TypeError, ValueError):
             raise ValueError("arguments must be plain numbers, text, lists or sections of these") from None
-        if self.architecture == "scratch_cnn" and self.regime != "scratch":
-            raise ValueError(f"scratch_cnn has no pretrained weights, so its regime is scratch, not {self.regime}")
+        if not self.architecture.startswith("timm/") and self.regime != "scratch":
+            raise ValueError(f"{self.architecture} has no pretrained weights, so regime is scratch, not {self.regime}")
         if self.regime == "scratch" and self.weights is not None:
             raise ValueError("regime scratch starts from random weights; set weights to null, or regime to finetune")
         if self.regime != "scratch" and self.weights is None:
@@ -77,6 +71,53 @@ class Model(Strict):
         if self.weights is not None:
             names.check_weights(self.weights)
         return self
+
+
+def _check_architecture(model: Model) -> None:
+    """Raise ValueError unless the architecture is known and takes the model's arguments and input size."""
+    architecture = model.architecture
+    if architecture == "scratch_cnn":
+        try:
+            ScratchCNNArguments(**model.arguments)
+        except ValidationError as error:
+            problem = names.sentence(error, ScratchCNNArguments, ("arguments",))
+            raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
+        smallest = 2 ** len(model.arguments["channels"])
+        if model.input_size < smallest:
+            raise ValueError(f"input_size must be at least {smallest} for {len(model.arguments['channels'])} blocks")
+    elif architecture == "scratch_resnet18":
+        if model.arguments:
+            raise ValueError(f"scratch_resnet18 takes no arguments; remove {next(iter(model.arguments))}")
+    elif architecture.startswith("timm/"):
+        names.check_timm(architecture.removeprefix("timm/"))
+    elif architecture.startswith("file:"):
+        own_network(architecture)
+    else:
+        raise ValueError(
+            f"architecture {architecture!r} is none of scratch_cnn, scratch_resnet18, timm/<name> and "
+            "file:<path>.py:<class>"
+        )
+
+
+def own_network(architecture: str) -> str:
+    """The source text of the user's network `file:<path>.py:<class>`.
+
+    Raises ValueError if there is no such file, it is no Python, or it defines no such class. Nothing in it is run.
+    """
+    path, _, name = architecture.removeprefix("file:").rpartition(":")
+    if not path.endswith(".py") or not name.isidentifier():
+        raise ValueError(f"architecture {architecture!r} is not of the form file:<path>.py:<class>")
+    try:
+        source = Path(path).expanduser().read_text(encoding="utf-8")
+        classes = [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}); correct architecture: {architecture}") from None
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{path} is no valid Python ({error}); correct it") from None
+    names.check_known(name, classes, path, "class")
+    if len(source) > OWN_NETWORK_CHARACTERS:
+        raise ValueError(f"{path} has over {OWN_NETWORK_CHARACTERS} characters; keep the network in a file of its own")
+    return source
 
 
 def resolved_arguments(model: Model) -> dict[str, Any]:

@@ -14,18 +14,15 @@ from study import names
 from study.claims_spec import Claim, Published, check_claims
 from study.data.manifest import MANIFESTS, files_fingerprint, fingerprint, load_manifest
 from study.errors import StudyError
-from study.fields import Name, Number, Strict
+from study.fields import Name, Strict
 from study.files import canonical_json, sha256_text
-from study.model_spec import NORMALISATIONS, Model, Seeds, Statistics, resolved_arguments
-from study.recipe_spec import Recipe
+from study.model_spec import NORMALISATIONS, Model, Seeds, Statistics, own_network, resolved_arguments
+from study.recipe_spec import Recipe, Validation
+from study.work import seconds_of
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
 COMPILE_FROM = 20_000  # images: compiling a backbone takes about as long as the forward pass of some thousand
-
-
-class Validation(Strict):
-    fraction: Annotated[Number, Field(gt=0, lt=0.9)] = Field(description="share of the training images held out")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(description="decides which images; fixed for the whole study")
+COMPILE_SECONDS = 400.0  # estimated length of a run from which compiling, up to a minute or two, repays itself
 
 
 class Dataset(Strict):
@@ -39,6 +36,10 @@ class Compute(Strict):
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU where the machine has one")
     threads: Annotated[int, Field(ge=1, le=512)] = Field(description="CPU threads of one training job")
     precision: Literal["auto", "float32", "bfloat16"] = Field(description="auto: bfloat16 autocast on a GPU")
+    deterministic: bool = Field(default=True, description="false: faster kernels on a GPU that repeat no run exactly")
+    compile: Literal["auto", "never"] = Field(
+        default="auto", description="auto: where a run is long enough to repay it"
+    )
 
 
 class Grid(Strict):
@@ -72,6 +73,11 @@ class Config(Strict):
                 raise ValueError(
                     f"models: {name}: frozen features are computed once, so recipe {model.recipe} cannot augment; "
                     "set its augmentation to null"
+                )
+            if model.regime != "finetune" and recipe.head_learning_rate is not None:
+                raise ValueError(
+                    f"models: {name}: recipe {model.recipe} has a head_learning_rate, which is for regime finetune; "
+                    f"name another recipe for regime {model.regime}"
                 )
         for name in self.grid.models:
             names.check_known(name, self.models, "grid: models", "model")
@@ -146,7 +152,7 @@ def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[st
         "weights": _weights(model),
         "input": _input(model),
         "data": files_fingerprint(load_manifest(config.dataset.name)),  # of all images, however they are split
-        "compute": compute,
+        "compute": {key: compute[key] for key in ("device", "threads", "precision")},
         "compile": load_manifest(config.dataset.name).images >= COMPILE_FROM,
     }
 
@@ -169,8 +175,9 @@ def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> d
         files["weights"] = f"../../../weights/{weights['id']}.safetensors"
     if model.regime == "frozen":
         files["features"] = f"../../../features/{features_id(features_spec(config, name, compute))}.npz"
-    return {
-        "format": 1,
+    recipe = config.recipes[model.recipe]
+    spec = {
+        "format": 2,
         "model": name,
         "seed": seed,
         "architecture": model.architecture,
@@ -178,11 +185,22 @@ def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> d
         "regime": model.regime,
         "weights": weights,
         "input": _input(model),
-        "recipe": {"name": model.recipe, **config.recipes[model.recipe].model_dump()},
+        "recipe": {"name": model.recipe, **recipe.model_dump()},
         "data": _data(config),
-        "compute": compute,
+        "compute": compute | {"compile": compute["compile"] == "auto" and _is_long(config, model, compute)},
         "files": files,
     }
+    if model.architecture.startswith("file:"):
+        spec["source"] = own_network(model.architecture)
+    return spec
+
+
+def _is_long(config: Config, model: Model, compute: dict[str, Any]) -> bool:
+    """Is a run of `model` long enough to repay compiling its network?"""
+    if model.regime == "frozen":
+        return False
+    images = load_manifest(config.dataset.name).train_per_class * load_manifest(config.dataset.name).classes
+    return seconds_of(model, config.recipes[model.recipe], images, compute["device"]) >= COMPILE_SECONDS
 
 
 def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:

@@ -6,22 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedShuffleSplit
 
-from study.data.dataset import TEST, TRAIN, VALIDATION
+from study.data.dataset import TEST
 from study.data.manifest import Manifest, fingerprint
 from study.data.source import Source
+from study.data.split import split_train
 from study.files import atomic_write, write_json
-
-
-def split_train(fine: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Split of the training images, uint8 [N]: 0 train, 1 validation; stratified by class, fixed by its own seed."""
-    held_out = round(fraction * len(fine))  # as a share, scikit-learn rounds up what floating point adds
-    splitter = StratifiedShuffleSplit(n_splits=1, test_size=held_out, random_state=seed)
-    _, validation = next(splitter.split(np.zeros((len(fine), 1)), fine))
-    split = np.full(len(fine), TRAIN, dtype=np.uint8)
-    split[validation] = VALIDATION
-    return split
 
 
 def write_dataset(source: Source, manifest: Manifest, validation: dict[str, Any], path: Path) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import timm
+import torch
 from torch import nn
 
 from study.errors import StudyError
-from study.models.scratch import ScratchCNN
+from study.models.own import build_own
+from study.models.scratch import ScratchCNN, scratch_resnet18
 
 CLASSES = 100
 
@@ -22,6 +23,10 @@ def build(spec: dict[str, Any], weights: Path | None) -> nn.Module:
     arguments = spec["arguments"]
     if spec["architecture"] == "scratch_cnn":
         return ScratchCNN(**arguments, input_size=spec["input"]["size"], classes=CLASSES)
+    if spec["architecture"] == "scratch_resnet18":
+        return scratch_resnet18(CLASSES)
+    if spec["architecture"].startswith("file:"):
+        return build_own(spec, CLASSES)
     network = _timm(spec, num_classes=CLASSES, **arguments)
     if weights is not None:
         head = network.default_cfg["classifier"]
@@ -36,7 +41,14 @@ def build_backbone(spec: dict[str, Any], weights: Path) -> nn.Module:
     return network
 
 
+def head_of(network: nn.Module, spec: dict[str, Any]) -> nn.Module | None:
+    """The new classifier of a network with pretrained weights; None where every weight is new."""
+    return network.get_classifier() if spec["weights"] is not None else None
+
+
 def _timm(spec: dict[str, Any], **arguments: Any) -> nn.Module:
+    import timm  # takes seconds, which a network from scratch need not wait for
+
     tag = spec["architecture"].removeprefix("timm/")
     if timm.get_pretrained_cfg(tag).fixed_input_size:  # vision transformers are built for one input size
         arguments = {"img_size": spec["input"]["size"], **arguments}
@@ -68,6 +80,19 @@ def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
     if extra:
         raise StudyError(f"{path} does not fit the network: it has no place for {extra[0]}; name the right weights.")
     network.load_state_dict({key: stored[key] for key in wanted if key not in missing}, strict=False)
+
+
+def multiply_accumulates(network: nn.Module, size: int) -> int:
+    """Multiply-accumulates of the forward pass of one image of `size` pixels: half the floating-point operations.
+
+    torch's own counter sees matrix products, convolutions and attention, not activations and norms.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    example = torch.zeros(1, 3, size, size, device=next(network.parameters()).device)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network.eval()(example)
+    return counter.get_total_flops() // 2
 
 
 def count_parameters(network: nn.Module) -> int:

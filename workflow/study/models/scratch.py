@@ -1,4 +1,4 @@
-"""The plain convolutional network of the original report's kind, trained from random weights."""
+"""Networks that are trained from random weights: the original report's plain CNN, and a ResNet-18 for small images."""
 
 import torch
 from torch import nn
@@ -53,3 +53,17 @@ def _he_initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.zeros_(module.bias)
+
+
+def scratch_resnet18(classes: int) -> nn.Module:
+    """ResNet-18 (He et al. 2016) with the stem that 32 px images need: 3×3 with stride 1, and no pooling.
+
+    Each residual branch starts at zero (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
+    """
+    from torchvision.models import resnet18
+
+    network = resnet18(weights=None, num_classes=classes, zero_init_residual=True)
+    network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as its other convolutions
+    network.maxpool = nn.Identity()
+    return network

@@ -1,6 +1,7 @@
 """The device a run computes on: made ready, made deterministic, measured and recorded."""
 
 import contextlib
+import importlib.metadata
 import os
 import platform
 import resource
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import timm
 import torch
 
 from study.errors import StudyError
@@ -22,8 +22,9 @@ def prepare(compute: dict[str, Any]) -> torch.device:
     """
     torch.set_num_threads(compute["threads"])
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
+    deterministic = compute.get("deterministic", True)  # features always are
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
     if compute["device"] == "cpu":
         return torch.device("cpu")
     try:
@@ -64,7 +65,7 @@ def environment(compute: dict[str, Any], device: torch.device) -> dict[str, Any]
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "timm": timm.__version__,
+        "timm": importlib.metadata.version("timm"),
         "numpy": numpy.__version__,
         "platform": platform.platform(),
         "device": device.type,

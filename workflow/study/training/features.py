@@ -1,6 +1,5 @@
 """Pooled features of a frozen backbone, computed once for every image; the heads of all seeds train on them."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from study.errors import StudyError
 from study.files import atomic_write, canonical_json, file_digest, sha256_text
 from study.models import network as networks
 from study.training import device as devices
+from study.training.compiling import compiled
 from study.training.inputs import ImageInputs
 from study.training.report import show
 
@@ -55,11 +55,9 @@ def _forward(backbone: nn.Module, inputs: ImageInputs, spec: dict[str, Any], dev
     """The backbone, compiled where the spec asks for it and a compiler is there, and whether it is."""
     if not spec["compile"]:
         return backbone, False
-    compiled = torch.compile(backbone)
-    try:
+
+    def attempt(candidate: Any) -> None:
         with torch.inference_mode(), devices.autocast(spec["compute"]):
-            compiled(inputs.batch(torch.arange(BATCH, device=device)))
-    except Exception as error:  # the compiler's own exceptions are many
-        print(f"torch.compile failed ({type(error).__name__}), going on without it", file=sys.stderr)
-        return backbone, False
-    return compiled, True
+            candidate(inputs.batch(torch.arange(BATCH, device=device)))
+
+    return compiled(backbone, attempt)

@@ -1,32 +1,40 @@
-"""From uint8 images that live on the device to batches a network takes: augment at 32 px, resize, normalise."""
+"""From uint8 images that live on the device to batches a network takes: augment and resize, normalise."""
 
 from typing import Any
 
 import torch
 from torch.nn import functional
 
+from study.training.augment import cutout, transform
+
 
 class ImageInputs:
     """The whole dataset as uint8 [N, 3, 32, 32] on the device (180 MB for CIFAR-100), turned into input in batches."""
 
-    def __init__(self, images: torch.Tensor, spec: dict[str, Any], channels_last: bool = True) -> None:
+    def __init__(self, images: torch.Tensor, spec: dict[str, Any]) -> None:
         self.images = images
         self.size = spec["input"]["size"]
         self.augmentation = spec.get("recipe", {}).get("augmentation")
-        self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.mean = torch.tensor(spec["input"]["mean"], device=images.device).view(1, 3, 1, 1)
         self.std = torch.tensor(spec["input"]["std"], device=images.device).view(1, 3, 1, 1)
 
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Float [B, 3, S, S] for rows `ids`; augmented if a generator is given and the recipe says so."""
+        """Float [B, 3, S, S], channels last, for rows `ids`; augmented if given a generator and the recipe says so."""
         pixels = self.images[ids].to(torch.float32).div_(255)
-        if generator is not None and self.augmentation is not None:
-            pixels = augment(pixels, self.augmentation, generator)
-        return normalise(resize(pixels, self.size), self.mean, self.std).contiguous(memory_format=self.format)
+        if generator is None or self.augmentation is None:
+            inputs = normalise(resize(pixels, self.size), self.mean, self.std)
+        else:
+            pixels = transform(pixels, self.augmentation, max(self.size, pixels.shape[-1]), generator)
+            inputs = normalise(resize(pixels, self.size), self.mean, self.std)
+            if self.augmentation["cutout"]:
+                inputs = cutout(inputs, self.augmentation["cutout"] / self.images.shape[-1], generator)
+        return inputs.contiguous(memory_format=torch.channels_last)
 
 
 class FeatureInputs:
     """Pooled features float [N, F] of a frozen backbone on the device; nothing is random about them."""
+
+    augmentation = None
 
     def __init__(self, features: torch.Tensor) -> None:
         self.features = features
@@ -47,22 +55,3 @@ def resize(pixels: torch.Tensor, size: int) -> torch.Tensor:
 def normalise(pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
     """(pixels - mean) / std per channel."""
     return (pixels - mean) / std
-
-
-def augment(pixels: torch.Tensor, recipe: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
-    """Random horizontal flip and random shift by whole pixels with reflected edges, drawn anew for every image.
-
-    `pixels` is float [B, 3, H, W]; the draws come from `generator`, on the device of `pixels`.
-    """
-    count, _, height, width = pixels.shape
-    device = pixels.device
-    flip = torch.rand(count, device=device, generator=generator) < recipe["horizontal_flip"]
-    pad = recipe["shift"]
-    offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), device=device, generator=generator)
-    rows = torch.arange(height, device=device) + offsets[0]
-    columns = torch.arange(width, device=device)
-    columns = torch.where(flip[:, None], width - 1 - columns, columns) + offsets[1]
-    padded = functional.pad(pixels, (pad, pad, pad, pad), mode="reflect") if pad else pixels
-    image = torch.arange(count, device=device)[:, None, None]
-    # One gather does both: [B, 1, 1], [B, H, 1] and [B, 1, W] index to [B, H, W, 3].
-    return padded[image, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

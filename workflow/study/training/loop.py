@@ -6,22 +6,26 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from study.training import device as devices
 from study.training import streams
+from study.training.averaging import WeightAverage
+from study.training.mixing import is_mixed, mix
+from study.training.optimizers import SMALLEST_CHANGE, follow_schedule
 
 EVALUATION_BATCH = 250  # fixed: predictions may differ in their last bits between batch sizes
-SMALLEST_CHANGE = 1e-4  # what counts as an improvement for plateau and early stopping: Keras' default min_delta
 
 
 @dataclasses.dataclass
 class Setup:
     """What a run computes with: network and inputs on the device, labels int64 [N], row numbers of train, val, test.
 
-    `train_sample` are the fixed training rows on which overfitting is measured, in evaluation mode.
+    `train_sample` are the fixed training rows on which overfitting is measured, in evaluation mode. `forward` is the
+    network, compiled or not; it takes whole batches.
     """
 
     network: nn.Module
@@ -33,11 +37,18 @@ class Setup:
     test: torch.Tensor
     device: torch.device
     spec: dict[str, Any]
+    forward: Any = None
+
+    def apply(self, inputs: torch.Tensor, whole: int) -> torch.Tensor:
+        """Logits [B, 100]; only batches of the `whole` size take the compiled network, which is made for that size."""
+        network = self.network if self.forward is None or len(inputs) != whole else self.forward
+        with devices.autocast(self.spec["compute"]):
+            return network(inputs)
 
 
 @dataclasses.dataclass
 class Progress:
-    """Where a run is: everything that a checkpoint must bring back, apart from network and optimiser."""
+    """Where a run is: everything that a checkpoint must bring back, apart from network, optimiser and averages."""
 
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
     best_epoch: int = 0
@@ -54,26 +65,6 @@ class DivergedError(Exception):
         self.epoch, self.step = epoch, step
 
 
-def make_optimizer(network: nn.Module, recipe: dict[str, Any]) -> torch.optim.Optimizer:
-    """Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019) over all parameters."""
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimizer"]]
-    return kind(network.parameters(), lr=recipe["learning_rate"], weight_decay=recipe["weight_decay"], fused=True)
-
-
-def make_plateau(optimizer: torch.optim.Optimizer, plateau: dict[str, Any] | None) -> Any:
-    """Reduce the learning rate on a plateau, counting as Keras does: a cut after `patience` epochs, not one later."""
-    if plateau is None:
-        return None
-    return torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer,
-        factor=plateau["factor"],
-        patience=plateau["patience"] - 1,
-        threshold=SMALLEST_CHANGE,
-        threshold_mode="abs",
-        min_lr=plateau["min_learning_rate"],
-    )
-
-
 def cost_of(row: dict[str, float], watched: str) -> float:
     """What is watched, as something to minimise: the validation loss, or minus the validation accuracy."""
     return row["val_loss"] if watched == "val_loss" else -row["val_accuracy"]
@@ -87,17 +78,22 @@ def batches(order: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
 
 
 def train_epoch(
-    setup: Setup, optimizer: torch.optim.Optimizer, epoch: int, report: Callable[[int, int, Any], None]
+    setup: Setup,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage | None,
+    epoch: int,
+    report: Callable[[int, int, Any], None],
 ) -> tuple[float, float, float, int]:
     """Train for one epoch; (mean loss, accuracy, seconds, images) as seen in training mode.
 
-    Raises DivergedError at the end of an epoch in which a loss was not finite. The loss stays on the device until
-    then, so that no step waits for the host.
+    Where images are mixed, loss and accuracy are those against the mixed labels. Raises DivergedError at the end of an
+    epoch in which a loss was not finite: the loss stays on the device until then, so that no step waits for the host.
     """
     recipe, seed = setup.spec["recipe"], setup.spec["seed"]
     order = setup.train[torch.randperm(len(setup.train), generator=streams.generator(seed, epoch, "order"))]
     order = order.to(setup.device)
     augment = streams.generator(seed, epoch, "augment", setup.device)
+    mixing = np.random.default_rng(streams.stream_seed(seed, epoch, "mix"))
     torch.manual_seed(streams.stream_seed(seed, epoch, "dropout"))
     totals = torch.zeros(2, dtype=torch.float64, device=setup.device)  # summed loss, correct
     first_bad = torch.zeros((), dtype=torch.int64, device=setup.device)
@@ -107,16 +103,19 @@ def train_epoch(
     devices.synchronise(setup.device)
     start = time.perf_counter()
     for step, ids in enumerate(batches(order, recipe["batch_size"]), start=1):
-        inputs, labels = setup.inputs.batch(ids, augment), setup.labels[ids]
-        with devices.autocast(setup.spec["compute"]):
-            logits = setup.network(inputs)
-        loss = functional.cross_entropy(logits.float(), labels)
+        follow_schedule(optimizer, recipe, epoch - 1 + (step - 0.5) / steps)
+        inputs, labels, share = setup.inputs.batch(ids, augment), setup.labels[ids], 1.0
+        if is_mixed(setup.inputs.augmentation):
+            inputs, share = mix(inputs, setup.inputs.augmentation, mixing)
+        logits = setup.apply(inputs, recipe["batch_size"])
+        loss, correct = loss_and_correct(logits, labels, share, recipe["label_smoothing"])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        if average is not None:
+            average.update()
         with torch.no_grad():
-            totals[0] += loss * len(ids)
-            totals[1] += (logits.argmax(1) == labels).sum()
+            totals += torch.stack([loss.double() * len(ids), correct])
             first_bad = torch.where((first_bad == 0) & ~torch.isfinite(loss), step, first_bad)
         seen += len(ids)
         report(step, steps, totals[0] / seen)
@@ -127,15 +126,29 @@ def train_epoch(
     return totals[0].item() / seen, totals[1].item() / seen, seconds, seen
 
 
+def loss_and_correct(
+    logits: torch.Tensor, labels: torch.Tensor, share: float, smoothing: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(mean cross-entropy, number correct as float64) of logits [B, 100] whose images are their own to `share`.
+
+    Label smoothing: Szegedy et al. (2016), https://arxiv.org/abs/1512.00567.
+    """
+    logits, best = logits.float(), logits.argmax(1)
+    loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    correct = (best == labels).sum().double()
+    if share < 1:
+        others = labels.roll(1)
+        loss = share * loss + (1 - share) * functional.cross_entropy(logits, others, label_smoothing=smoothing)
+        correct = share * correct + (1 - share) * (best == others).sum()
+    return loss, correct
+
+
 @torch.inference_mode()
 def predict(setup: Setup, ids: torch.Tensor) -> torch.Tensor:
     """Logits float32 [n, 100], on the CPU, in evaluation mode, for rows `ids`."""
     setup.network.eval()
-    parts = []
-    for batch in ids.to(setup.device).split(EVALUATION_BATCH):
-        with devices.autocast(setup.spec["compute"]):
-            parts.append(setup.network(setup.inputs.batch(batch)).float())
-    return torch.cat(parts).cpu()
+    batches = ids.to(setup.device).split(EVALUATION_BATCH)
+    return torch.cat([setup.apply(setup.inputs.batch(batch), EVALUATION_BATCH).float() for batch in batches]).cpu()
 
 
 def judge(setup: Setup, ids: torch.Tensor) -> tuple[float, float]:
@@ -151,21 +164,27 @@ def weights_of(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def one_epoch(
-    setup: Setup, optimizer: torch.optim.Optimizer, plateau: Any, progress: Progress, report: Any
+    setup: Setup,
+    optimizer: torch.optim.Optimizer,
+    plateau: Any,
+    average: WeightAverage | None,
+    progress: Progress,
+    report: Any,
 ) -> dict[str, float]:
-    """Train, judge, keep the best weights, step the plateau schedule; append to `progress` and return the new row."""
+    """Train, judge, keep the best weights, step the plateau; append to `progress` and return the new row."""
     recipe = setup.spec["recipe"]
     epoch = len(progress.history) + 1
-    learning_rate = optimizer.param_groups[0]["lr"]
     began = time.perf_counter()
-    train_loss, train_accuracy, seconds, images = train_epoch(setup, optimizer, epoch, report)
+    train_loss, train_accuracy, seconds, images = train_epoch(setup, optimizer, average, epoch, report)
+    if average is not None:
+        average.swap()  # from here on the averages are the network
     train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample)
     val_loss, val_accuracy = judge(setup, setup.val)
     if not math.isfinite(val_loss):
         raise DivergedError(epoch, math.ceil(len(setup.train) / recipe["batch_size"]))
     row = {
         "epoch": epoch,
-        "learning_rate": learning_rate,
+        "learning_rate": optimizer.param_groups[0]["lr"],
         "train_loss": train_loss,
         "train_accuracy": train_accuracy,
         "train_eval_loss": train_eval_loss,
@@ -178,6 +197,8 @@ def one_epoch(
     costs = [cost_of(one, recipe["best_epoch"]) for one in progress.history]
     if not costs or cost_of(row, recipe["best_epoch"]) < min(costs):
         progress.best_epoch, progress.best_weights = epoch, weights_of(setup.network)
+    if average is not None:
+        average.swap()
     progress.history.append(row)
     if plateau is not None:
         plateau.step(cost_of(row, recipe["plateau"]["watch"]))
