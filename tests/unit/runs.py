@@ -1,5 +1,6 @@
 """Small real runs for tests: a dataset with 100 classes that a tiny network can learn, and specs to train on it."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.files import write_json
 from study.recipe_spec import Augmentation, Recipe
 
+TIMES = ("seconds", "images_per_second")
 PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}
 
 
@@ -82,3 +84,9 @@ def write_spec(study: Path, spec: dict[str, Any], name: str | None = None) -> Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, spec)
     return path
+
+
+def history(folder: Path) -> list[dict[str, str]]:
+    """The rows of a run's history.csv without what the clock decides."""
+    with (folder / "history.csv").open() as handle:
+        return [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(handle)]

@@ -1,15 +1,13 @@
 """One run, trained from its spec alone: what it writes, that it repeats itself, resumes, stops and diverges rightly."""
 
-import csv
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from runs import recipe, scratch_spec, write_spec
+from runs import history, scratch_spec, write_spec
 from torch.nn import functional
 
 from study.data.dataset import TEST, VALIDATION, read_dataset
@@ -19,18 +17,10 @@ from study.models.network import build
 from study.predict import load_model
 from study.training import loop
 from study.training.inputs import ImageInputs
-from study.training.optimizers import make_optimizer, make_plateau
 from study.training.run import train_run
 
 OUTPUTS = ("history.csv", "predictions.npz", "model.safetensors", "run.json")
-TIMES = ("seconds", "images_per_second")
 WORKFLOW = Path(__file__).parents[2] / "workflow"
-
-
-def history(folder: Path) -> list[dict[str, str]]:
-    """The rows of history.csv without what the clock decides."""
-    with (folder / "history.csv").open() as handle:
-        return [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(handle)]
 
 
 @pytest.fixture(scope="module")
@@ -90,34 +80,6 @@ def test_a_run_learns_what_can_be_learned(tmp_path):
     assert float(history(path.parent)[-1]["train_eval_accuracy"]) > 0.3  # chance is 0.01
 
 
-def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):
-    spec = scratch_spec(epochs=8)
-    straight = write_spec(tmp_path / "straight", spec)
-    train_run(straight)
-    killed = write_spec(tmp_path / "killed", spec)
-    command = [sys.executable, "-m", "study", "train", str(killed)]
-    process = subprocess.Popen(command, env={"PYTHONPATH": str(WORKFLOW), "PATH": ""}, stderr=subprocess.DEVNULL)
-    checkpoint = killed.parent / "checkpoint.pt"
-    while not checkpoint.exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    assert checkpoint.exists(), "the run ended before it could be killed"
-    train_run(killed)
-    assert (killed.parent / "predictions.npz").read_bytes() == (straight.parent / "predictions.npz").read_bytes()
-    assert history(killed.parent) == history(straight.parent)
-    assert not checkpoint.exists()
-
-
-def test_a_checkpoint_of_another_spec_is_set_aside(finished, tmp_path, capsys):
-    path = write_spec(tmp_path, scratch_spec())
-    torch.save({"spec_sha256": "another"}, path.parent / "checkpoint.pt")
-    train_run(path)
-    assert "belongs to another spec" in capsys.readouterr().err
-    assert (path.parent / "checkpoint.set-aside.pt").exists()
-    assert (path.parent / "predictions.npz").read_bytes() == (finished / "predictions.npz").read_bytes()
-
-
 def test_a_loss_that_is_not_finite_is_a_recorded_outcome(tmp_path):
     path = write_spec(tmp_path, scratch_spec(learning_rate=1e30))
     train_run(path)
@@ -139,16 +101,6 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path):
     record = read_json(path.parent / "run.json")
     assert record["epochs"] == 4  # one to improve on nothing, three to wait
     assert record["stopped"] == "early stopping: val_loss has not improved for 3 epochs"
-
-
-def test_the_learning_rate_is_cut_after_as_many_bad_epochs_as_patience_says():
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    plateau = make_plateau(optimizer, {"patience": 2, "factor": 0.5, "min_learning_rate": 0.3})
-    rates = []
-    for loss in (1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8):
-        plateau.step(loss)
-        rates.append(optimizer.param_groups[0]["lr"])
-    assert rates == [1.0, 1.0, 1.0, 0.5, 0.5, 0.3, 0.3]
 
 
 def test_validation_loss_is_the_mean_over_all_images_not_over_batches(tmp_path):
@@ -231,17 +183,3 @@ def test_the_train_command_needs_nothing_but_the_spec(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1" in done.stderr and done.stdout == ""
     assert all((path.parent / name).exists() for name in OUTPUTS)
-
-
-def test_adamw_and_adam_differ_by_decoupled_weight_decay():
-    results = {}
-    for kind in ("adam", "adamw"):
-        network = torch.nn.Linear(1, 1, bias=False)
-        with torch.no_grad():
-            network.weight.fill_(1.0)
-        optimizer = make_optimizer(network, None, recipe(optimizer=kind, learning_rate=0.1, weight_decay=0.5))
-        network.weight.grad = torch.zeros_like(network.weight)
-        optimizer.step()
-        results[kind] = network.weight.item()
-    assert results["adamw"] == pytest.approx(1.0 - 0.1 * 0.5)  # decay alone, as the gradient is zero
-    assert results["adam"] == pytest.approx(1.0 - 0.1, abs=1e-3)  # the decay goes through Adam's normalisation

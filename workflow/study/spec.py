@@ -61,11 +61,10 @@ class Config(Strict):
     @model_validator(mode="after")
     def _references(self) -> "Config":
         names.check_known(self.dataset.name, MANIFESTS, "dataset: name", "dataset")
-        fraction, images = self.dataset.validation.fraction, load_manifest(self.dataset.name).train_per_class
-        if fraction * images < 1:
-            raise ValueError(
-                f"dataset: validation: fraction {fraction} of {images} images per class is less than one; raise it"
-            )
+        self._check_split(self.dataset.validation, "dataset")
+        for name, recipe in self.recipes.items():
+            if recipe.validation is not None:
+                self._check_split(recipe.validation, f"recipes: {name}")
         for name, model in self.models.items():
             names.check_known(model.recipe, self.recipes, f"models: {name}: recipe", "recipe")
             recipe = self.recipes[model.recipe]
@@ -87,6 +86,14 @@ class Config(Strict):
         names.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
         check_claims(self.claims, self.models)
         return self
+
+    def _check_split(self, validation: Validation, where: str) -> None:
+        images = load_manifest(self.dataset.name).train_per_class
+        if validation.fraction * images < 1:
+            raise ValueError(
+                f"{where}: validation: fraction {validation.fraction} of {images} images per class is less than one; "
+                "raise it"
+            )
 
     def seeds_of(self, model: str) -> list[int]:
         """The seeds that `model` is trained with: its own, else the grid's."""

