@@ -5,6 +5,7 @@ Imports stand in the functions, so that a step loads no more than it needs (torc
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -100,6 +101,13 @@ def predict(args: argparse.Namespace) -> None:
     predict_images(args.model, args.images, args.top)
 
 
+def bench(args: argparse.Namespace) -> None:
+    """Time training, start-up and frozen features on this machine, against the usual way."""
+    from study.bench.run import bench as measure
+
+    measure(args.output, args.threads, args.rounds, args.seconds)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m study", description=__doc__.splitlines()[0])
     steps = parser.add_subparsers(title="steps", required=True, metavar="STEP")
@@ -131,6 +139,10 @@ def _parser() -> argparse.ArgumentParser:
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--top", {"type": int, "default": 3, "help": "how many classes to name"}))  # fmt: skip
+    step(bench, output,
+         ("--threads", {"type": int, "default": os.cpu_count(), "help": "CPU threads, and workers of the usual way"}),
+         ("--rounds", {"type": int, "default": 5, "help": "turns of which each figure is the median"}),
+         ("--seconds", {"type": float, "default": 6.0, "help": "length of a turn, at least"}))  # fmt: skip
     return parser
 
 

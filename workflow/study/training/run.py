@@ -22,7 +22,7 @@ def train_run(spec_path: Path) -> None:
     Goes on from the checkpoint of an earlier attempt at the same spec. A loss that is not finite is an outcome
     ("diverged"), not an error. Raises StudyError for missing or wrong inputs.
     """
-    started = _now()
+    started, code_sha256 = _now(), training_code_sha256()
     spec, folder = read_json(spec_path), spec_path.parent
     spec_sha256 = sha256_text(canonical_json(spec))
     device = devices.prepare(spec["compute"])
@@ -47,7 +47,7 @@ def train_run(spec_path: Path) -> None:
         "parameters": networks.count_parameters(assemble()),
         "macs": networks.multiply_accumulates(assemble(), spec["input"]["size"]),
         "spec_sha256": spec_sha256,
-        "code_sha256": training_code_sha256(),
+        "code_sha256": code_sha256,
         "cost": {
             "train_seconds": sum(row["seconds"] for row in history),
             "images_per_second": statistics.median([row["images_per_second"] for row in history] or [0.0]),

@@ -1,0 +1,69 @@
+"""What is timed: networks and sizes, as specs of runs on random images."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
+from study.recipe_spec import Recipe
+from study.training.setup import make_setup
+
+SCRATCH = {"channels": [32, 64, 128], "convolutions": 2, "kernel_size": 3, "hidden": 512, "dropout": 0.3}
+LITE0 = "timm/tf_efficientnet_lite0.in1k"
+# name: architecture, arguments, input size, batch size
+CASES: dict[str, tuple[str, dict[str, Any], int, int]] = {
+    "scratch_cnn 32 px": ("scratch_cnn", SCRATCH, 32, 64),
+    "scratch_resnet18 32 px": ("scratch_resnet18", {}, 32, 128),
+    "lite0 96 px": (LITE0, {}, 96, 32),
+    "lite0 224 px": (LITE0, {}, 224, 32),
+}
+STATISTICS = {"mean": [0.5071, 0.4865, 0.4409], "std": [0.2673, 0.2564, 0.2762]}
+
+
+def random_dataset(images: int) -> Dataset:
+    """Random pixels and labels in the shape of CIFAR-100: speed does not depend on what is in a picture."""
+    rng = np.random.default_rng(0)
+    fine = np.arange(images, dtype=np.uint8) % 100
+    split = np.full(images, TRAIN, dtype=np.uint8)
+    split[-images // 6 :], split[-images // 4 : -images // 6] = TEST, VALIDATION
+    pixels = rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
+    names = [str(number) for number in range(100)]
+    return Dataset(pixels, fine, fine // 5, split, names, names[:20], {"fingerprint": "random", "title": "Random"})
+
+
+def case_spec(name: str, compute: dict[str, Any]) -> dict[str, Any]:
+    """The spec of a run from random weights with light augmentation and Adam."""
+    architecture, arguments, size, batch_size = CASES[name]
+    recipe = Recipe(
+        optimizer="adam",
+        learning_rate=1e-4,
+        weight_decay=0.0,
+        batch_size=batch_size,
+        epochs=1,
+        augmentation={"horizontal_flip": 0.5, "shift": 4},
+        plateau=None,
+        early_stopping=None,
+        best_epoch="val_loss",
+    )
+    return {
+        "format": 2,
+        "model": "bench",
+        "seed": 0,
+        "architecture": architecture,
+        "arguments": copy.deepcopy(arguments),
+        "regime": "scratch",
+        "weights": None,
+        "input": {"size": size, **STATISTICS},
+        "recipe": {"name": "bench", **recipe.model_dump()},
+        "data": {"name": "random", "fingerprint": "random", "validation": {"fraction": 0.1, "seed": 0}},
+        "compute": compute,
+        "files": {"dataset": "dataset.npz"},
+    }
+
+
+def case_setup(name: str, compute: dict[str, Any], data: Dataset, device: torch.device) -> Any:
+    """The loop's setup of a case, its network not compiled yet."""
+    return make_setup(case_spec(name, compute), Path(), data, device)[0]

@@ -1,0 +1,57 @@
+"""What a frozen backbone costs with several seeds: the whole study over one forward pass."""
+
+import time
+from typing import Any
+
+import torch
+
+from study.bench.cases import CASES, case_setup, random_dataset
+from study.bench.throughput import steps_per_second
+from study.recipe_spec import Recipe
+from study.training import device as devices
+from study.training import loop
+from study.training.compiling import compiled
+from study.training.features import BATCH
+from study.training.inputs import FeatureInputs
+from study.training.optimizers import make_optimizer, make_plateau
+
+IMAGES, FEATURES, SEEDS = 60_000, 1280, 5
+
+
+def time_frozen(recipe: dict[str, Any], compute: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """{forward_seconds, head_seconds, ratio}: the forward pass from its rate, a whole head on random features.
+
+    `recipe` is linear_head of config.yaml. ratio = (forward pass + a head for each of five seeds) / forward pass.
+    """
+    device = devices.prepare(compute)
+    data = random_dataset(IMAGES)
+    setup = case_setup("lite0 224 px", compute | {"compile": False}, data, device)
+    ids = torch.arange(BATCH, device=device)
+
+    def forward_of(network: Any) -> None:
+        with torch.inference_mode(), devices.autocast(compute):
+            network(setup.inputs.batch(ids))
+
+    network, _ = compiled(setup.network.eval(), forward_of)
+    forward = IMAGES / BATCH / steps_per_second(lambda: forward_of(network), seconds, device)
+    torch.manual_seed(0)
+    setup.inputs = FeatureInputs(torch.randn(IMAGES, FEATURES, device=device))
+    setup.network = torch.nn.Sequential(torch.nn.Dropout(0.2), torch.nn.Linear(FEATURES, 100)).to(device)
+    setup.spec["recipe"] = {"name": "linear_head", **Recipe(**recipe).model_dump(), "early_stopping": None}
+    start = time.perf_counter()
+    _train_head(setup)
+    head = time.perf_counter() - start
+    return {
+        "case": f"{CASES['lite0 224 px'][0]} frozen",
+        "forward_seconds": forward,
+        "head_seconds": head,
+        "ratio": (forward + SEEDS * head) / forward,
+    }
+
+
+def _train_head(setup: loop.Setup) -> None:
+    recipe = setup.spec["recipe"]
+    optimizer = make_optimizer(setup.network, None, recipe)
+    plateau, progress = make_plateau(optimizer, recipe["plateau"]), loop.Progress()
+    while loop.why_stop(progress, recipe) is None:
+        loop.one_epoch(setup, optimizer, plateau, None, progress, lambda step, steps, loss: None)

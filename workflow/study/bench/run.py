@@ -1,0 +1,77 @@
+"""`python -m study bench`: everything that is timed, one after the other, printed and written as tables."""
+
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+
+from study.bench.cases import CASES
+from study.bench.frozen import time_frozen
+from study.bench.startup import time_startup
+from study.bench.throughput import COMPILED, EAGER, FIXED, USUAL, time_case
+from study.files import atomic_write
+from study.machine import resolve_compute
+from study.training import device as devices
+
+ROOT = Path(__file__).parents[3]
+
+
+def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
+    """Write throughput.csv, speedups.csv, startup.csv, frozen.csv and machine.csv into folder `out`, and print them.
+
+    Every figure is a median over `rounds` turns of at least `seconds` each.
+    """
+    compute = resolve_compute("auto", "auto", threads=threads, deterministic=True, compile=False)
+    tables: dict[str, Callable[[], pd.DataFrame]] = {
+        "throughput": lambda: pd.DataFrame(
+            [row for name in CASES for row in time_case(name, compute, rounds, seconds)]
+        ),
+        "startup": lambda: _startup(compute, rounds),
+        "frozen": lambda: pd.DataFrame([time_frozen(_linear_head(), compute, seconds)]),
+    }
+    _write(out / "machine.csv", pd.DataFrame([_machine(compute)]))
+    for name, measure in tables.items():
+        table = measure()
+        _write(out / f"{name}.csv", table)
+        if name == "throughput":
+            _write(out / "speedups.csv", speedups(table))
+
+
+def speedups(throughput: pd.DataFrame) -> pd.DataFrame:
+    """Per case: our images/s over the usual way's, eager and compiled, and over those with the input held fixed."""
+    rates = throughput.pivot(index="case", columns="path", values="images_per_second")
+    ratios = {
+        "eager_over_usual": rates[EAGER] / rates[USUAL],
+        "ours_over_usual": rates[COMPILED] / rates[USUAL],
+        "real_over_fixed_input": rates[COMPILED] / rates[FIXED],
+    }
+    return pd.DataFrame(ratios).reindex([case for case in CASES if case in rates.index]).reset_index()
+
+
+def _startup(compute: dict[str, Any], repeats: int) -> pd.DataFrame:
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("scratch_cnn 32 px", "lite0 96 px")
+        return pd.DataFrame([time_startup(name, compute, Path(folder), repeats) for name in names])
+
+
+def _linear_head() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["recipes"]["linear_head"]
+
+
+def _machine(compute: dict[str, Any]) -> dict[str, Any]:
+    device = torch.device(compute["device"])
+    found = devices.environment(compute, device)
+    keys = ("device", "device_name", "threads", "precision", "torch", "timm", "python")
+    return {key: found[key] for key in keys} | {"machine": platform.machine()}
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4g")
+    print(f"\n{path.stem}\n{table.to_string(index=False, float_format='%.4g')}", file=sys.stdout, flush=True)

@@ -1,0 +1,77 @@
+"""How long a training job takes to its first step, and the memory it peaks at: a process of its own each time."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.bench.cases import case_spec, random_dataset
+from study.files import write_json
+
+STEPS = 30  # after which memory has peaked
+
+
+def time_startup(name: str, compute: dict[str, Any], folder: Path, repeats: int) -> dict[str, Any]:
+    """{case, startup_seconds, lowest, highest, peak_memory_mb} of a training job on the full number of images."""
+    path = folder / "dataset.npz"
+    if not path.exists():
+        data = random_dataset(60_000)
+        arrays = {
+            key: getattr(data, key) for key in ("images", "fine", "coarse", "split", "fine_names", "coarse_names")
+        }
+        np.savez(path, **arrays, meta=np.array(json.dumps(data.meta)))
+    spec = folder / "spec.json"
+    write_json(spec, case_spec(name, compute))
+    seconds, memory = [], []
+    for _ in range(repeats):
+        start = time.time()
+        done = subprocess.run([sys.executable, "-m", __name__, str(spec)], capture_output=True, text=True, check=True)
+        first_step, peak = json.loads(done.stdout)
+        seconds.append(first_step - start)
+        memory.append(peak)
+    return {
+        "case": name,
+        "startup_seconds": statistics.median(seconds),
+        "lowest": min(seconds),
+        "highest": max(seconds),
+        "peak_memory_mb": statistics.median(memory),
+    }
+
+
+class _EnoughError(Exception):
+    """The steps that were wanted are done."""
+
+
+def _child(spec_path: Path) -> None:
+    """Do what a training job does up to some steps; print when the first began to count, and the peak memory."""
+    from study.files import read_json
+    from study.training import device as devices
+    from study.training import loop
+    from study.training.optimizers import make_optimizer
+    from study.training.setup import compile_network, make_setup, read_data
+
+    spec = read_json(spec_path)
+    device = devices.prepare(spec["compute"])
+    setup, _, _ = make_setup(spec, spec_path.parent, read_data(spec, spec_path.parent), device)
+    compile_network(setup)
+    optimizer = make_optimizer(setup.network, None, spec["recipe"])
+    first: list[float] = []
+
+    def report(step: int, steps: int, loss: Any) -> None:
+        first.append(time.time())
+        if step == STEPS:
+            raise _EnoughError
+
+    try:
+        loop.train_epoch(setup, optimizer, None, 1, report)
+    except _EnoughError:
+        print(json.dumps([first[0], devices.peak_memory_mb(device)]))
+
+
+if __name__ == "__main__":
+    _child(Path(sys.argv[1]))
