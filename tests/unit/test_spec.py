@@ -45,7 +45,7 @@ B0 = "models.efficientnet_b0"
 CNN = "models.scratch_cnn"
 RATE = "recipes.report.learning_rate"
 TAGS = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in ("aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"))
-TOP = "baseline, claims, compute, dataset, grid, literature, models, recipes, study"
+TOP = "baseline, claims, compute, dataset, grid, literature, models, recipes, search, study"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from study.fields import Name, Strict
 from study.files import canonical_json, sha256_text
 from study.model_spec import NORMALISATIONS, Model, Seeds, Statistics, own_network, resolved_arguments
 from study.recipe_spec import Recipe, Validation
+from study.search_spec import Search, trials, with_trials
 from study.work import seconds_of
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
@@ -55,6 +56,7 @@ class Config(Strict):
     recipes: dict[Name, Recipe]
     grid: Grid
     baseline: str = Field(description="every other model is compared with this one")
+    search: Search | None = Field(default=None, description="trials on the validation images, in place of a comparison")
     claims: list[Claim] = Field(default_factory=list, description="what the report says on, and its verdict")
     literature: list[Published] = Field(default_factory=list, description="published numbers, shown apart")
 
@@ -85,6 +87,8 @@ class Config(Strict):
             names.check_unique(self.seeds_of(name), f"seeds of {name}")
         names.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
         check_claims(self.claims, self.models)
+        if self.search is not None and not self.search.is_expanded(self.models):
+            names.check_known(self.search.model, self.models, "search: model", "model")
         return self
 
     def _check_split(self, validation: Validation, where: str) -> None:
@@ -108,7 +112,8 @@ class Config(Strict):
 def load_config(raw: dict[str, Any]) -> Config:
     """Check the merged YAML. Raises StudyError with one sentence for the first mistake found."""
     try:
-        return Config.model_validate(raw)
+        config = Config.model_validate(raw)
+        return config if config.search is None else Config.model_validate(with_trials(raw, config.search))
     except ValidationError as error:
         raise StudyError(" ".join(names.sentence(error, Config).split())) from None  # a key may hold a line break
 
@@ -197,6 +202,8 @@ def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> d
         "compute": compute | {"compile": compute["compile"] == "auto" and _is_long(config, model, compute)},
         "files": files,
     }
+    if config.search is not None:
+        spec["test"] = False  # a search never sees the test images
     if model.architecture.startswith("file:"):
         spec["source"] = own_network(model.architecture)
     return spec
@@ -228,6 +235,7 @@ def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:
         "recipes": {model.recipe: config.recipes[model.recipe].model_dump() for model in used.values()},
         "grid": [{"model": model, "seed": seed} for model, seed in config.runs()],
         "compute": compute,
+        "search": None if config.search is None else {"model": config.search.model, "trials": trials(config.search)},
         "claims": [claim.record() for claim in config.claims],
         "literature": [entry.model_dump() for entry in config.literature],
     }

@@ -45,7 +45,7 @@ def rows_of(data: Dataset, spec: dict[str, Any]) -> dict[str, torch.Tensor]:
     """Row numbers int64 of "train", "val" and "test": the study's split, or the recipe's own where it has one.
 
     A split of its own is drawn from the official training images, as the study's is; the test images stay what they
-    are.
+    are. A search's trial has no test rows.
     """
     split = data.split
     if spec["recipe"]["validation"] is not None:
@@ -53,7 +53,8 @@ def rows_of(data: Dataset, spec: dict[str, Any]) -> dict[str, torch.Tensor]:
         split = data.split.copy()
         split[official] = split_train(data.fine[official], **spec["recipe"]["validation"])
     parts = (("train", TRAIN), ("val", VALIDATION), ("test", TEST))
-    return {name: torch.from_numpy(np.flatnonzero(split == part)) for name, part in parts}
+    rows = {name: torch.from_numpy(np.flatnonzero(split == part)) for name, part in parts}
+    return rows if spec.get("test", True) else rows | {"test": rows["test"][:0]}
 
 
 def make_setup(

@@ -1,0 +1,77 @@
+"""A search: every combination is a trial of its own, and none of them sees a test image."""
+
+import numpy as np
+import pytest
+from configs import COMPUTE, changed, raw, refusal
+from runs import scratch_spec, write_spec
+
+from study.files import read_json
+from study.search_spec import Search
+from study.spec import load_config, run_spec, study_record
+from study.training.run import train_run
+
+SEARCH = {"model": "scratch_cnn", "arguments": {"dropout": [0.1, 0.3]}, "recipe": {"learning_rate": ["3e-4", 1e-3]}}
+
+
+def test_every_combination_is_a_trial_that_differs_in_nothing_else():
+    study = load_config(raw() | {"search": SEARCH})
+    assert study.runs() == [(f"t00{n}", seed) for n in (1, 2, 3, 4) for seed in raw()["grid"]["seeds"]]
+    told = [(study.models[name].arguments["dropout"], study.recipes[name].learning_rate) for name in study.grid.models]
+    assert told == [(0.1, 3e-4), (0.1, 1e-3), (0.3, 3e-4), (0.3, 1e-3)]
+    assert study.models["t003"].label == "dropout 0.3, learning_rate 0.0003"
+    spec = run_spec(study, "t004", 0, COMPUTE)
+    base = run_spec(load_config(raw()), "scratch_cnn", 0, COMPUTE)
+    assert spec["arguments"] == base["arguments"] | {"dropout": 0.3}
+    assert spec["recipe"] == base["recipe"] | {"name": "t004", "learning_rate": 1e-3}
+    assert (spec["test"], "test" in base) == (False, False)
+
+
+def test_the_record_of_a_search_holds_the_settings_of_every_trial_and_no_claims():
+    record = study_record(load_config(raw() | {"search": SEARCH}), COMPUTE)
+    assert record["search"]["model"] == "scratch_cnn"
+    assert record["search"]["trials"]["t002"] == {"arguments.dropout": 0.1, "recipe.learning_rate": 1e-3}
+    assert record["claims"] == [] and list(record["models"]) == list(record["search"]["trials"])
+    assert study_record(load_config(raw()), COMPUTE)["search"] is None
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        (
+            SEARCH | {"model": "scratch_cn"},
+            "search: model: there is no model 'scratch_cn'; did you mean 'scratch_cnn'?",
+        ),
+        ({"model": "scratch_cnn"}, "a search needs at least two trials"),
+        (SEARCH | {"arguments": {"dropout": []}}, "search: arguments: dropout"),
+        (SEARCH | {"recipe": {"epochs": list(range(1, 300))}}, "598 trials are more than 500"),
+        (
+            SEARCH | {"recipe": {"learning_rat": [1e-3]}},
+            "recipes: t001 has an unknown key 'learning_rat'; did you mean 'learning_rate'?",
+        ),
+        (SEARCH | {"arguments": {"dropout": [0.1, 2]}}, "models: t003: arguments: dropout"),
+    ],
+)
+def test_a_mistake_in_a_search_is_told_in_one_sentence(search, message):
+    said = refusal(raw() | {"search": search})
+    assert message in said and "\n" not in said
+
+
+def test_a_trial_leaves_no_prediction_of_a_test_image(tmp_path):
+    path = write_spec(tmp_path, scratch_spec(epochs=1) | {"test": False})
+    train_run(path)
+    with np.load(path.parent / "predictions.npz") as stored:
+        assert (len(stored["test_ids"]), len(stored["test_logits"])) == (0, 0)
+        assert len(stored["val_logits"]) == 100
+    assert read_json(path.parent / "run.json")["data"]["test"] == 0
+
+
+def test_a_search_that_varies_much_is_refused_before_it_is_spelled_out():
+    many = {f"key{n}": list(range(100)) for n in range(20)}
+    with pytest.raises(ValueError, match="are more than 500"):
+        Search(model="scratch_cnn", recipe=many)
+
+
+def test_an_overlay_keeps_the_seeds_of_the_grid():
+    assert changed("grid.seeds", [7])["grid"]["seeds"] == [7]
+    study = load_config(changed("grid.seeds", [7]) | {"search": SEARCH})
+    assert {seed for _, seed in study.runs()} == {7}
