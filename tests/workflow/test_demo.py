@@ -25,8 +25,10 @@ def rows(path):
 
 def test_the_demo_leaves_every_table_figure_and_page(demo):
     assert {path.name for path in (demo.results / "tables").iterdir()} == {
-        f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors",
-                                   "calibration", "claims", "learning", "costs")}  # fmt: skip
+        f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "class_differences",
+                                   "superclass_differences", "confusion", "errors", "calibration", "agreement",
+                                   "mcnemar", "hardest", "near_duplicates", "sensitivity", "ladder", "claims",
+                                   "learning", "costs", "front")}  # fmt: skip
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200
     assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}
@@ -180,6 +182,20 @@ def test_a_diverged_run_is_listed_and_the_study_goes_on(changed):
     assert table["scratch_cnn", "0"]["test_accuracy"] == ""
     assert table["efficientnet_lite0_frozen", "0"]["outcome"] == "finished"
     assert "diverged" in (changed.results / "pages" / "index.html").read_text()
+
+
+def test_with_allow_missing_what_is_there_is_compared_and_nothing_is_trained(changed):
+    shutil.rmtree(changed.results / "runs" / "scratch_cnn" / "seed-1")
+    overlay = changed.overlay("part", {"allow_missing": True})
+    config = ("workflow/presets/demo.yaml", overlay)
+    assert changed.planned(*config) == sorted([*AFTER_TRAINING, "record"])
+    done = changed.snakemake("results/demo/summary.json", config=config)
+    assert done.returncode == 0, done.stdout
+    outcomes = {(row["model"], row["seed"]): row["outcome"] for row in rows(changed.results / "tables" / "runs.csv")}
+    assert outcomes["scratch_cnn", "1"] == "missing" and len(outcomes) == 4
+    shutil.rmtree(changed.results / "runs")
+    refused = changed.snakemake("--dry-run", config=config)
+    assert refused.returncode != 0 and "allow_missing is true, but no run of study demo is in" in refused.stdout
 
 
 def test_predict_names_the_class_of_an_image(demo):

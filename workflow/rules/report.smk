@@ -23,7 +23,7 @@ REPORTING = sorted((SOURCES / "workflow" / "study" / "reporting").glob("*.py"))
 rule figures:
     input:
         tables=TABLES,
-        predictions=[run / "predictions.npz" for run in RUNS],
+        predictions=[run / "predictions.npz" for run in COMPARED],
         config=RESULTS / "config.json",
         dataset=RESULTS / "dataset.json",
         code=REPORTING,
@@ -43,7 +43,7 @@ rule figures:
 rule pages:
     input:
         tables=TABLES,
-        records=[run / "run.json" for run in RUNS],
+        records=[run / "run.json" for run in COMPARED],
         figures=RESULTS / "figures" / "accuracy.svg",
         config=RESULTS / "config.json",
         code=REPORTING,
