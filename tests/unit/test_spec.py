@@ -85,7 +85,10 @@ B0 = "models.efficientnet_b0"
 CNN = "models.scratch_cnn"
 RATE = "recipes.report.learning_rate"
 TAGS = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in ("aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"))
-TOP = "baseline, claims, compute, dataset, grid, literature, models, recipes, study"
+TOP = (
+    "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, ladder, literature, models, "
+    "recipes, study, suspect_labels"
+)
 
 
 @pytest.mark.parametrize(

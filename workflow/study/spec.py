@@ -12,6 +12,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from study import names
 from study.claims_spec import Claim, Published, check_claims
+from study.compare_spec import (
+    Comparison,
+    Step,
+    Switch,
+    check_comparisons,
+    check_ladder,
+    read_suspects,
+    suspects_record,
+)
 from study.data.manifest import MANIFESTS, files_fingerprint, fingerprint, load_manifest
 from study.errors import StudyError
 from study.fields import Name, Number, Strict
@@ -54,6 +63,13 @@ class Config(Strict):
     recipes: dict[Name, Recipe]
     grid: Grid
     baseline: str = Field(description="every other model is compared with this one")
+    contrasts: list[Comparison] | None = Field(default=None, description="null: every other model minus baseline")
+    equivalence_margin: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="differences of a class's accuracy below this, a fraction, do not matter"
+    )
+    ladder: list[Step] = Field(default_factory=list, description="models, each one change from the one before")
+    suspect_labels: str | None = Field(default=None, description="a file that lists test images with doubtful labels")
+    allow_missing: Switch = Field(default=False, description="compare the runs that are there, and train none")
     claims: list[Claim] = Field(default_factory=list, description="what the report says on, and its verdict")
     literature: list[Published] = Field(default_factory=list, description="published numbers, shown apart")
 
@@ -80,12 +96,27 @@ class Config(Strict):
             names.check_unique(self.seeds_of(name), f"seeds of {name}")
         names.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
         check_claims(self.claims, self.models)
+        check_comparisons(self.contrasts or [], self.grid.models)
+        check_ladder(self.ladder, list(self.models))
+        if self.suspect_labels is not None:
+            read_suspects(self.suspect_labels, self.test_images())
         return self
 
     def seeds_of(self, model: str) -> list[int]:
         """The seeds that `model` is trained with: its own, else the grid's."""
         own = self.models[model].seeds
         return self.grid.seeds if own is None else own
+
+    def test_images(self) -> int:
+        """How many images the official test file has."""
+        manifest = load_manifest(self.dataset.name)
+        return manifest.classes * manifest.test_per_class
+
+    def compared(self) -> list[Comparison]:
+        """The contrasts asked for, else every other model of the grid minus the baseline."""
+        if self.contrasts is not None:
+            return self.contrasts
+        return [Comparison(model=name, baseline=self.baseline) for name in self.grid.models if name != self.baseline]
 
     def runs(self) -> list[tuple[str, int]]:
         """Every (model, seed) of the grid, in report order."""
@@ -203,6 +234,11 @@ def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:
         "recipes": {model.recipe: config.recipes[model.recipe].model_dump() for model in used.values()},
         "grid": [{"model": model, "seed": seed} for model, seed in config.runs()],
         "compute": compute,
+        "contrasts": [one.model_dump() for one in config.compared()],
+        "equivalence_margin": config.equivalence_margin,
+        "ladder": [step.model_dump() | {"label": config.models[step.model].label} for step in config.ladder],
+        "suspect_labels": suspects_record(config.suspect_labels, config.test_images()),
+        "allow_missing": config.allow_missing,
         "claims": [claim.record() for claim in config.claims],
         "literature": [entry.model_dump() for entry in config.literature],
     }

@@ -1,0 +1,87 @@
+"""What the config says of the comparison itself: which models against which, steps of a ladder, images to doubt."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from study import names
+from study.fields import Strict, Text
+from study.files import file_digest
+
+# `snakemake --config allow_missing=true` passes text
+Switch = Annotated[bool, BeforeValidator(lambda value: {"true": True, "false": False}.get(value, value))]
+
+
+class Comparison(Strict):
+    model: str = Field(description="a model of the grid")
+    baseline: str = Field(description="another model of the grid; the difference is model minus this one")
+
+    @model_validator(mode="after")
+    def _two_models(self) -> "Comparison":
+        if self.model == self.baseline:
+            raise ValueError(f"baseline and model are both {self.model!r}; name another baseline")
+        return self
+
+
+class Step(Strict):
+    model: str = Field(description="a model of models:; it need not be in the grid")
+    change: Text = Field(description="what is different from the step before, in words")
+
+
+def check_comparisons(contrasts: Sequence[Comparison], grid: Sequence[str]) -> None:
+    """Raise ValueError if a contrast names a model that is not in the grid, or stands twice."""
+    for number, one in enumerate(contrasts, 1):
+        for key in ("model", "baseline"):
+            names.check_known(getattr(one, key), grid, f"contrasts: {number}: {key}", "model of the grid")
+    names.check_unique([f"{one.model} minus {one.baseline}" for one in contrasts], "contrasts")
+
+
+def check_ladder(ladder: Sequence[Step], models: Sequence[str]) -> None:
+    """Raise ValueError if a step names a model that is not defined, or that is another step already."""
+    for number, step in enumerate(ladder, 1):
+        names.check_known(step.model, models, f"ladder: {number}: model", "model")
+    names.check_unique([step.model for step in ladder], "ladder")
+
+
+def read_suspects(file: str, images: int) -> list[int]:
+    """The positions 0 to `images` - 1 in the official test file that `file` lists, ascending, each once.
+
+    One position per line, or CSV with the position in the first column; empty lines, lines that start with # and a
+    first line of column names are skipped. Raises ValueError with the line where something else stands.
+    """
+    path = Path(file).expanduser()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise ValueError(f"suspect_labels: there is no file {file}; correct the path, or set it to null") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"suspect_labels: {file} cannot be read as text ({type(error).__name__})") from None
+    found = set()
+    for number, line in enumerate(lines, 1):
+        first = re.split("[,;\t]", line)[0].strip().strip('"')
+        if not line.strip() or first.startswith("#") or (number == 1 and not re.search(r"\d", first)):
+            continue
+        if not re.fullmatch(r"[0-9]{1,9}", first):
+            raise ValueError(
+                f"suspect_labels: {file}, line {number}: {first[:40]!r} is no position in the test file; "
+                "write one whole number per line"
+            )
+        if int(first) >= images:
+            raise ValueError(f"suspect_labels: {file}, line {number}: {first} is not one of 0 to {images - 1}")
+        found.add(int(first))
+    if not found:
+        raise ValueError(f"suspect_labels: {file} lists no position; fill it, or set it to null")
+    if len(found) == images:
+        raise ValueError(f"suspect_labels: {file} lists every test image, which leaves none to count")
+    return sorted(found)
+
+
+def suspects_record(file: str | None, images: int) -> dict[str, Any] | None:
+    """The list as config.json has it: the file's name, its sha256, and the positions; None where there is none."""
+    if file is None:
+        return None
+    path = Path(file).expanduser()
+    return {"file": path.name, "sha256": file_digest(path), "images": read_suspects(file, images)}
