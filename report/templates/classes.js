@@ -49,7 +49,8 @@ CHARTS.classes = (controls, drawing, data) => {
         add(svg, "line", {x1: x(low[m][group]), x2: x(high[m][group]), y1: y, y2: y, stroke: models[m].colour, "stroke-opacity": 0.6, "pointer-events": "none"});
         mark(svg, m, x(accuracy[m][group]), y, 3, models[m].colour).setAttribute("pointer-events", "none");
       });
-      const lines = [groups[group].superclass, ...places.map((m) =>
+      const above = groups[group].superclass === groups[group].name ? [] : [groups[group].superclass];
+      const lines = [...above, ...places.map((m) =>
         `${models[m].label}: ${percent(accuracy[m][group])} (${percent(low[m][group], 0)} to ${percent(high[m][group], 0)})`)];
       band.addEventListener("pointermove", (event) => showTip(event, groups[group].name, lines));
       band.addEventListener("pointerleave", hideTip);

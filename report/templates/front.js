@@ -57,7 +57,8 @@ CHARTS.front = (controls, drawing, data) => {
       let line = at[1] + 4;
       while (taken.some(([tx, ty]) => Math.abs(tx - at[0]) < 200 && Math.abs(ty - line) < 13)) line += 13;
       taken.push([at[0], line]);
-      add(svg, "text", {x: at[0] + 12, y: line, "pointer-events": "none"}, models[m].label);
+      add(svg, "text", {x: at[0] + 12, y: line, "pointer-events": "none"},
+        models[m].label.length > 34 ? models[m].label.slice(0, 33) + "…" : models[m].label);
       const lines = [`test accuracy ${percent(models[m].accuracy)}`,
         ...costs.map((one) => `${one.title}: ${one.values[m] === null ? "–" : short(one.values[m])}`),
         front.includes(m) ? "on the front" : "not on the front"];

@@ -1,4 +1,4 @@
-"""Where one model is better than another: differences by class and superclass, with intervals that hold for all."""
+"""Where one model is better than another: differences by class and superclass, with verdicts for all at once."""
 
 from functools import partial
 from typing import Any
@@ -94,11 +94,14 @@ def summary(sources: Sources, name: str, one: str, many: str) -> list[str]:
         count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in VERDICTS}
         counts = f"better in {text.counted(count['better'], one, many)}, worse in {count['worse']}, unclear in "
         counts += f"{count['unclear']}. "
+        if rows["p"].isna().all():
+            said.append(start + f"no verdict on any {one}, for that takes at least 3 seeds of both models.")
+            continue
         same = [text.words(each) for each in rows.loc[rows["verdict"] == "equivalent", one]]
         if same:
-            end = f"It buys nothing beyond ±{margin} points in {len(same)}: {', '.join(same)}."
+            end = f"It surely buys nothing beyond ±{margin} points in {len(same)}: {', '.join(same)}."
         else:
-            end = f"For no {one} do the data show that it buys nothing: no interval lies within ±{margin} points."
+            end = f"For no {one} do the data show that it buys nothing: none is surely within ±{margin} points."
         said.append(start + counts + end)
     return said
 
@@ -113,8 +116,8 @@ def _page(sources: Sources, name: str, one: str, many: str) -> list[dict[str, An
         Column("contrast", "Difference", choose=True),
         *[Column(key, key.capitalize()) for key in keys],
         Column("difference", "Points", points),
-        Column("low", "95 % low, simultaneous", points),
-        Column("high", "95 % high, simultaneous", points),
+        Column("low", "95 % low", points),
+        Column("high", "95 % high", points),
         Column("p", "p", text.p_value),
         Column("p_holm", "p, Holm", text.p_value),
         Column("verdict", "Verdict"),
@@ -124,9 +127,10 @@ def _page(sources: Sources, name: str, one: str, many: str) -> list[dict[str, An
     ]
     margin = text.published(_margin(sources))
     note = (
-        f"In percentage points. The intervals hold for all {many} of a contrast at once, so they are wider than single "
-        "ones. Better and worse: the interval excludes 0. Equivalent: it lies within "
-        f"±{margin} points. Unclear: neither; the images are too few to tell, which is no sign of equality."
+        f"In percentage points; each interval is that of one {one} by itself, over seeds and images. The verdicts hold "
+        f"for all {many} of a contrast together: better and worse where p, adjusted by Holm's method, is below 5 %; "
+        f"equivalent where an interval widened to hold for all {many} at once lies within ±{margin} points; else "
+        "unclear, which is no sign of equality. With fewer than 3 seeds of either model there is no verdict."
     )
     title = f"Differences by {one}"
     return [

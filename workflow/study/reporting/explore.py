@@ -57,8 +57,8 @@ def confusion_chart(sources: Sources) -> dict[str, Any]:
         "cells": [table.loc[table["model"] == model, columns].to_numpy(int).ravel().tolist() for model in models],
     }
     note = (
-        "Rows are true classes, columns what a model takes their test images for, both ordered by superclass; darker is "
-        "more often, with the scale stretched at its low end. Point at a cell for its numbers."
+        "Rows are true classes, columns what a model takes their test images for, both ordered by superclass; darker "
+        "is more often, with the scale stretched at its low end. Point at a cell for its numbers."
     )
     return chart("confusion", "Confusion matrix, to explore", data, note)
 

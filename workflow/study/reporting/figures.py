@@ -50,7 +50,9 @@ def _of_study(config: dict[str, Any]) -> list[str]:
 def _of_model(config: dict[str, Any]) -> list[tuple[str, str]]:
     """(kind, model) of every figure of a model; differences only of those that are compared with another."""
     compared = {one["model"] for one in config["contrasts"]}
-    return [(kind, model) for kind in OF_MODEL for model in config["models"] if kind != "differences" or model in compared]
+    return [
+        (kind, model) for kind in OF_MODEL for model in config["models"] if kind != "differences" or model in compared
+    ]
 
 
 def draw_figures(study: Path, tables: Path, out: Path) -> None:

@@ -41,8 +41,8 @@ def hardest_page(sources: Sources) -> list[dict[str, Any]]:
     ]
     note = (
         f"The {text.counted(len(frame), 'test image')} that the models get right least often; right is the mean over "
-        "models of the share of a model's seeds. An image that every run names alike, and not as it is labelled, may be "
-        "labelled wrongly: look at it. The place counts from 0 in the official test file."
+        "models of the share of a model's seeds. An image that every run names alike, and not as it is labelled, may "
+        "be labelled wrongly: look at it. The place counts from 0 in the official test file."
     )
     return [table("Hardest images", frame, columns, sources.csv("hardest"), note)]
 
@@ -101,9 +101,9 @@ def sensitivity_page(sources: Sources) -> list[dict[str, Any]]:
         Column("n_seeds", "Seeds", whole),
     ]
     note = (
-        "Mean over seeds, with the 95 % Wilson interval for the number of images. A near-duplicate is a test image whose "
-        "nearest training or validation image is nearer than the stated threshold; suspect labels are those of a list "
-        "that the config may name. If the order of the models or the size of a gap changed here, the answer would rest "
-        "on the images left out."
+        "Mean over seeds, with the 95 % Wilson interval for the number of images. A near-duplicate is a test image "
+        "whose nearest training or validation image is nearer than the stated threshold; suspect labels are those of a "
+        "list that the config may name. If the order of the models or the size of a gap changed here, the answer would "
+        "rest on the images left out."
     )
     return [table("Sensitivity to the test images", frame, columns, sources.csv("sensitivity"), note)]

@@ -32,11 +32,12 @@ def draw_ladder(sources: Sources) -> Figure:
         return figure
     for row, step in enumerate(steps.to_dict("records")):
         _step(axis, row, step)
-    names = [wrap(f"{step.step}  {step.change}", 44, 2) for step in steps.itertuples()]
+    names = [wrap(f"{step.step}. {step.change}", 44, 2) for step in steps.itertuples()]
     axis.set_yticks(range(len(steps)), names, fontsize=8.5)
     axis.set_ylim(len(steps) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
+    axis.use_sticky_edges = False  # else a bar's start would be the panel's edge
     axis.margins(x=0.06)
     percent_axis(axis, "test accuracy (%)")
     handles = [

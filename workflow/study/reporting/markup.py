@@ -68,9 +68,9 @@ def chart(name: str, title: str, data: Any, note: str = "") -> dict[str, Any]:
     return {"kind": "chart", "name": name, "title": title, "data": data, "note": note}
 
 
-def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = ()) -> dict[str, Any]:
-    """A heading, paragraphs below it, and a list below these."""
-    return {"kind": "prose", "title": title, "paragraphs": list(paragraphs), "points": list(points)}
+def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = (), command: str = "") -> dict[str, Any]:
+    """A heading, and below it a command to type, paragraphs and a list."""
+    return {"kind": "prose", "title": title, "command": command, "paragraphs": paragraphs, "points": points}
 
 
 def facts(title: str, pairs: Sequence[tuple[str, str]], note: str = "") -> dict[str, Any]:

@@ -75,5 +75,5 @@ def mistakes_table(sources: Sources) -> dict[str, Any]:
     frame = pd.DataFrame(rows, columns=titles)
     shows = {"Share of the true class (%)": text.percent, "Images": whole}
     note = f"The {MISTAKES} most frequent of every model; images are counted over its finished seeds."
-    return table("Most frequent mistakes", frame, [Column(title, title, shows.get(title), choose=title == "Model") for title in titles],
-                 sources.csv("confusion"), note)  # fmt: skip
+    columns = [Column(title, title, shows.get(title), choose=title == "Model") for title in titles]
+    return table("Most frequent mistakes", frame, columns, sources.csv("confusion"), note)

@@ -6,6 +6,7 @@ from typing import Any
 
 from study.errors import StudyError
 from study.reporting.agreement import agreement_page
+from study.reporting.answer import notice
 from study.reporting.calibration import calibration_page
 from study.reporting.cards import card_page
 from study.reporting.claims import claims_page
@@ -78,6 +79,7 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
         raise StudyError(f"{accuracy} is missing; draw the figures before the pages.")
     common = {
         "banner": BANNER if sources.synthetic else "",
+        "notice": notice(sources.tables["runs"]),
         "study": sources.config["study"],
         "dataset": sources.config["dataset"]["title"],
     }

@@ -120,9 +120,9 @@ def samples_page(sources: Sources) -> list[dict[str, Any]]:
         address = "data:image/png;base64," + png(sources.dataset.images[image])
         samples.append({"image": int(image), "name": name, "address": address, "models": models})
     note = (
-        f"The first test image of every {STEP}th class, a choice that depends on no result, enlarged without smoothing. "
-        "Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities in percent, "
-        "of each model's first finished seed."
+        f"The first test image of every {STEP}th class, a choice that depends on no result, enlarged without "
+        "smoothing. Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
+        "in percent, of each model's first finished seed."
     )
     return [{"kind": "samples", "title": "The same images through every model", "note": note, "samples": samples}]
 

@@ -147,9 +147,9 @@ def mcnemar_table(sources: Sources) -> dict[str, Any]:
         Column("p", "p, McNemar", text.p_value),
     ]
     note = (
-        "Two trained networks at a time, on the same test images: how many each gets right that the other does not, and "
-        "the p of McNemar's exact test that both numbers are alike. It compares two networks and not two methods, for "
-        "another seed is another network; p is not adjusted. The table above answers for the methods."
+        "Two trained networks at a time, on the same test images: how many each gets right that the other does not, "
+        "and the p of McNemar's exact test that both numbers are alike. It compares two networks and not two methods, "
+        "for another seed is another network; p is not adjusted. The table above answers for the methods."
     )
     return table("Network against network, as a description", frame, columns, sources.csv("mcnemar"), note)
 
