@@ -3,9 +3,24 @@ const pictures = JSON.parse(document.getElementById("pictures")?.textContent ?? 
 for (const image of document.querySelectorAll("img[data-image]")) {
   image.src = "data:image/png;base64," + pictures[image.dataset.image];
 }
+// A large file is packed; here it is unpacked on its way to the reader.
+for (const link of document.querySelectorAll("a[data-packed]")) {
+  link.addEventListener("click", async (event) => {
+    event.preventDefault();
+    const bytes = Uint8Array.from(atob(link.href.split(",")[1]), (letter) => letter.charCodeAt(0));
+    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const file = document.createElement("a");
+    file.href = URL.createObjectURL(await new Response(plain).blob());
+    file.download = link.dataset.packed;
+    file.click();
+  });
+}
 // A file that several tables share stands once in the page, too.
 for (const link of document.querySelectorAll("a[data-like]")) {
-  link.href = document.querySelector(`a[download="${link.dataset.like}"][href]`).href;
+  const name = CSS.escape(link.dataset.like);
+  const first = document.querySelector(`a[data-packed="${name}"], a[download="${name}"][href]`);
+  link.href = first.href;
+  link.addEventListener("click", (event) => { event.preventDefault(); first.click(); });
 }
 for (const section of document.querySelectorAll("section.table")) {
   const body = section.querySelector("tbody");

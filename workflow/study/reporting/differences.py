@@ -1,6 +1,5 @@
 """Where one model is better than another: differences by class and superclass, with verdicts for all at once."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ VERDICTS = {
     "equivalent": ("#009E73", "s", "#009E73"),
     "unclear": ("#8A8A8A", "o", "white"),
 }
-whole = partial(text.number, digits=0)
 
 
 def baselines_of(config: dict[str, Any], model: str) -> list[str]:
@@ -121,9 +119,6 @@ def _page(sources: Sources, name: str, one: str, many: str) -> list[dict[str, An
         Column("p", "p", text.p_value),
         Column("p_holm", "p, Holm", text.p_value),
         Column("verdict", "Verdict"),
-        Column("n_images", "Images", whole),
-        Column("n_seeds", "Seeds", whole),
-        Column("n_seeds_baseline", "Seeds, baseline", whole),
     ]
     margin = text.published(_margin(sources))
     note = (

@@ -13,7 +13,7 @@ from study.reporting.markup import Column, Picture, table
 from study.reporting.mistakes import confused_pairs
 from study.reporting.sources import Sources
 
-PAIRS, EXAMPLES = 12, 3
+PAIRS, EXAMPLES = 8, 3
 
 
 def examples(named: np.ndarray, fine: np.ndarray, true: int, predicted: int) -> list[tuple[int, int]]:
@@ -62,4 +62,6 @@ def pairs_page(sources: Sources) -> list[dict[str, Any]]:
         "other class, mean over seeds, and the share of each. The pictures are those that most seeds mistake that way, "
         "at most three, enlarged without smoothing; below them, how many of the model's seeds do."
     )
-    return [table("Most confused pairs", frame, columns, sources.csv("confusion"), note)]
+    numbers = frame.drop(columns=["first images", "second images"])
+    csv = ("pairs.csv", numbers.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
+    return [table("Most confused pairs", frame, columns, csv, note)]
