@@ -48,15 +48,14 @@ def pairs_page(sources: Sources) -> list[dict[str, Any]]:
                          " and ".join(where)))  # fmt: skip
     columns = [
         Column("model", "Model", choose=True),
-        Column("pair", "First / second class"),
+        Column("pair", "First / second class", None, "where"),
         Column("share", "Taken for each other (%)", text.percent),
         Column("first", "first for second (%)", text.percent),
         Column("first images", "Labelled as the first, taken for the second", pictures=True),
         Column("second", "second for first (%)", text.percent),
         Column("second images", "Labelled as the second, taken for the first", pictures=True),
-        Column("where", "Superclass"),
     ]
-    frame = pd.DataFrame(rows, columns=[column.key for column in columns])
+    frame = pd.DataFrame(rows, columns=[*[column.key for column in columns], "where"])
     note = (
         f"The {PAIRS} most confused pairs of every model: the share of both classes' images that is taken for the "
         "other class, mean over seeds, and the share of each. The pictures are those that most seeds mistake that way, "
