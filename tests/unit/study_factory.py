@@ -59,7 +59,7 @@ def _write_dataset(path: Path, title: str, rng: np.random.Generator) -> tuple[np
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
         path,
-        images=rng.integers(0, 256, (len(fine), 32, 32, 3), dtype=np.uint8),
+        images=rng.integers(0, 256, (len(fine), 8, 8, 3), dtype=np.uint8).repeat(4, axis=1).repeat(4, axis=2),
         fine=fine,
         coarse=superclass_of(fine),
         split=split,
@@ -91,6 +91,11 @@ def _config(name: str, models: list[str], grid: list[dict]) -> dict:
             "validation": {"fraction": 0.4, "seed": 2021},
         },
         "baseline": models[0],
+        "contrasts": [{"model": model, "baseline": models[0]} for model in models[1:]],
+        "equivalence_margin": 0.05,
+        "ladder": [],
+        "suspect_labels": None,
+        "allow_missing": False,
         "models": {model: entry(model) for model in models},
         "recipes": {"short": {"epochs": EPOCHS, "batch_size": 64, "optimizer": "adamw", "learning_rate": 0.001}},
         "grid": grid,
@@ -135,6 +140,7 @@ def _record(model: str, seed: int, finished: bool, number: int) -> dict:
         "chosen_by": "val_loss",
         "stopped": f"All {EPOCHS} epochs were trained." if finished else "The loss was not finite in epoch 2, step 7.",
         "parameters": 128100 if frozen else 4000000,
+        "macs": 390000000 if frozen else 55000000,
         "spec_sha256": "1" * 64,
         "code_sha256": "2" * 64,
         "cost": {

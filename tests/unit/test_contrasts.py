@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit, roots_hermitenorm
 
-from study.analysis.contrasts import IMAGES_ONLY, NOT_COMPUTED, SEEDS_AND_IMAGES, contrast, holm, share_of_wins
+from study.analysis.contrasts import IMAGES_ONLY, NOT_TESTED, SEEDS_AND_IMAGES, contrast, holm, share_of_wins
 
 # Standard deviations on the logit scale: difficulty of an image common to both models, of an image for one model,
 # a seed's effect on all images, a seed's effect on one image.
@@ -144,7 +144,7 @@ def test_fewer_than_three_seeds_of_either_leave_the_images(pair, seeds, method):
 
 def test_without_a_seed_there_is_no_difference(pair):
     result = contrast(pair[0], pair[1][:0])
-    assert result.method == NOT_COMPUTED
+    assert result.method == NOT_TESTED
     assert np.isnan(result[:8]).all()
 
 

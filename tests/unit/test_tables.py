@@ -12,8 +12,9 @@ from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.errors import StudyError
 
-TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors", "calibration",
-          "claims", "learning", "costs"]  # fmt: skip
+TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "class_differences", "superclass_differences",
+          "confusion", "errors", "calibration", "agreement", "mcnemar", "hardest", "near_duplicates", "sensitivity",
+          "ladder", "claims", "learning", "costs", "front"]  # fmt: skip
 
 
 def analyse(study):
@@ -202,7 +203,7 @@ def test_a_model_that_always_diverged_still_appears(tmp_path, dead):
     assert len(rows) == 13
     assert (rows["n_seeds"] == 0).all()
     assert rows.drop(columns=["model", "label", "metric", "n_seeds"]).isna().all(axis=None)
-    assert tables["contrasts"]["method"].unique().tolist() == ["not computed (no finished seed)"]
+    assert tables["contrasts"]["method"].unique().tolist() == ["not tested here (no finished seed)"]
     for name in ("classes", "confusion", "errors", "calibration"):
         assert dead not in set(tables[name]["model"])
     assert summary["best"] == ({"cnn", "vit"} - {dead}).pop()

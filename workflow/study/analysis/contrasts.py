@@ -9,7 +9,7 @@ from study.analysis.uncertainty import FEWEST_SEEDS, UPPER_TAIL
 
 SEEDS_AND_IMAGES = "seeds and images"
 IMAGES_ONLY = "images only (fewer than 3 seeds)"
-NOT_COMPUTED = "not computed (no finished seed)"
+NOT_TESTED = "not tested here (no finished seed)"
 
 
 class Contrast(NamedTuple):
@@ -56,7 +56,7 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     fewer than 3 seeds, which say nothing on other seeds, and where no variance is left.
     """
     if min(len(model), len(baseline)) == 0:
-        return Contrast(*[np.nan] * 8, NOT_COMPUTED)
+        return Contrast(*[np.nan] * 8, NOT_TESTED)
     per_image = model.mean(axis=0) - baseline.mean(axis=0)
     images = len(per_image)
     var_images = float(per_image.var(ddof=1)) / images

@@ -42,7 +42,8 @@ class Run:
     """One run, its logits boiled down to metrics and to what each test image was taken for.
 
     `predicted` uint8 [T], `in_top5` bool [T] and `confidence` float64 [2, T], the top class's probability before and
-    after the temperature, are in the order of `Dataset.ids(TEST)`; a diverged run has none of them, and no numbers.
+    after the temperature, are in the order of `Dataset.ids(TEST)`; a run that diverged or is missing has none of them,
+    and no numbers. A missing run's `record` says no more than that.
     """
 
     model: str
@@ -90,9 +91,24 @@ def load_record(study: Path, model: str, seed: int) -> dict[str, Any]:
 
 
 def load_runs(study: Path, config: dict[str, Any], dataset: Dataset) -> Iterator[Run]:
-    """Every run of the grid in the tables' order, one at a time: only one run's logits are ever in memory."""
+    """Every run of the grid in the tables' order, one at a time: only one run's logits are ever in memory.
+
+    With `allow_missing`, a run without a run.json, which is written last, has the outcome "missing".
+    """
     for model, seed in grid(config):
-        yield load_run(study, model, seed, dataset)
+        if config["allow_missing"] and not (run_folder(study, model, seed) / "run.json").exists():
+            yield Run(model, seed, {"outcome": "missing"}, pd.DataFrame(), {}, None, None, None)
+        else:
+            yield load_run(study, model, seed, dataset)
+
+
+def correctness(runs: list[Run], true: np.ndarray, group: np.ndarray | None = None) -> np.ndarray:
+    """Which of the test images each run gets right, bool [runs, T]: predicted equals true int [T].
+
+    With `group` int [classes], an image is right if the group of the predicted class equals true.
+    """
+    predicted = np.array([run.predicted for run in runs], np.int64).reshape(len(runs), len(true))
+    return (predicted if group is None else group[predicted]) == true
 
 
 def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:

@@ -1,8 +1,10 @@
-"""tables/*.csv: every number the study reports, one fact per row, the same bytes for the same runs (costs.csv aside).
+"""tables/*.csv: every number the study reports, one fact per row, the same bytes for the same runs.
 
-Rows are in the order of config.json's models, then metric, seed or class. Numbers have six decimals, variances and p
-values seven significant digits; a number that does not exist is an empty field. A model without a finished run has no
-rows in classes, superclasses, confusion, errors and calibration.
+costs.csv and front.csv hold times, and so are not the same bytes again. Rows are in the order of config.json's models
+or contrasts, then metric, seed or class. Numbers have six decimals, variances and p values seven significant digits; a
+number that does not exist is an empty field. A model without a finished run has no rows in classes, superclasses,
+confusion, errors, calibration, mcnemar, front, and none of its contrasts in class_differences and
+superclass_differences.
 """
 
 import itertools
@@ -13,10 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.agreement import agreement_table, mcnemar_table
 from study.analysis.calibration import calibration_table
 from study.analysis.claims import claims_table
 from study.analysis.contrasts import contrast, holm
-from study.analysis.load import Dataset, Run, load_dataset, load_runs
+from study.analysis.costs import costs_table, front_table
+from study.analysis.differences import class_differences_table, superclass_differences_table
+from study.analysis.duplicates import read_near_duplicates
+from study.analysis.hardest import hardest_table
+from study.analysis.ladder import ladder_table
+from study.analysis.load import Dataset, Run, correctness, load_dataset, load_runs
+from study.analysis.sensitivity import sensitivity_table
 from study.analysis.tables_classes import classes_table, confusion_table, errors_table, superclasses_table
 from study.analysis.uncertainty import t_interval, wilson
 from study.data.dataset import TEST
@@ -42,39 +51,53 @@ NOT_REPEATABLE = ["seconds", "images_per_second"]
 def write_tables(study: Path, out: Path) -> None:
     """Write every table from the study in the folder `study` into the folder `out`.
 
-    Raises StudyError if a run of the grid is missing or does not fit the dataset.
+    near_duplicates.csv, which depends on the images alone, is taken as it is where it is there already.
+    Raises StudyError if a run of the grid is missing (unless the config allows it) or does not fit the dataset.
     """
     config, dataset = read_json(study / "config.json"), load_dataset(study)
+    near_duplicates = read_near_duplicates(out / "near_duplicates.csv", study / "dataset.npz", dataset.split)
     runs = list(load_runs(study, config, dataset))
     finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
-    _write(out / "runs.csv", runs_table(config, runs))
-    _write(out / "models.csv", models_table(config, finished, len(dataset.ids(TEST))))
-    _write(out / "contrasts.csv", contrasts_table(config, finished, dataset))
-    _write(out / "classes.csv", classes_table(finished, dataset))
-    _write(out / "superclasses.csv", superclasses_table(finished, dataset))
-    _write(out / "confusion.csv", confusion_table(finished, dataset))
-    _write(out / "errors.csv", errors_table(finished, dataset))
-    _write(out / "calibration.csv", calibration_table(finished, dataset))
-    _write(out / "claims.csv", claims_table(config, finished, dataset))
-    _write(out / "learning.csv", learning_table(runs))
-    _write(out / "costs.csv", costs_table(config, runs))
+    tables = {
+        "runs": runs_table(config, runs),
+        "models": models_table(config, finished, len(dataset.ids(TEST))),
+        "contrasts": contrasts_table(config, finished, dataset),
+        "classes": classes_table(finished, dataset),
+        "superclasses": superclasses_table(finished, dataset),
+        "class_differences": class_differences_table(config, finished, dataset),
+        "superclass_differences": superclass_differences_table(config, finished, dataset),
+        "confusion": confusion_table(finished, dataset),
+        "errors": errors_table(finished, dataset),
+        "calibration": calibration_table(finished, dataset),
+        "agreement": agreement_table(finished, dataset),
+        "mcnemar": mcnemar_table(config, finished, dataset),
+        "hardest": hardest_table(finished, dataset),
+        "sensitivity": sensitivity_table(config, finished, near_duplicates, dataset),
+        "ladder": ladder_table(config, finished, dataset),
+        "claims": claims_table(config, finished, dataset),
+        "learning": learning_table(runs),
+        "costs": costs_table(config, runs),
+        "front": front_table(config, finished),
+    }
+    for name, table in tables.items():
+        _write(out / f"{name}.csv", table)
 
 
 def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
-    """One row per run of the grid; a diverged run's metrics are empty."""
+    """One row per run of the grid; the metrics of a run that diverged or is missing are empty."""
     rows = [
         {
             "model": run.model,
             "label": config["models"][run.model]["label"],
             "seed": run.seed,
             "outcome": run.record["outcome"],
-            "epochs": run.record["epochs"],
-            "chosen_epoch": run.record["chosen_epoch"],
+            "epochs": run.record.get("epochs"),
+            "chosen_epoch": run.record.get("chosen_epoch"),
         }
         | {metric: run.numbers.get(metric, np.nan) for metric in RUN_METRICS}
         for run in runs
     ]
-    return pd.DataFrame(rows).astype({"chosen_epoch": "Int64"})
+    return pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
 
 
 def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_images: int) -> pd.DataFrame:
@@ -110,30 +133,25 @@ def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_im
 
 
 def contrasts_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
-    """Every model minus the baseline, for three accuracies on test; see `contrast` for the interval.
+    """Every contrast of the config, for three accuracies on test; see `contrast` for the interval.
 
     p_holm adjusts the p values of test_accuracy, the study's question, for being as many as they are; the other
     metrics, which look at the same runs from other sides, have none.
     """
-    baseline = config["baseline"]
     ids = dataset.ids(TEST)
     fine, coarse = dataset.fine[ids], dataset.coarse[ids]
-    correctness: dict[str, Callable[[Run], np.ndarray]] = {
-        "test_accuracy": lambda run: run.predicted == fine,
-        "test_top5": lambda run: run.in_top5,
-        "test_superclass": lambda run: dataset.fine_to_coarse[run.predicted] == coarse,
+    correct: dict[str, Callable[[list[Run]], np.ndarray]] = {
+        "test_accuracy": lambda runs: correctness(runs, fine),
+        "test_top5": lambda runs: np.array([run.in_top5 for run in runs], bool).reshape(-1, len(ids)),
+        "test_superclass": lambda runs: correctness(runs, coarse, dataset.fine_to_coarse),
     }
     rows = []
-    for model, (metric, correct) in itertools.product(finished, correctness.items()):
-        if model == baseline:
-            continue
-        matrices = [
-            np.array([correct(run) for run in finished[name]]).reshape(-1, len(ids)) for name in (model, baseline)
-        ]
+    for pair, metric in itertools.product(config["contrasts"], correct):
+        matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
         result = contrast(*matrices)._asdict()
         method = result.pop("method")
         counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
-        rows.append({"model": model, "baseline": baseline, "metric": metric} | result | counts | {"method": method})
+        rows.append(pair | {"metric": metric} | result | counts | {"method": method})
     columns = ["model", "baseline", "metric", "difference", "low", "high", "df", *VARIANCES, "p", "p_holm",
                "probability_of_improvement", "n_seeds", "n_seeds_baseline", "method"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
@@ -146,29 +164,14 @@ def learning_table(runs: list[Run]) -> pd.DataFrame:
     """The repeatable columns of every history.csv, as they were written, with the chosen epoch marked."""
     parts = []
     for run in runs:
+        if run.record["outcome"] == "missing":
+            continue
         part = run.history.drop(columns=NOT_REPEATABLE)
         part.insert(0, "model", run.model)
         part.insert(1, "seed", run.seed)
         part["chosen"] = (part["epoch"] == str(run.record["chosen_epoch"])).astype(int)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
-
-
-def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
-    """What every run took, diverged ones too. Seconds and memory are never the same twice: a table of its own."""
-    measured = ["train_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
-    rows = [
-        {
-            "model": run.model,
-            "label": config["models"][run.model]["label"],
-            "seed": run.seed,
-            "parameters": run.record["parameters"],
-        }
-        | {name: run.record["cost"][name] for name in measured}
-        | {"device_name": run.record["environment"]["device_name"]}
-        for run in runs
-    ]
-    return pd.DataFrame(rows).astype(dict.fromkeys(measured, float))
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:

@@ -1,0 +1,80 @@
+"""Do two networks say the same, image by image? Description only: networks, not methods, are what is compared here."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import bdtr
+
+from study.analysis.load import Dataset, Run, correctness
+from study.data.dataset import TEST
+
+SHARES = ["agreement", "both_right", "both_wrong", "same_wrong"]
+
+
+def agreement_table(finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+    """Mean over the pairs of a finished run of model_a and one of model_b (of one model: of different seeds).
+
+    `agreement` is the share of the test images for which both name the same class, right or wrong; `same_wrong` the
+    share of those that both get wrong for which they name the same wrong class, mean over the pairs that have any.
+    """
+    fine = dataset.fine[dataset.ids(TEST)]
+    rows = []
+    for first, second in itertools.combinations_with_replacement(finished, 2):
+        runs = [[run.predicted for run in finished[name]] for name in (first, second)]
+        pairs = list(itertools.combinations(runs[0], 2) if first == second else itertools.product(*runs))
+        each = np.array([pair_shares(one, other, fine) for one, other in pairs]).reshape(-1, len(SHARES))
+        known = np.isfinite(each)
+        sums = np.where(known, each, 0).sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            means = sums / known.sum(axis=0)
+        rows.append(
+            {"model_a": first, "model_b": second, "n_pairs": len(pairs)} | dict(zip(SHARES, means, strict=True))
+        )
+    return pd.DataFrame(rows)
+
+
+def pair_shares(one: np.ndarray, other: np.ndarray, fine: np.ndarray) -> tuple[float, float, float, float]:
+    """agreement, both_right, both_wrong and same_wrong of two networks' classes int [T]; see `agreement_table`."""
+    same, right, other_right = one == other, one == fine, other == fine
+    agree, both_right = same.mean(), (right & other_right).mean()
+    both_wrong = (~right & ~other_right).mean()
+    # where they agree and are not both right, they are both wrong
+    same_wrong = (same & ~right).sum() / (~right & ~other_right).sum() if both_wrong else np.nan
+    return float(agree), float(both_right), float(both_wrong), float(same_wrong)
+
+
+def mcnemar_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+    """For every contrast, every pair of a run of the model and one of the baseline: who alone gets how many right?
+
+    `p` is McNemar's exact test: two-sided, binomial with one half on the images that only one of the two gets right
+    (McNemar 1947). It is of these two networks; on other seeds it says nothing, so it is adjusted for nothing.
+    """
+    fine = dataset.fine[dataset.ids(TEST)]
+    right = {model: correctness(runs, fine) for model, runs in finished.items()}
+    rows = []
+    for pair in config["contrasts"]:
+        model, baseline = pair["model"], pair["baseline"]
+        for (i, run), (j, other) in itertools.product(enumerate(finished[model]), enumerate(finished[baseline])):
+            only_model = int((right[model][i] & ~right[baseline][j]).sum())
+            only_baseline = int((~right[model][i] & right[baseline][j]).sum())
+            rows.append(
+                {
+                    "model": model,
+                    "baseline": baseline,
+                    "seed": run.seed,
+                    "seed_baseline": other.seed,
+                    "only_model": only_model,
+                    "only_baseline": only_baseline,
+                    "p": mcnemar(only_model, only_baseline),
+                }
+            )
+    columns = ["model", "baseline", "seed", "seed_baseline", "only_model", "only_baseline", "p"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def mcnemar(only_one: int, only_other: int) -> float:
+    """The exact two-sided p that as unequal a split, or more so, of the images comes from one half each."""
+    fewer, both = min(only_one, only_other), only_one + only_other
+    return min(1.0, 2 * float(bdtr(fewer, both, 0.5))) if both else 1.0

@@ -1,0 +1,115 @@
+"""Two models class by class: how much better is one, surely better, surely much the same, or neither?
+
+A class has 100 test images, and 100 classes are looked at together: both make a plain interval say too much.
+
+*Few images.* A difference is `contrast`'s, on the class's images and two more, of which only the model gets one right
+and only the baseline the other. That is the adjusted Wald interval of Bonett & Price 2012 ("Adjusted Wald confidence
+interval for a difference of binomial proportions based on paired data"), carried over to several seeds. Without it
+the interval of a class that both models get wholly right would be a point, as if 100 images proved it for all. The
+interval is centred on the slightly shrunken difference; the difference itself is not shrunken. What it covers is
+simulated in docs/coverage.md.
+
+*Many classes.* p_holm adjusts p for the number of classes (or superclasses) of the contrast, and `better` and `worse`
+are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are those whose
+simultaneous interval (Bonferroni: 95 % for all classes together, so wider than low and high) lies within the margin
+that config.yaml gives: a class may be called neither, as not seeing a difference is not seeing that there is none.
+
+With fewer than 3 seeds of either model nothing is known on other seeds: low and high cover the images only, there is
+no p, and the verdict is `unclear`.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from study.analysis.contrasts import Contrast, contrast, holm
+from study.analysis.load import Dataset, Run, correctness
+from study.data.dataset import TEST
+
+BETTER, WORSE, EQUIVALENT, UNCLEAR = "better", "worse", "equivalent", "unclear"
+ERROR = 0.05
+COUNTS = ["n_images", "n_seeds", "n_seeds_baseline"]
+MEASURED = ["difference", "low", "high", "p", "p_holm", "verdict"]
+
+
+def class_differences_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+    """One row per contrast and fine class; a contrast with a model that has no finished run has none."""
+    names = {
+        "class_id": np.arange(len(dataset.fine_names)),
+        "class": dataset.fine_names,
+        "superclass_id": dataset.fine_to_coarse,
+        "superclass": [dataset.coarse_names[number] for number in dataset.fine_to_coarse],
+    }
+    fine = dataset.fine[dataset.ids(TEST)]
+    right = {model: correctness(runs, fine) for model, runs in finished.items()}
+    return _table(config, right, fine, names)
+
+
+def superclass_differences_table(
+    config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset
+) -> pd.DataFrame:
+    """As `class_differences_table`; an image counts as right if the top class belongs to its superclass."""
+    names = {"superclass_id": np.arange(len(dataset.coarse_names)), "superclass": dataset.coarse_names}
+    coarse = dataset.coarse[dataset.ids(TEST)]
+    right = {model: correctness(runs, coarse, dataset.fine_to_coarse) for model, runs in finished.items()}
+    return _table(config, right, coarse, names)
+
+
+def small_contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
+    """`contrast` of correctness bool [seeds, N] for few images N, adjusted as the module says.
+
+    `difference` is that of the N images; low, high, df, p and the variances are of the N + 2.
+    """
+    added = np.array([[True, False]])
+    both = ((model, added), (baseline, ~added))
+    result = contrast(*(np.hstack([right, np.repeat(extra, len(right), axis=0)]) for right, extra in both))
+    return result._replace(difference=float(model.mean() - baseline.mean()))
+
+
+def widened(result: Contrast, comparisons: int) -> tuple[float, float]:
+    """The interval (low, high) of a contrast that holds together with all the others with 95 % (Bonferroni)."""
+    centre = (result.low + result.high) / 2
+    standard_error = np.sqrt(result.var_images + np.nan_to_num(result.var_seeds))
+    half = float(stdtrit(result.df, 1 - ERROR / 2 / comparisons)) * standard_error
+    return centre - half, centre + half
+
+
+def verdict(result: Contrast, p_holm: float, comparisons: int, margin: float) -> str:
+    """better, worse, equivalent or unclear, as the module says; `margin` is a fraction."""
+    if np.isnan(p_holm):
+        return UNCLEAR
+    low, high = widened(result, comparisons)
+    if -margin <= low and high <= margin:
+        return EQUIVALENT
+    if p_holm < ERROR:
+        return BETTER if result.difference > 0 else WORSE
+    return UNCLEAR
+
+
+def _table(
+    config: dict[str, Any], right: dict[str, np.ndarray], true: np.ndarray, names: dict[str, Any]
+) -> pd.DataFrame:
+    """Rows by contrast and true group int [T]; `right` has correctness bool [seeds, T] for each model."""
+    groups = [np.flatnonzero(true == number) for number in next(iter(names.values()))]
+    parts = []
+    for model, baseline in ((pair["model"], pair["baseline"]) for pair in config["contrasts"]):
+        if not (len(right[model]) and len(right[baseline])):
+            continue
+        results = [small_contrast(right[model][:, images], right[baseline][:, images]) for images in groups]
+        p = np.array([result.p for result in results])
+        p_holm = holm(p)
+        part = pd.DataFrame({"model": model, "baseline": baseline} | names)
+        part["n_images"] = [len(images) for images in groups]
+        part["n_seeds"], part["n_seeds_baseline"] = len(right[model]), len(right[baseline])
+        for name in ("difference", "low", "high"):
+            part[name] = np.clip([getattr(result, name) for result in results], -1, 1)
+        part["p"], part["p_holm"] = p, p_holm
+        part["verdict"] = [
+            verdict(result, adjusted, len(groups), config["equivalence_margin"])
+            for result, adjusted in zip(results, p_holm, strict=True)
+        ]
+        parts.append(part)
+    columns = ["model", "baseline", *names, *COUNTS, *MEASURED]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

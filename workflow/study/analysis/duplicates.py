@@ -1,0 +1,140 @@
+"""Test images that are a training image over again, found from the pixels: CIFAR-100 has many (Barz & Denzler 2020).
+
+*Distance.* Of each image only the detail counts: its discrete cosine transform by colour channel without the lowest
+frequencies (`LOWEST`), which hold overall colour and shading, and without those that vary along one axis only, which
+are much the same in all horizons and picture frames; scaled to length 1. The distance of two images is that of their
+details, with one of them mirrored where that is nearer: 0 for the same picture, brighter, paler or mirrored too, and
+about 1.4 for two pictures that have nothing to do with each other.
+
+*Threshold.* A test image whose nearest training or validation image is nearer than `THRESHOLD` is a near-duplicate.
+
+*Search.* No pair nearer than the threshold is missed: the middle frequencies and the length of what is left make a
+vector of some 150 numbers that cannot be further apart than the details are (the cosine transform is orthonormal, and
+lengths obey the triangle inequality), so only pairs that are near in these are compared in full. Of a test image with
+more than `MOST` of these, as noise may have, that many are compared, the nearest.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.fft import dct
+
+from study.data.dataset import TEST, read_dataset
+from study.errors import StudyError
+from study.files import atomic_write
+
+THRESHOLD = 0.8
+LOWEST = 3.0  # frequencies below this, in half periods per image side, are no detail
+MIDDLE = {"luminance": 12.0, "colour": 7.0}  # below these, frequencies go into the quick comparison
+COLUMNS = ["image_id", "train_image_id", "distance", "same_class"]
+SLACK = 1e-3  # float32 rounding of the quick comparison
+BLOCK = 500
+MOST = 50
+
+SIDE = 32
+RADIUS = np.hypot(*np.mgrid[:SIDE, :SIDE])
+KEPT = np.flatnonzero((RADIUS >= LOWEST) & (np.mgrid[:SIDE, :SIDE].min(axis=0) > 0))
+# luminance and two colour differences: an orthonormal turn of red, green and blue
+OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)
+OPPONENT /= np.linalg.norm(OPPONENT, axis=1, keepdims=True)
+QUICK = np.concatenate(
+    [np.flatnonzero(RADIUS.ravel()[KEPT] < MIDDLE[kind]) + channel * len(KEPT)
+     for channel, kind in enumerate(("luminance", "colour", "colour"))]
+)  # fmt: skip
+# mirrored left to right, a cosine of odd frequency changes its sign
+MIRROR = np.tile(np.where(KEPT % SIDE % 2, -1, 1).astype(np.float32), 3)
+
+
+def write_near_duplicates(dataset: Path, out: Path) -> None:
+    """Write the table `out` of the near-duplicates in dataset.npz. Raises StudyError if that cannot be read."""
+    data = read_dataset(dataset)
+    table = near_duplicates(data.images, data.fine, data.split == TEST)
+    with atomic_write(out) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
+
+
+def near_duplicates(images: np.ndarray, fine: np.ndarray, is_test: np.ndarray) -> pd.DataFrame:
+    """One row per test image whose nearest other image is nearer than the threshold; of equals, the first.
+
+    images uint8 [N, 32, 32, 3], fine uint8 [N], is_test bool [N]; image_id and train_image_id are their row numbers.
+    """
+    test, others = np.flatnonzero(is_test), np.flatnonzero(~is_test)
+    pairs = np.array([pair for block in _candidates(images, test, others) for pair in block]).reshape(-1, 2)
+    distance = np.concatenate([np.empty(0), *(
+        _distances(images[test[part[:, 0]]], images[others[part[:, 1]]]) for part in _blocks(pairs)
+    )])  # fmt: skip
+    table = pd.DataFrame({"image_id": test[pairs[:, 0]], "train_image_id": others[pairs[:, 1]], "distance": distance})
+    table = table[distance < THRESHOLD]
+    table["distance"] = table["distance"].round(6) + 0.0
+    table = table.sort_values(["image_id", "distance", "train_image_id"]).drop_duplicates("image_id")
+    table["same_class"] = (fine[table["image_id"]] == fine[table["train_image_id"]]).astype(int)
+    return table[COLUMNS].reset_index(drop=True)
+
+
+def detail(images: np.ndarray) -> np.ndarray:
+    """Cosine coefficients float32 [n, C] of the detail of uint8 [n, 32, 32, 3], of length 1; 0 where there is none."""
+    colours = images.astype(np.float32) @ OPPONENT.T
+    waves = dct(dct(colours, axis=1, norm="ortho"), axis=2, norm="ortho").reshape(len(images), SIDE * SIDE, 3)
+    found = waves[:, KEPT].transpose(0, 2, 1).reshape(len(images), -1)
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.where(length > 1, found / np.maximum(length, 1), 0)
+
+
+def _distances(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The distance float64 [n] of each image to the one in the same row of `others`, mirrored if that is nearer."""
+    one, other = detail(images).astype(np.float64), detail(others).astype(np.float64)
+    return np.minimum(np.linalg.norm(one - other, axis=1), np.linalg.norm(one * MIRROR - other, axis=1))
+
+
+def _quick(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors float32 [n, Q + 1] that are no further apart than the details, as they are and mirrored."""
+    parts = []
+    for block in _blocks(images):
+        found = detail(block)
+        middle = found[:, QUICK]
+        rest = np.sqrt(np.maximum((found**2).sum(axis=1) - (middle**2).sum(axis=1), 0))
+        parts.append(np.column_stack([middle, rest]))
+    plain = np.concatenate(parts)
+    return plain, plain * np.append(MIRROR[QUICK], 1)
+
+
+def _candidates(images: np.ndarray, test: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
+    """Places (in `test`, in `others`) int [k, 2] of the pairs that may be nearer than the threshold."""
+    known, _ = _quick(images[others])
+    length = (known**2).sum(axis=1)
+    for start in range(0, len(test), BLOCK):
+        found = []
+        for asked in _quick(images[test[start : start + BLOCK]]):
+            # |a - b|² < T² turned to a·b - |b|²/2 > (|a|² - T²)/2: one product, one comparison
+            likeness = asked @ known.T
+            likeness -= length / 2
+            enough = ((asked**2).sum(axis=1) - THRESHOLD**2) / 2 - SLACK
+            near = likeness > enough[:, None]
+            for row in np.flatnonzero(near.sum(axis=1) > MOST):
+                near[row] &= likeness[row] >= np.partition(likeness[row], -MOST)[-MOST]
+            found.append(np.argwhere(near))
+        yield np.unique(np.concatenate(found), axis=0) + [start, 0]
+
+
+def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), BLOCK):
+        yield rows[start : start + BLOCK]
+
+
+def read_near_duplicates(path: Path, dataset: Path, split: np.ndarray) -> pd.DataFrame:
+    """The table in `path`, made first from dataset.npz where there is none; `split` uint8 [N] is dataset.npz's.
+
+    Raises StudyError if the table is of other data.
+    """
+    if not path.exists():
+        write_near_duplicates(dataset, path)
+    table = pd.read_csv(path)
+    try:
+        fits = (split[table["image_id"]] == TEST).all() and (split[table["train_image_id"]] != TEST).all()
+    except (KeyError, IndexError):
+        fits = False
+    if not fits:
+        raise StudyError(f"{path} is not of the images in {dataset}; delete it and analyse again.")
+    return table

@@ -1,0 +1,31 @@
+"""The ladder of the config: models that differ by one change from one step to the next, and what each change brings."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.contrasts import contrast
+from study.analysis.load import Dataset, Run, correctness
+from study.data.dataset import TEST
+
+COLUMNS = ["step", "model", "label", "change", "n_seeds", "accuracy", "difference", "low", "high", "p"]
+
+
+def ladder_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+    """One row per step, from 1: mean test accuracy, and the difference to the step before with `contrast`'s interval.
+
+    Each step answers a question of its own, so p is adjusted for nothing. A step whose model has no finished run here
+    (it is not in the grid, or its runs are missing or diverged) has n_seeds 0 and no numbers; neither it nor the step
+    after it has a difference.
+    """
+    fine = dataset.fine[dataset.ids(TEST)]
+    rows, before = [], correctness([], fine)
+    for number, step in enumerate(config["ladder"], 1):
+        right = correctness(finished.get(step["model"], []), fine)
+        found = contrast(right, before)
+        values = (number, step["model"], step["label"], step["change"], len(right),
+                  float(right.mean()) if len(right) else np.nan, found.difference, found.low, found.high, found.p)  # fmt: skip
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+        before = right
+    return pd.DataFrame(rows, columns=COLUMNS)
