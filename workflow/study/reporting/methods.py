@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from study.analysis.duplicates import THRESHOLD
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.reporting import text
 from study.reporting.hardest import SUBSETS
@@ -114,7 +115,12 @@ def statistics_sentences(sources: Sources) -> list[str]:
         )
     subsets = [SUBSETS.get(one, one) for one in dict.fromkeys(sources.tables["sensitivity"]["subset"]) if one != "all"]
     if subsets:
-        said.append(f"Sensitivity: test accuracy is also computed on the test images {' and '.join(subsets)}.")
+        said.append(
+            f"Sensitivity: test accuracy is also computed on the test images {' and '.join(subsets)}. A near-duplicate "
+            f"is a test image whose distance to the nearest training or validation image is below {THRESHOLD:g}: that "
+            "of their cosine transforms without the lowest frequencies, scaled to length 1, either way round; 0 for "
+            "the same picture, about 1.4 for unrelated ones."
+        )
     if config["suspect_labels"]:
         listed = config["suspect_labels"]
         said.append(
