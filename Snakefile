@@ -29,6 +29,7 @@ rule all:
     default_target: True
     input:
         TABLES,
+        NEAR_DUPLICATES,
         RESULTS / "summary.json",
         FIGURES,
         PAGES,

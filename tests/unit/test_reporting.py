@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from study_factory import make_study
 
+from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.code import training_code_sha256
 from study.data.dataset import TEST, read_dataset
@@ -38,6 +39,12 @@ LADDER = [
 ]
 
 
+def analyse(study):
+    """The tables and the summary of a study."""
+    write_tables(study, study / "tables")
+    write_summary(study, study / "tables", study / "summary.json")
+
+
 def edit_names(study):
     """Give the first model and the first class names that would be markup if they were not escaped."""
     path = study / "config.json"
@@ -58,7 +65,7 @@ def study(tmp_path_factory):
     lost = [("lite0_finetune", 1), *[("lite0_frozen", seed) for seed in range(3)]]
     folder = make_study(tmp_path_factory.mktemp("results") / "fake", diverged=lost)
     edit_names(folder)
-    write_tables(folder, folder / "tables")
+    analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     return folder
@@ -151,7 +158,7 @@ def test_a_real_study_carries_no_banner(study, tmp_path):
     real = tmp_path / "real"
     real.mkdir()
     (real / "config.json").write_text(json.dumps(config))
-    for name in ("dataset.npz", "runs", "figures"):
+    for name in ("dataset.npz", "runs", "figures", "summary.json"):
         (real / name).symlink_to(study / name)
     write_pages(real, study / "tables", real / "figures", real / "pages")
     assert not any("Synthetic data" in (real / "pages" / name).read_text() for name in page_names(config))
@@ -408,7 +415,7 @@ def test_provenance_names_runs_of_older_code(study, tmp_path):
 
 def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):
     folder = make_study(tmp_path / "one", {"scratch_cnn": 0.5}, seeds=[4])
-    write_tables(folder, folder / "tables")
+    analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted(figure_names(config_of_study(folder)))
@@ -420,7 +427,7 @@ def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):
 def test_a_study_in_which_every_run_diverged_has_every_figure_and_page(tmp_path):
     lost = [("scratch_cnn", 0), ("lite0_finetune", 0)]
     folder = make_study(tmp_path / "lost", {"scratch_cnn": 0.5, "lite0_finetune": 0.6}, seeds=[0], diverged=lost)
-    write_tables(folder, folder / "tables")
+    analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     assert "no run finished" in Parsed((folder / "pages" / "landing.html").read_text()).text
@@ -431,7 +438,7 @@ def test_a_study_with_missing_runs_has_every_page_with_a_notice(tmp_path):
     config = config_of_study(folder) | {"allow_missing": True}
     (folder / "config.json").write_text(json.dumps(config))
     shutil.rmtree(folder / "runs" / "scratch_cnn")
-    write_tables(folder, folder / "tables")
+    analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     for name in page_names(config):

@@ -244,7 +244,7 @@ def test_the_best_model_is_chosen_on_validation(tmp_path):
 
 def test_the_summary_says_what_the_tables_say(analysed):
     tables, summary = analysed
-    assert (summary["schema"], summary["study"], summary["synthetic"]) == (1, "demo", True)
+    assert (summary["schema"], summary["study"], summary["synthetic"]) == (2, "demo", True)
     assert summary["dataset"]["fingerprint"] == FINGERPRINT
     assert summary["dataset"]["images"] == {"train": 300, "validation": 200, "test": 1000}
     row = tables["models"].set_index(["model", "metric"]).loc[("lite0_frozen", "test_accuracy")]

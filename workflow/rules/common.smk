@@ -11,7 +11,7 @@ from study.code import training_code_sha256
 from study.data.manifest import files_fingerprint, load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, file_digest
-from study.launch import is_prepared, preflight, start
+from study.launch import compared_runs, is_prepared, preflight, start
 from study.names import weights_id
 from study.spec import (
     data_fingerprint,
@@ -29,7 +29,10 @@ except StudyError as error:
 RESULTS = Path("results") / STUDY.study
 LOGS = RESULTS / "logs"
 RUN = RESULTS / "runs" / "{model}" / "seed-{seed}"
-RUNS = [RESULTS / "runs" / model / f"seed-{seed}" for model, seed in STUDY.runs()]
+try:
+    COMPARED = compared_runs(STUDY, RESULTS)
+except StudyError as error:
+    raise SystemExit(f"Error: {error}")
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
 WEIGHTS = {
     weights_id(model.architecture, model.weights): model

@@ -8,21 +8,49 @@ TABLES = [
         "contrasts",
         "classes",
         "superclasses",
+        "class_differences",
+        "superclass_differences",
         "confusion",
         "errors",
         "calibration",
+        "agreement",
+        "mcnemar",
+        "hardest",
+        "sensitivity",
+        "ladder",
         "claims",
         "learning",
         "costs",
+        "front",
     )
 ]
+NEAR_DUPLICATES = RESULTS / "tables" / "near_duplicates.csv"
+
+
+# Of the images alone, so that it is not looked for again when a run or the analysis changes.
+rule duplicates:
+    input:
+        dataset=RESULTS / "dataset.json",
+        code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
+    output:
+        NEAR_DUPLICATES,
+    log:
+        LOGS / "duplicates.log",
+    conda:
+        "../../envs/analyse.yaml"
+    threads: 2
+    params:
+        dataset=RESULTS / "dataset.npz",
+    shell:
+        "python -m study duplicates --dataset {params.dataset:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule analyse:
     input:
-        runs=[run / "run.json" for run in RUNS],
-        predictions=[run / "predictions.npz" for run in RUNS],
-        histories=[run / "history.csv" for run in RUNS],
+        runs=[run / "run.json" for run in COMPARED],
+        predictions=[run / "predictions.npz" for run in COMPARED],
+        histories=[run / "history.csv" for run in COMPARED],
+        near_duplicates=NEAR_DUPLICATES,
         config=RESULTS / "config.json",
         dataset=RESULTS / "dataset.json",
         code=sorted((SOURCES / "workflow" / "study" / "analysis").glob("*.py")),

@@ -23,7 +23,8 @@ REPORTING = sorted((SOURCES / "workflow" / "study" / "reporting").glob("*.py"))
 rule figures:
     input:
         tables=TABLES,
-        predictions=[run / "predictions.npz" for run in RUNS],
+        near_duplicates=NEAR_DUPLICATES,
+        predictions=[run / "predictions.npz" for run in COMPARED],
         config=RESULTS / "config.json",
         dataset=RESULTS / "dataset.json",
         code=REPORTING,
@@ -43,8 +44,10 @@ rule figures:
 rule pages:
     input:
         tables=TABLES,
-        records=[run / "run.json" for run in RUNS],
-        predictions=[run / "predictions.npz" for run in RUNS],
+        near_duplicates=NEAR_DUPLICATES,
+        summary=RESULTS / "summary.json",
+        records=[run / "run.json" for run in COMPARED],
+        predictions=[run / "predictions.npz" for run in COMPARED],
         dataset=RESULTS / "dataset.json",
         figures=RESULTS / "figures" / "accuracy.svg",
         config=RESULTS / "config.json",

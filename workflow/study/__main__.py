@@ -70,6 +70,13 @@ def train(args: argparse.Namespace) -> None:
     train_run(args.spec)
 
 
+def duplicates(args: argparse.Namespace) -> None:
+    """Find the test images that are a training image over again, from the pixels."""
+    from study.analysis.duplicates import write_near_duplicates
+
+    write_near_duplicates(args.dataset, args.output)
+
+
 def analyse(args: argparse.Namespace) -> None:
     """Compute every table, and summary.json, from what the runs wrote."""
     from study.analysis.summary import write_summary
@@ -125,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     step(record, ("--config", {**required, "help": "JSON"}), output)
     step(features, ("--spec", {**required, "help": "JSON"}), ("--dataset", path), ("--weights", path), output)
     step(train, ("spec", {"type": Path, "help": "runs/<model>/seed-<s>/spec.json"}))
+    step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}), output)
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
     step(pages, study, output)

@@ -42,6 +42,23 @@ def is_prepared(study: Config) -> bool:
     return recorded == data_fingerprint(study) and (folder / "dataset.npz").exists()
 
 
+def compared_runs(study: Config, results: Path) -> list[Path]:
+    """The folders of the runs to compare: all of the grid, or with `allow_missing` those that are there now.
+
+    Raises StudyError if none of them is there then.
+    """
+    folders = [results / "runs" / model / f"seed-{seed}" for model, seed in study.runs()]
+    if not study.allow_missing:
+        return folders
+    there = [folder for folder in folders if (folder / "run.json").exists()]
+    if not there:
+        raise StudyError(
+            f"config: allow_missing is true, but no run of study {study.study} is in {results}/runs yet; "
+            "run it with allow_missing: false first."
+        )
+    return there
+
+
 def preflight(study: Config, compute: dict[str, Any], source: Path, results: Path) -> None:
     """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had."""
     downloads = load_manifest(study.dataset.name).archive is not None and data_folder(study) is None

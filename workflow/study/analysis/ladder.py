@@ -24,8 +24,9 @@ def ladder_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset
     for number, step in enumerate(config["ladder"], 1):
         right = correctness(finished.get(step["model"], []), fine)
         found = contrast(right, before)
-        values = (number, step["model"], step["label"], step["change"], len(right),
-                  float(right.mean()) if len(right) else np.nan, found.difference, found.low, found.high, found.p)  # fmt: skip
+        accuracy = float(right.mean()) if len(right) else np.nan
+        values = (number, step["model"], step["label"], step["change"], len(right), accuracy, found.difference,
+                  found.low, found.high, found.p)  # fmt: skip
         rows.append(dict(zip(COLUMNS, values, strict=True)))
         before = right
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,4 +1,7 @@
-"""summary.json: the study's answer for machines, and the numbers the landing page says. Its numbers are the tables'."""
+"""summary.json: the study's answer for machines, and the numbers the landing page says. Its numbers are the tables'.
+
+What each key means stands in summary.schema.json.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,29 +9,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis import duplicates
 from study.analysis.load import Dataset, load_dataset
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.files import read_json, write_json
 
-SCHEMA = 1
+SCHEMA = 2
+TABLES = ("runs", "models", "contrasts", "class_differences", "superclass_differences", "near_duplicates",
+          "sensitivity", "ladder", "claims", "costs", "front")  # fmt: skip
+VERDICTS = ("better", "worse", "equivalent", "unclear")
 
 
 def write_summary(study: Path, tables: Path, out: Path) -> None:
     """Write the file `out` from the study in the folder `study` and the tables that `write_tables` made of it."""
     config, dataset = read_json(study / "config.json"), load_dataset(study)
-    read = {name: pd.read_csv(tables / f"{name}.csv") for name in ("runs", "models", "contrasts", "claims", "costs")}
+    read = {name: pd.read_csv(tables / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in TABLES}
     models = [_model(name, entry, read["runs"], read["models"]) for name, entry in config["models"].items()]
     summary = {
         "schema": SCHEMA,
         "study": config["study"],
         "dataset": _dataset(dataset),
         "synthetic": dataset.meta["synthetic"],
+        "runs": _runs(read["runs"], config["allow_missing"]),
         "models": models,
         "baseline": config["baseline"],
         "best": _best(models),
         "contrasts": read["contrasts"].to_dict("records"),
+        "class_verdicts": _verdicts(config, read["class_differences"], read["superclass_differences"]),
+        "ladder": read["ladder"].to_dict("records"),
+        "near_duplicates": _near_duplicates(read["near_duplicates"], len(dataset.ids(TEST))),
+        "suspect_labels": _suspects(config["suspect_labels"]),
+        "sensitivity": read["sensitivity"].to_dict("records"),
         "claims": read["claims"].to_dict("records"),
-        "cost": _cost(read["costs"], read["runs"]),
+        "cost": _cost(read["costs"], read["runs"]) | {"front": read["front"].query("on_front == 1")["model"].tolist()},
     }
     write_json(out, _plain(summary))
 
@@ -36,6 +49,15 @@ def write_summary(study: Path, tables: Path, out: Path) -> None:
 def _dataset(dataset: Dataset) -> dict[str, Any]:
     splits = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
     return dataset.meta | {"images": {name: len(dataset.ids(split)) for name, split in splits.items()}}
+
+
+def _runs(runs: pd.DataFrame, allow_missing: bool) -> dict[str, Any]:
+    """How many runs the grid has, and which of them gave no numbers."""
+    lost = {
+        outcome: runs.loc[runs["outcome"] == outcome, ["model", "seed"]].to_dict("records")
+        for outcome in ("diverged", "missing")
+    }
+    return {"grid": len(runs), "finished": (runs["outcome"] == "finished").sum(), "allow_missing": allow_missing} | lost
 
 
 def _model(name: str, entry: dict[str, Any], runs: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:
@@ -49,6 +71,7 @@ def _model(name: str, entry: dict[str, Any], runs: pd.DataFrame, models: pd.Data
         "regime": entry["regime"],
         "n_seeds": test["n_seeds"],
         "diverged": (own["outcome"] == "diverged").sum(),
+        "missing": (own["outcome"] == "missing").sum(),
         "seeds": own[["seed", "test_accuracy", "val_accuracy", "outcome"]].to_dict("records"),
         "val_mean": stats.loc["val_accuracy", "mean"],
     } | test[["mean", "sd", "ci_low", "ci_high", "test_low", "test_high"]].to_dict()
@@ -58,6 +81,31 @@ def _best(models: list[dict[str, Any]]) -> str | None:
     """The model with the highest mean validation accuracy, the first of equals: choosing by test would flatter it."""
     candidates = [model for model in models if model["n_seeds"]]
     return max(candidates, key=lambda model: model["val_mean"])["model"] if candidates else None
+
+
+def _verdicts(config: dict[str, Any], classes: pd.DataFrame, superclasses: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each contrast, how many classes and superclasses have which verdict."""
+    counted = []
+    for pair in config["contrasts"]:
+        entry = pair | {"margin": config["equivalence_margin"]}
+        for name, table in (("classes", classes), ("superclasses", superclasses)):
+            own = table[(table["model"] == pair["model"]) & (table["baseline"] == pair["baseline"])]
+            entry[name] = {verdict: (own["verdict"] == verdict).sum() for verdict in VERDICTS}
+        counted.append(entry)
+    return counted
+
+
+def _near_duplicates(table: pd.DataFrame, test_images: int) -> dict[str, Any]:
+    return {
+        "count": len(table),
+        "share": len(table) / test_images,
+        "same_class": table["same_class"].sum(),
+        "threshold": duplicates.THRESHOLD,
+    }
+
+
+def _suspects(listed: dict[str, Any] | None) -> dict[str, Any] | None:
+    return listed and {"file": listed["file"], "sha256": listed["sha256"], "count": len(listed["images"])}
 
 
 def _cost(costs: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from study.analysis.duplicates import THRESHOLD
 from study.reporting import text
 from study.reporting.markup import Column, Picture, prose, table
 from study.reporting.sources import Sources
@@ -75,7 +74,7 @@ def duplicates_page(sources: Sources) -> list[dict[str, Any]]:
     shown = f" The {len(frame)} nearest pairs are shown, the file has all." if len(every) > len(frame) else ""
     note = (
         f"Pictures enlarged without smoothing. Distance: 0 for the same picture, brighter, paler or mirrored too, "
-        f"below {THRESHOLD:g} for a near-duplicate, about 1.4 for two unrelated ones.{shown}"
+        f"below {sources.near:g} for a near-duplicate, about 1.4 for two unrelated ones.{shown}"
     )
     return [
         prose("In short", [found, "The page Sensitivity says what leaving them out changes."]),

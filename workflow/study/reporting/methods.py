@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from study.analysis.duplicates import THRESHOLD
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.reporting import text
 from study.reporting.hardest import SUBSETS
@@ -117,9 +116,9 @@ def statistics_sentences(sources: Sources) -> list[str]:
     if subsets:
         said.append(
             f"Sensitivity: test accuracy is also computed on the test images {' and '.join(subsets)}. A near-duplicate "
-            f"is a test image whose distance to the nearest training or validation image is below {THRESHOLD:g}: that "
-            "of their cosine transforms without the lowest frequencies, scaled to length 1, either way round; 0 for "
-            "the same picture, about 1.4 for unrelated ones."
+            f"is a test image whose distance to the nearest training or validation image is below {sources.near:g}: "
+            "that of their cosine transforms without the lowest frequencies, scaled to length 1, either way round; 0 "
+            "for the same picture, about 1.4 for unrelated ones."
         )
     if config["suspect_labels"]:
         listed = config["suspect_labels"]

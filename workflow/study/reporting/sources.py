@@ -68,6 +68,11 @@ class Sources:
         return int((self.dataset.split == TEST).sum())
 
     @property
+    def near(self) -> float:
+        """The distance below which two images are near-duplicates."""
+        return float(read_json(self.study / "summary.json")["near_duplicates"]["threshold"])
+
+    @property
     def contrasts(self) -> list[tuple[str, str]]:
         """(model, baseline) of every difference that the study asks for."""
         return [(one["model"], one["baseline"]) for one in self.config["contrasts"]]
