@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from study.reporting import text
@@ -90,6 +91,7 @@ def is_true(value: Any) -> bool:
 def sensitivity_page(sources: Sources) -> list[dict[str, Any]]:
     """Test accuracy with and without the images in doubt."""
     frame: pd.DataFrame = sources.tables["sensitivity"].copy()
+    frame.loc[frame["subset"] == "all", "difference"] = np.nan
     frame["subset"] = frame["subset"].map(lambda name: SUBSETS.get(name, text.words(name)))
     points = partial(text.points, digits=2)
     fine = partial(text.percent, digits=2)
@@ -105,7 +107,8 @@ def sensitivity_page(sources: Sources) -> list[dict[str, Any]]:
     ]
     note = (
         "Mean over seeds, with the 95 % Wilson interval for the number of images. A near-duplicate is a test image "
-        "whose nearest training or validation image is nearer than the stated threshold; suspect labels are those of a "
+        f"whose nearest training or validation image is nearer than {sources.near:g} (see Methods); suspect labels are "
+        "those of a "
         "list that the config may name. If the order of the models or the size of a gap changed here, the answer would "
         "rest on the images left out."
     )

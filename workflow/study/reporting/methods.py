@@ -11,7 +11,10 @@ from study.reporting.ladder import ORDER
 from study.reporting.markup import Column, prose, table
 from study.reporting.sources import Sources
 
-WATCHED = {"val_loss": "lowest validation loss", "val_accuracy": "highest validation accuracy"}
+CHOSEN = {
+    "val_loss": "with the lowest validation loss",
+    "val_accuracy": "with the highest validation accuracy",
+}
 
 
 def methods_page(sources: Sources) -> list[dict[str, Any]]:
@@ -36,10 +39,21 @@ def data_sentences(sources: Sources) -> list[str]:
         f"{data['title']}: {count[TRAIN]:,} training, {count[VALIDATION]:,} validation and {count[TEST]:,} test images "
         f"of {len(dataset.fine_names)} classes in {len(dataset.coarse_names)} superclasses, 32 × 32 pixels; "
         f"{per_class} test images in each class. The validation images are {text.setting(100 * held_out['fraction'])} "
-        f"% of the official training images, drawn by class with seed {held_out['seed']}, the same for every run.",
+        f"% of the official training images, drawn by class with seed {held_out['seed']}, the same for every run"
+        f"{own_splits(sources)}.",
         "Each image is resized to the model's input (bicubic) and normalised as the model expects. "
         f"The content of the data, with the split, has the fingerprint {dataset.meta['fingerprint'][:12]}…",
     ]
+
+
+def own_splits(sources: Sources) -> str:
+    """Which recipes hold out other images than the study does."""
+    named = [
+        f"{name}, which holds out {text.setting(100 * own['fraction'])} %, drawn with seed {own['seed']}"
+        for name, recipe in sources.config["recipes"].items()
+        if (own := recipe.get("validation"))
+    ]
+    return f", but for recipe {' and recipe '.join(named)}" if named else ""
 
 
 def _models(sources: Sources) -> dict[str, Any]:
@@ -77,13 +91,13 @@ def _recipes(sources: Sources) -> dict[str, Any]:
 def training_sentences(sources: Sources) -> list[str]:
     """What is the same for all recipes, and by what the epoch is chosen."""
     compute, recipes = sources.config["compute"], sources.config["recipes"]
-    rules = {recipe.get("best_epoch") for recipe in recipes.values()}
-    rule = " or the ".join(sorted(WATCHED.get(one, text.words(str(one))) for one in rules))
+    rules = {recipe.get("best_epoch", "not named") for recipe in recipes.values()}
+    rule = " or ".join(sorted(CHOSEN.get(one, f"that best_epoch says ({one})") for one in rules))
     device = "a GPU" if compute["device"] == "cuda" else compute["device"].upper()
     return [
         f"Every run trains on {device} in {compute['precision']} with "
         f"{text.counted(compute['threads'], 'CPU thread')} from a specification of its own. The weights kept are those "
-        f"of the epoch with the {rule}; the test images are read once, after that, and decide nothing. All random "
+        f"of the epoch {rule}; the test images are read once, after that, and decide nothing. All random "
         "streams (weights, order, augmentation, dropout) follow from the seed, the epoch and their purpose.",
         "Each model is trained with the one recipe named above. How long its settings were searched for is not part of "
         "the comparison: a model whose recipe had more attention has an advantage.",
