@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from study.reporting.calibration import calibration_page
 from study.reporting.confusion import counts
 from study.reporting.differences import summary
 from study.reporting.front import on_front
+from study.reporting.methods import data_sentences
 from study.reporting.mistakes import confusions_page
 from study.reporting.pairs import PAIRS, examples, pairs_page
 from study.reporting.sources import Sources, read_sources
@@ -160,3 +162,12 @@ def test_styles_that_repeat_become_classes_and_nothing_else_changes():
     assert made.count('class="s0"') == 2
     assert 'style="x: y"' in made
     assert ">a  b</text>" in made
+
+
+def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
+    assert "the same for every run." in data_sentences(sources)[0]
+    recipes = {"short": {"epochs": 4, "validation": {"fraction": 0.15, "seed": 3}}, "long": {"validation": None}}
+    own = dataclasses.replace(sources, config=sources.config | {"recipes": recipes})
+    assert data_sentences(own)[0].endswith(
+        "the same for every run, but for recipe short, which holds out 15 %, drawn with seed 3."
+    )
