@@ -1,5 +1,8 @@
 import json
+import shutil
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix
 from study_factory import FINGERPRINT, make_study, superclass_of
 
+from study.analysis import summary
 from study.analysis.contrasts import contrast
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
@@ -15,6 +19,10 @@ from study.errors import StudyError
 TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "class_differences", "superclass_differences",
           "confusion", "errors", "calibration", "agreement", "mcnemar", "hardest", "near_duplicates", "sensitivity",
           "ladder", "claims", "learning", "costs", "front"]  # fmt: skip
+
+
+CLAIM = {"id": "c", "text": "t", "source": "s", "model": "cnn", "baseline": None, "metric": "test_accuracy",
+         "judgement": "at_least", "expected": 0.5, "rounding": 0.0}  # fmt: skip
 
 
 def analyse(study):
@@ -154,7 +162,7 @@ def test_tables_are_the_same_bytes_again_whatever_the_order_of_the_grid(study, a
         write_tables(study, tmp_path)
     finally:
         edit_json(study / "config.json", grid=config["grid"])
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first  # costs are the same here too
     assert sorted(first) == sorted(f"{name}.csv" for name in TABLES)
     assert not any(b"\r" in data or b"-0.000000" in data for data in first.values())
 
@@ -255,6 +263,62 @@ def test_the_summary_says_what_the_tables_say(analysed):
     assert len(summary["contrasts"]) == 6
     assert summary["cost"]["by_model"]["lite0_frozen"]["features_seconds"] == 12.5
     assert summary["cost"]["by_model"]["scratch_cnn"]["features_seconds"] is None
+
+
+SCHEMA = Path(summary.__file__).with_name("summary.schema.json")
+
+
+def described(schema):
+    """Every property of a schema has a description, at every depth."""
+    for key, entry in schema.get("properties", {}).items():
+        assert entry.get("description"), key
+    for entry in [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]:
+        if isinstance(entry, dict):
+            described(entry)
+
+
+def test_the_summary_is_as_its_schema_says(analysed, tmp_path):
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    described(schema)
+    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, range(2), {("vit", 0), ("vit", 1)})
+    suspects = {"file": "list.txt", "sha256": "7" * 64, "images": [0, 1]}
+    ladder = [{"model": "vit", "label": "ViT", "change": "x"}]
+    edit_json(study / "config.json", suspect_labels=suspects, ladder=ladder, claims=[CLAIM])
+    for summary in (analysed[1], analyse(study)[1]):
+        jsonschema.validate(summary, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(analysed[1] | {"more": 1}, schema)
+
+
+def test_missing_runs_are_listed_where_the_config_allows_them(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7, "gone": 0.9}, range(4), {("vit", 2)})
+    for seed in range(4):
+        shutil.rmtree(study / "runs" / "gone" / f"seed-{seed}")
+    shutil.rmtree(study / "runs" / "vit" / "seed-1")
+    with pytest.raises(StudyError, match=r"vit/seed-1/run\.json is missing: vit seed 1 is in the grid but"):
+        write_tables(study, tmp_path / "tables")
+    ladder = [{"model": name, "label": name, "change": "x"} for name in ("gone", "vit")]
+    edit_json(study / "config.json", allow_missing=True, ladder=ladder, claims=[CLAIM | {"model": "gone"}])
+    tables, summary = analyse(study)
+    jsonschema.validate(summary, json.loads(SCHEMA.read_text()))
+    assert tables["runs"].query("model == 'vit'")["outcome"].tolist() == ["finished", "missing", "diverged", "finished"]
+    assert summary["runs"] == {
+        "grid": 12,
+        "finished": 6,
+        "allow_missing": True,
+        "diverged": [{"model": "vit", "seed": 2}],
+        "missing": [{"model": "vit", "seed": 1}, *({"model": "gone", "seed": seed} for seed in range(4))],
+    }
+    assert len(tables["costs"]) == 12 and tables["costs"].query("model == 'gone'")["train_seconds"].isna().all()
+    models = tables["models"].set_index(["model", "metric"])["n_seeds"]
+    assert (models["vit", "test_accuracy"], models["gone", "test_accuracy"]) == (2, 0)
+    contrasts = tables["contrasts"].set_index(["model", "metric"])["method"]
+    assert contrasts["gone", "test_accuracy"] == "not tested here (no finished seed)"
+    assert tables["ladder"]["n_seeds"].tolist() == [0, 2]
+    assert tables["claims"]["verdict"].tolist() == ["not tested here"]
+    assert "gone" not in set(tables["classes"]["model"]) | set(tables["front"]["model"])
+    assert set(tables["learning"]["model"]) == {"cnn", "vit"}
 
 
 def swap_ids(arrays):

@@ -25,8 +25,10 @@ def rows(path):
 
 def test_the_demo_leaves_every_table_figure_and_page(demo):
     assert {path.name for path in (demo.results / "tables").iterdir()} == {
-        f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors",
-                                   "calibration", "claims", "learning", "costs")}  # fmt: skip
+        f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "class_differences",
+                                   "superclass_differences", "confusion", "errors", "calibration", "agreement",
+                                   "mcnemar", "hardest", "near_duplicates", "sensitivity", "ladder", "claims",
+                                   "learning", "costs", "front")}  # fmt: skip
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200
     assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}

@@ -10,9 +10,11 @@ interval is centred on the slightly shrunken difference; the difference itself i
 simulated in docs/coverage.md.
 
 *Many classes.* p_holm adjusts p for the number of classes (or superclasses) of the contrast, and `better` and `worse`
-are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are those whose
-simultaneous interval (Bonferroni: 95 % for all classes together, so wider than low and high) lies within the margin
-that config.yaml gives: a class may be called neither, as not seeing a difference is not seeing that there is none.
+are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are those where two one-sided
+tests (Schuirmann 1987) find the difference above minus the margin of config.yaml and below plus the margin, each at
+5 % over the number of classes (Bonferroni): an interval that is wider than low and high lies within the margin. A class
+may be neither, as not seeing a difference is not seeing that there is none. With 100 images and a margin of 5 points
+only classes on which the models hardly ever disagree can be called equivalent.
 
 With fewer than 3 seeds of either model nothing is known on other seeds: low and high cover the images only, there is
 no p, and the verdict is `unclear`.
@@ -69,10 +71,10 @@ def small_contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
 
 
 def widened(result: Contrast, comparisons: int) -> tuple[float, float]:
-    """The interval (low, high) of a contrast that holds together with all the others with 95 % (Bonferroni)."""
+    """The interval (low, high) that must lie within the margin for equivalence: of level 1 - 2 · 5 % / comparisons."""
     centre = (result.low + result.high) / 2
     standard_error = np.sqrt(result.var_images + np.nan_to_num(result.var_seeds))
-    half = float(stdtrit(result.df, 1 - ERROR / 2 / comparisons)) * standard_error
+    half = float(stdtrit(result.df, 1 - ERROR / comparisons)) * standard_error
     return centre - half, centre + half
 
 

@@ -66,7 +66,7 @@ def near_duplicates(images: np.ndarray, fine: np.ndarray, is_test: np.ndarray) -
     images uint8 [N, 32, 32, 3], fine uint8 [N], is_test bool [N]; image_id and train_image_id are their row numbers.
     """
     test, others = np.flatnonzero(is_test), np.flatnonzero(~is_test)
-    pairs = np.array([pair for block in _candidates(images, test, others) for pair in block]).reshape(-1, 2)
+    pairs = np.concatenate([np.empty((0, 2), np.int64), *_candidates(images, test, others)])
     distance = np.concatenate([np.empty(0), *(
         _distances(images[test[part[:, 0]]], images[others[part[:, 1]]]) for part in _blocks(pairs)
     )])  # fmt: skip

@@ -1,0 +1,135 @@
+"""What the config says of the comparison: mistakes in one sentence, and what config.json gets of it."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from study.compare_spec import read_suspects
+from study.errors import StudyError
+from study.files import file_digest
+from study.launch import compared_runs
+from study.spec import load_config, study_record
+
+CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
+COMPUTE = {"device": "cpu", "threads": 2, "precision": "float32"}
+PAIR = {"model": "efficientnet_b0", "baseline": "scratch_cnn"}
+
+
+def config(**changes):
+    return copy.deepcopy(CONFIG) | changes
+
+
+def refusal(**changes):
+    with pytest.raises(StudyError) as caught:
+        load_config(config(**changes))
+    return str(caught.value)
+
+
+def record(**changes):
+    return study_record(load_config(config(**changes)), COMPUTE)
+
+
+def test_without_a_list_every_other_model_is_compared_with_the_baseline():
+    assert record()["contrasts"] == [PAIR]
+    grid = {"models": ["efficientnet_b3", "scratch_cnn", "efficientnet_b0"], "seeds": [0]}
+    assert record(grid=grid)["contrasts"] == [PAIR | {"model": "efficientnet_b3"}, PAIR]
+    swapped = {"model": "scratch_cnn", "baseline": "efficientnet_b0"}
+    assert record(contrasts=[swapped])["contrasts"] == [swapped]
+    assert record(contrasts=[])["contrasts"] == []
+
+
+def test_the_record_has_margin_and_ladder():
+    ladder = [{"model": "scratch_cnn", "change": "start"}, {"model": "efficientnet_b3", "change": "not in the grid"}]
+    found = record(ladder=ladder, equivalence_margin=0.1)
+    assert found["equivalence_margin"] == 0.1
+    assert found["ladder"][1] == ladder[1] | {"label": "EfficientNet-B3, fine-tuned"}
+    assert (record()["equivalence_margin"], record()["suspect_labels"]) == (0.05, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"contrasts": [PAIR | {"model": "efficientnet_b3"}]},
+            "contrasts: 1: model: there is no model of the grid 'efficientnet_b3'; did you mean 'efficientnet_b0'?",
+        ),
+        (
+            {"contrasts": [PAIR | {"baseline": "efficientnet_b0"}]},
+            "contrasts: 0: baseline and model are both 'efficientnet_b0'; name another baseline.",
+        ),
+        ({"contrasts": [PAIR, PAIR]}, "contrasts: 'efficientnet_b0 minus scratch_cnn' is listed twice; remove one."),
+        (
+            {"ladder": [{"model": "scratch_cn", "change": "x"}]},
+            "ladder: 1: model: there is no model 'scratch_cn'; did you mean 'scratch_cnn'?",
+        ),
+        (
+            {"ladder": [{"model": "scratch_cnn", "change": "x"}] * 2},
+            "ladder: 'scratch_cnn' is listed twice; remove one.",
+        ),
+        ({"equivalence_margin": 0}, "equivalence_margin is 0: input should be greater than 0."),
+        ({"allow_missing": "yes"}, "allow_missing is 'yes': input should be a valid boolean."),
+        (
+            {"suspect_labels": "nowhere.txt"},
+            "suspect_labels: there is no file nowhere.txt; correct the path, or set it to null.",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(changes, expected):
+    assert refusal(**changes) == f"config: {expected}"
+
+
+def test_a_switch_on_the_command_line_is_text():
+    assert record(allow_missing="true")["allow_missing"] is True
+    assert record(allow_missing="false")["allow_missing"] is False
+
+
+@pytest.mark.parametrize(
+    "text", ["3\n9999\n0\n", "# found by eye\nposition,why\n9999,x\n\n0,y\n 3\n3,again\n", "0;3;9999"]
+)
+def test_a_list_of_suspects(tmp_path, text):
+    path = tmp_path / "list.csv"
+    path.write_text(text.replace("# found by eye\nposition,why", "position,why\n# found by eye"))
+    expected = [0] if ";" in text else [0, 3, 9999]
+    assert record(suspect_labels=str(path))["suspect_labels"] == {
+        "file": "list.csv", "sha256": file_digest(path), "images": expected}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1\n10000\n", "line 2: 10000 is not one of 0 to 9999"),
+        ("1\n-1\n", "line 2: '-1' is no position in the test file; write one whole number per line"),
+        ("1.5\n", "line 1: '1.5' is no position"),
+        ("1\nposition\n", "line 2: 'position' is no position"),
+        ("\n# nothing\n", "lists no position"),
+    ],
+)
+def test_a_bad_list_is_refused_with_its_line(tmp_path, text, expected):
+    path = tmp_path / "list.txt"
+    path.write_text(text)
+    message = refusal(suspect_labels=str(path))
+    assert message.startswith("config: suspect_labels: ") and message.endswith(".") and expected in message
+
+
+def test_a_list_that_is_no_text_or_of_every_image(tmp_path):
+    path = tmp_path / "list.bin"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "cannot be read as text" in refusal(suspect_labels=str(path))
+    assert "cannot be read" in refusal(suspect_labels=str(tmp_path))
+    path.write_text("0\n1\n")
+    with pytest.raises(ValueError, match="every test image"):
+        read_suspects(str(path), 2)
+
+
+def test_runs_that_are_compared(tmp_path):
+    whole, part = load_config(config()), load_config(config(allow_missing=True))
+    assert len(compared_runs(whole, tmp_path)) == 10
+    with pytest.raises(StudyError, match="no run of study cifar100 is in"):
+        compared_runs(part, tmp_path)
+    folder = tmp_path / "runs" / "efficientnet_b0" / "seed-3"
+    folder.mkdir(parents=True)
+    assert len(compared_runs(whole, tmp_path)) == 10
+    (folder / "run.json").write_text("{}")
+    assert compared_runs(part, tmp_path) == [folder]
