@@ -15,6 +15,7 @@ from study_factory import make_study
 
 from study.analysis.claims import Measured, claims_table, judge, measure, one_more_run
 from study.analysis.load import Dataset, Run
+from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST
@@ -277,6 +278,7 @@ def report(folder, claims, synthetic):
     sources = read_sources(study, study / "tables")
     with settings():
         save(draw_accuracy(sources), study / "figures" / "accuracy.svg", synthetic)
+    write_summary(study, study / "tables", study / "summary.json")
     write_pages(study, study / "tables", study / "figures", study / "pages")
     files = ("figures/accuracy.svg", "pages/landing.html", "pages/claims.html")
     return [re.sub(r"data:[^\"]*", "", (study / name).read_text()) for name in files]

@@ -1,20 +1,25 @@
 import base64
+import gzip
+import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from study_factory import make_study
 
+from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.code import training_code_sha256
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
 from study.reporting import text
-from study.reporting.answer import answer, diverged, how_to_read
+from study.reporting.answer import answer, how_to_read, lost_runs, notice
 from study.reporting.confusion import shares, superclass_counts
 from study.reporting.figures import draw_figures, figure_names
 from study.reporting.landing import was_run
@@ -26,7 +31,18 @@ from study.reporting.sources import read_sources
 
 LABEL = '<b>x</b>" $1$ & co'
 CLASS = "<script>alert(1)</script>"
-CSV_OF = {"confusions": "confusion", "provenance": None}
+CSV_OF = {"confusions": "confusion"}
+LADDER = [
+    {"model": "scratch_cnn", "label": LABEL, "change": CLASS},
+    {"model": "lite0_finetune", "label": "Lite0 finetune", "change": "pretrained weights"},
+    {"model": "lite1", "label": "Lite1", "change": "a larger network"},
+]
+
+
+def analyse(study):
+    """The tables and the summary of a study."""
+    write_tables(study, study / "tables")
+    write_summary(study, study / "tables", study / "summary.json")
 
 
 def edit_names(study):
@@ -34,6 +50,8 @@ def edit_names(study):
     path = study / "config.json"
     config = json.loads(path.read_text())
     config["models"]["scratch_cnn"]["label"] = LABEL
+    config["ladder"] = LADDER
+    config["recipes"]["short"]["mixing"] = {"kind": CLASS, "probability": 0.5}
     path.write_text(json.dumps(config))
     with np.load(study / "dataset.npz") as stored:
         arrays = dict(stored)
@@ -47,10 +65,14 @@ def study(tmp_path_factory):
     lost = [("lite0_finetune", 1), *[("lite0_frozen", seed) for seed in range(3)]]
     folder = make_study(tmp_path_factory.mktemp("results") / "fake", diverged=lost)
     edit_names(folder)
-    write_tables(folder, folder / "tables")
+    analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     return folder
+
+
+def config_of_study(study):
+    return json.loads((study / "config.json").read_text())
 
 
 class Parsed(HTMLParser):
@@ -69,9 +91,9 @@ class Parsed(HTMLParser):
 
 
 def test_written_files_are_those_announced(study):
-    models = ["scratch_cnn", "lite0_finetune", "lite0_frozen"]
-    assert sorted(path.name for path in (study / "figures").iterdir()) == sorted(figure_names(models))
-    assert sorted(path.name for path in (study / "pages").iterdir()) == sorted(page_names())
+    config = config_of_study(study)
+    assert sorted(path.name for path in (study / "figures").iterdir()) == sorted(figure_names(config))
+    assert sorted(path.name for path in (study / "pages").iterdir()) == sorted(page_names(config))
 
 
 def test_figures_are_the_same_bytes_when_drawn_again(study, tmp_path):
@@ -90,22 +112,43 @@ def test_figures_are_labelled_synthetic_and_take_names_as_text(study):
 
 
 def test_pages_escape_names_and_need_no_network(study):
-    for name in page_names():
+    names = page_names(config_of_study(study))
+    for name in names:
         page = (study / "pages" / name).read_text()
         parsed = Parsed(page)
         tags = [tag for tag, _ in parsed.tags]
         assert "b" not in tags, name
-        assert tags.count("script") == (0 if name in ("landing.html", "index.html") else 1), name
+        scripts = [attributes for tag, attributes in parsed.tags if tag == "script"]
+        run = [attributes for attributes in scripts if "type" not in attributes]
+        assert len(run) == (0 if name in ("landing.html", "index.html") else 1), name
+        assert all(one["type"] == "application/json" for one in scripts if one not in run), name
         for tag, attributes in parsed.tags:
             address = attributes.get("src") or attributes.get("href") or "data:"
-            assert address.startswith("data:") or (name == "index.html" and address in page_names()), (name, tag)
-        assert "//" not in re.sub(r"data:[^\"]*|<script>.*?</script>", "", page, flags=re.DOTALL), name
-    assert LABEL in Parsed((study / "pages" / "runs.html").read_text()).text
-    assert CLASS in Parsed((study / "pages" / "classes.html").read_text()).text
+            assert address.startswith("data:") or (name == "index.html" and address in names), (name, tag)
+        assert "//" not in re.sub(r"data:[^\"]*|<script.*?</script>", "", page, flags=re.DOTALL), name
+        assert "<script>alert" not in page, name
+    for name in ("runs", "methods", "card_scratch_cnn", "ladder", "contrasts"):
+        assert LABEL in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
+    for name in ("classes", "classdifferences", "ladder", "methods", "card_scratch_cnn"):
+        assert CLASS in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
+
+
+def test_every_image_of_a_page_has_a_text_and_stands_in_it_once(study):
+    for name in page_names(config_of_study(study)):
+        images = [attributes for tag, attributes in Parsed((study / "pages" / name).read_text()).tags if tag == "img"]
+        assert all(image["alt"] for image in images), name
+    page = (study / "pages" / "hardest.html").read_text()
+    stored = json.loads(re.search(r'id="pictures">(.*?)</script>', page, re.DOTALL).group(1))
+    shown = re.findall(r'data-image="(\d+)"', page)
+    assert set(shown) == set(stored)
+    assert len(shown) == 100
+    with np.load(study / "dataset.npz") as data:
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(stored[shown[0]]))))
+        assert (pixels == data["images"][int(shown[0])]).all()
 
 
 def test_every_page_of_a_synthetic_study_says_so(study):
-    for name in page_names():
+    for name in page_names(config_of_study(study)):
         assert BANNER in (study / "pages" / name).read_text(), name
 
 
@@ -115,21 +158,32 @@ def test_a_real_study_carries_no_banner(study, tmp_path):
     real = tmp_path / "real"
     real.mkdir()
     (real / "config.json").write_text(json.dumps(config))
-    for name in ("dataset.npz", "runs", "figures"):
+    for name in ("dataset.npz", "runs", "figures", "summary.json"):
         (real / name).symlink_to(study / name)
     write_pages(real, study / "tables", real / "figures", real / "pages")
-    assert not any("Synthetic data" in (real / "pages" / name).read_text() for name in page_names())
+    assert not any("Synthetic data" in (real / "pages" / name).read_text() for name in page_names(config))
 
 
-def test_download_links_hold_the_tables(study):
-    for name in ("models", "runs", "classes", "superclasses", "confusions", "calibration", "costs"):
+def test_download_links_hold_the_tables_once_a_page(study):
+    for name in ("models", "runs", "classes", "superclasses", "confusions", "calibration", "costs", "hardest"):
         tags = Parsed((study / "pages" / f"{name}.html").read_text()).tags
-        links = {attributes["download"]: attributes["href"] for tag, attributes in tags if tag == "a"}
-        assert CSV_OF.get(name, name) + ".csv" in links
-        for file, address in links.items():
+        links = [attributes for tag, attributes in tags if tag == "a"]
+        held = {link.get("data-packed", link["download"]): link["href"] for link in links if "href" in link}
+        assert CSV_OF.get(name, name) + ".csv" in held
+        assert len(held) == sum("href" in link for link in links)
+        assert {link["data-like"] for link in links if "data-like" in link} <= set(held)
+        for file, address in held.items():
             start, _, content = address.partition(";base64,")
-            assert start == "data:text/csv;charset=utf-8"
-            assert base64.b64decode(content) == (study / "tables" / file).read_bytes()
+            assert start in ("data:text/csv;charset=utf-8", "data:application/gzip")
+            unpack = gzip.decompress if start.endswith("gzip") else bytes
+            assert unpack(base64.b64decode(content)) == (study / "tables" / file).read_bytes()
+
+
+def test_a_large_table_is_packed():
+    frame = pd.DataFrame({"name": ["a"]})
+    small, large = (table("t", frame, [Column("name", "Name")], ("t.csv", b"x" * size)) for size in (100, 100_000))
+    assert small["csv_packed"] == ""
+    assert gzip.decompress(base64.b64decode(large["csv_packed"].partition(",")[2])) == b"x" * 100_000
 
 
 def test_landing_is_a_fragment_whose_styles_reach_nothing_else(study):
@@ -141,7 +195,7 @@ def test_landing_is_a_fragment_whose_styles_reach_nothing_else(study):
     selectors = re.findall(r"([^{}]+)\{", style)
     assert all("study-landing" in one for one in selectors if not one.strip().startswith("@media"))
     text_of_page = Parsed(page).text
-    assert "1 of 3 runs of Lite0 finetune diverged and is in no mean." in text_of_page
+    assert "1 of 3 runs of Lite0 finetune diverged (seed 1) and is in no mean." in text_of_page
     assert "All 3 runs of Lite0 frozen diverged, so it has no accuracy." in text_of_page
 
 
@@ -172,7 +226,7 @@ def models_table(**rows):
 
 def contrasts_table(*rows):
     columns = ["model", "difference", "low", "high", "n_seeds", "n_seeds_baseline"]
-    return pd.DataFrame(rows, columns=columns).assign(metric="test_accuracy")
+    return pd.DataFrame(rows, columns=columns).assign(metric="test_accuracy", baseline="cnn")
 
 
 TWO = config_of(cnn="scratch", b0="finetune")
@@ -254,12 +308,38 @@ def test_regime_is_named_once():
     assert text.model_name("Lite0", "finetune") == "Lite0 (pretrained and fine-tuned)"
 
 
+def test_answer_takes_the_difference_to_the_baseline_and_to_no_other():
+    three = config_of(cnn="scratch", b0="finetune", b1="frozen")
+    models = models_table(cnn=(3, 0.36, 0.37), b0=(3, 0.82, 0.83), b1=(3, 0.72, 0.73))
+    other = contrasts_table(("b0", 0.10, 0.09, 0.11, 3, 3)).assign(baseline="b1")
+    assert answer(three, models, other).endswith(", and the study does not compare it with the baseline CNN.")
+    both = pd.concat([other, contrasts_table(("b0", 0.46, 0.445, 0.475, 3, 3))])
+    assert answer(three, models, both).endswith("46.0 percentage points more than the baseline CNN (95 % interval "
+                                                "+44.5 to +47.5).")  # fmt: skip
+
+
+def outcomes(*runs):
+    return pd.DataFrame(runs, columns=["model", "seed", "outcome"])
+
+
 def test_lost_runs_are_named():
-    outcomes = [("cnn", "diverged"), ("b0", "diverged"), ("b0", "diverged"), ("b0", "finished")]
-    assert diverged(TWO, pd.DataFrame(outcomes, columns=["model", "outcome"])) == [
+    lost = outcomes(("cnn", 0, "diverged"), ("b0", 0, "diverged"), ("b0", 1, "diverged"), ("b0", 2, "finished"))
+    assert lost_runs(TWO, lost) == [
         "The only run of CNN diverged, so it has no accuracy.",
-        "2 of 3 runs of B0 diverged and are in no mean.",
+        "2 of 3 runs of B0 diverged (seed 0 and 1) and are in no mean.",
     ]
+    missing = outcomes(("cnn", 0, "missing"), ("cnn", 1, "missing"), ("b0", 0, "missing"), ("b0", 1, "finished"))
+    assert lost_runs(TWO, missing) == [
+        "All 2 runs of CNN are missing, so it has no accuracy.",
+        "1 of 2 runs of B0 is missing (seed 0) and is in no mean.",
+    ]
+
+
+def test_a_comparison_of_what_is_there_says_so_on_top():
+    assert notice(outcomes(("cnn", 0, "diverged"), ("b0", 0, "finished"))) == ""
+    assert notice(outcomes(("cnn", 0, "missing"), ("b0", 0, "finished"))).startswith(
+        "Incomplete: 1 of 2 runs of this study is missing."
+    )
 
 
 def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():
@@ -335,10 +415,10 @@ def test_provenance_names_runs_of_older_code(study, tmp_path):
 
 def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):
     folder = make_study(tmp_path / "one", {"scratch_cnn": 0.5}, seeds=[4])
-    write_tables(folder, folder / "tables")
+    analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted(figure_names(["scratch_cnn"]))
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted(figure_names(config_of_study(folder)))
     said = Parsed((folder / "pages" / "landing.html").read_text()).text
     assert "It is the only model, so there is nothing to compare it with." in said
     assert "1 model, seed 4: 1 run on CPU" in said
@@ -347,7 +427,20 @@ def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):
 def test_a_study_in_which_every_run_diverged_has_every_figure_and_page(tmp_path):
     lost = [("scratch_cnn", 0), ("lite0_finetune", 0)]
     folder = make_study(tmp_path / "lost", {"scratch_cnn": 0.5, "lite0_finetune": 0.6}, seeds=[0], diverged=lost)
-    write_tables(folder, folder / "tables")
+    analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     assert "no run finished" in Parsed((folder / "pages" / "landing.html").read_text()).text
+
+
+def test_a_study_with_missing_runs_has_every_page_with_a_notice(tmp_path):
+    folder = make_study(tmp_path / "some", {"scratch_cnn": 0.5, "lite0_finetune": 0.6})
+    config = config_of_study(folder) | {"allow_missing": True}
+    (folder / "config.json").write_text(json.dumps(config))
+    shutil.rmtree(folder / "runs" / "scratch_cnn")
+    analyse(folder)
+    draw_figures(folder, folder / "tables", folder / "figures")
+    write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
+    for name in page_names(config):
+        assert "Incomplete: 3 of 6 runs of this study are missing." in (folder / "pages" / name).read_text(), name
+    assert "All 3 runs of Scratch cnn are missing" in Parsed((folder / "pages" / "landing.html").read_text()).text

@@ -1,13 +1,26 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 from study_factory import make_study
 
 from study.analysis.tables import write_tables
+from study.data.dataset import TEST
 from study.reporting import text
 from study.reporting.calibration import calibration_page
+from study.reporting.confusion import counts
+from study.reporting.differences import summary
+from study.reporting.front import on_front
+from study.reporting.methods import data_sentences
 from study.reporting.mistakes import confusions_page
-from study.reporting.sources import read_sources
+from study.reporting.pairs import PAIRS, examples, pairs_page
+from study.reporting.sources import Sources, read_sources
+from study.reporting.style import compact
 from study.reporting.tables import contrasts_table
+
+FINETUNE, FROZEN = "Lite0 finetune − Scratch cnn", "Lite0 frozen − Scratch cnn"
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +47,12 @@ def test_p_values_as_text():
 
 def test_differences_show_p_only_where_seeds_can_tell(sources):
     made = contrasts_table(sources)
-    frame = shown(made).set_index(["Model", "Metric"])
-    assert frame.loc[("Lite0 finetune", "test accuracy"), "p, Holm"] == "< 0.001"
-    assert frame.loc[("Lite0 finetune", "test top-5"), "p, Holm"] == "–"
-    assert frame.loc[("Lite0 frozen", "test accuracy"), "p, Holm"] == "–"  # a single seed is left of it
-    assert frame["Ahead (% of pairs)"].loc["Lite0 finetune"].tolist() == ["100"] * 3
-    assert frame["Ahead (% of pairs) below"].loc[("Lite0 frozen", "test accuracy")] == "of 3 pairs"
+    frame = shown(made).set_index(["Difference", "Metric"])
+    assert frame.loc[(FINETUNE, "test accuracy"), "p, Holm"] == "< 0.001"
+    assert frame.loc[(FINETUNE, "test top-5"), "p, Holm"] == "–"
+    assert frame.loc[(FROZEN, "test accuracy"), "p, Holm"] == "–"  # a single seed is left of it
+    assert frame["Ahead (% of pairs)"].loc[FINETUNE].tolist() == ["100"] * 3
+    assert frame["Ahead (% of pairs) below"].loc[(FROZEN, "test accuracy")] == "of 3 pairs"
     assert "Holm's method for 1 comparison of test accuracy" in made["note"]
 
 
@@ -53,15 +66,108 @@ def test_calibration_shows_every_model_run_and_bin_that_has_images(sources):
     assert (by_bin["Images of a seed"] != "0.0").all()
 
 
-def test_errors_and_pairs_are_those_of_the_tables(sources):
-    errors, pairs, mistakes = map(shown, confusions_page(sources))
-    assert errors["by chance (%)"].tolist() == ["4.0"] * 3
+def test_errors_and_mistakes_are_those_of_the_tables(sources):
+    chart, errors, mistakes = confusions_page(sources)
+    assert shown(errors)["by chance (%)"].tolist() == ["4.0"] * 3
     row = sources.rows("errors", model="scratch_cnn").iloc[0]
-    assert errors.iloc[0]["of which within the superclass (%)"] == text.percent(row["within_superclass"])
-    assert pairs.groupby("Model").size().tolist() == [20, 20, 20]
-    first, confusion = pairs.iloc[0], sources.rows("confusion", model="scratch_cnn")
-    a, b = (int(first[title].removeprefix("class ")) for title in ("Class", "and class"))
+    assert shown(errors).iloc[0]["of which within the superclass (%)"] == text.percent(row["within_superclass"])
+    assert len(shown(mistakes)) == 90
+    for place, model in enumerate(sources.models):
+        cells = np.array(chart["data"]["cells"][place]).reshape(-1, 3)
+        rebuilt = np.zeros((100, 100), dtype=int)
+        rebuilt[cells[:, 0], cells[:, 1]] = cells[:, 2]
+        assert (rebuilt == counts(sources, model)).all()
+
+
+def test_pairs_are_those_of_the_tables_and_their_pictures_show_the_mistake(sources):
+    (pairs,) = pairs_page(sources)
+    frame = shown(pairs)
+    assert frame.groupby("Model").size().tolist() == [PAIRS] * 3
+    first, confusion = frame.iloc[0], sources.rows("confusion", model="scratch_cnn")
+    a, b = (int(name.removeprefix("class ")) for name in first["First / second class"].split(" / "))
     way = confusion[confusion["true_id"].isin([a, b]) & confusion["predicted_id"].isin([a, b])]
     mixed = way.loc[way["true_id"] != way["predicted_id"], "count"].sum()
     assert first["Taken for each other (%)"] == text.percent(mixed / (2 * 10 * 3))  # 10 images a class, 3 seeds
-    assert len(mistakes) == 90
+    _, named = sources.predicted("scratch_cnn")
+    test = sources.dataset.ids(TEST)
+    for column, true, predicted in ((4, a, b), (6, b, a)):
+        for picture in pairs["rows"][0][column]["pictures"]:
+            place = int(np.searchsorted(test, picture.image))
+            assert sources.dataset.fine[picture.image] == true
+            assert picture.below == f"{(named[:, place] == predicted).sum()} of 3 seeds"
+
+
+def test_examples_are_the_images_that_most_seeds_mistake():
+    fine = np.array([0, 0, 0, 0, 0, 1])
+    named = np.array([[1, 1, 0, 1, 1, 1], [0, 1, 0, 1, 2, 1]])
+    assert examples(named, fine, 0, 1) == [(1, 2), (3, 2), (0, 1)]
+    assert examples(named, fine, 1, 0) == []
+
+
+def differences(*rows):
+    columns = ["class", "difference", "p", "verdict"]
+    return pd.DataFrame(rows, columns=columns).assign(model="b0", baseline="cnn")
+
+
+def summary_of(frame):
+    config = {"equivalence_margin": 0.05, "contrasts": [{"model": "b0", "baseline": "cnn"}],
+              "models": {"b0": {"label": "B0"}, "cnn": {"label": "CNN"}}}  # fmt: skip
+    sources = Sources(Path(), Path(), config, {"class_differences": frame}, None, np.zeros(1))
+    return summary(sources, "class_differences", "class", "classes")
+
+
+def test_transfer_buys_nothing_only_where_the_verdict_says_equivalent():
+    rows = [("sweet_pepper", 0.001, 0.9, "equivalent"), ("cloud", 0.0, 0.99, "unclear"), ("oak", -0.2, 0.0, "worse"),
+            ("cup", 0.3, 0.0, "better")]  # fmt: skip
+    assert summary_of(differences(*rows)) == [
+        "B0 − CNN: better in 1 class, worse in 1, unclear in 1. It surely buys nothing beyond ±5 points in 1: "
+        "sweet pepper."
+    ]
+    assert summary_of(differences(*rows[1:]))[0].endswith(
+        "For no class do the data show that it buys nothing: none is surely within ±5 points."
+    )
+    assert summary_of(differences(("cloud", 0.0, np.nan, "unclear"))) == [
+        "B0 − CNN: no verdict on any class, for that takes at least 3 seeds of both models."
+    ]
+    assert "no finished run" in summary_of(differences())[0]
+
+
+def test_front_holds_what_no_other_model_beats():
+    cost, accuracy = pd.Series([1.0, 2.0, 3.0, 3.0, 4.0]), pd.Series([0.5, 0.5, 0.7, 0.7, 0.8])
+    assert on_front(cost, accuracy).tolist() == [True, False, True, True, True]
+
+
+def test_any_recipe_is_rendered():
+    recipe = {"optimizer": "sgd", "schedule": {"kind": "cosine", "warmup": {"epochs": 5}}, "nesterov": True,
+              "learning_rate": 1e-5, "cutout": None, "milestones": [30, 60], "empty": {}}  # fmt: skip
+    assert text.settings(recipe) == [
+        ("optimizer", "sgd"),
+        ("schedule: kind", "cosine"),
+        ("schedule: warmup: epochs", "5"),
+        ("nesterov", "yes"),
+        ("learning rate", "1e-05"),
+        ("cutout", "none"),
+        ("milestones", "30, 60"),
+        ("empty", "none"),
+    ]
+
+
+def test_styles_that_repeat_become_classes_and_nothing_else_changes():
+    svg = '<svg>\n  <style type="text/css">*{a: b}</style>\n  <g style="fill: red">\n   <p style="x: y"/></g>'
+    svg += (
+        '<p style="fill: red"/><text style="font: &quot;A&quot;">a  b</text><text style="font: &quot;A&quot;"/></svg>'
+    )
+    made = compact(svg)
+    assert '<style type="text/css">*{a: b}.s0{fill: red}.s1{font: "A"}</style>' in made
+    assert made.count('class="s0"') == 2
+    assert 'style="x: y"' in made
+    assert ">a  b</text>" in made
+
+
+def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
+    assert "the same for every run." in data_sentences(sources)[0]
+    recipes = {"short": {"epochs": 4, "validation": {"fraction": 0.15, "seed": 3}}, "long": {"validation": None}}
+    own = dataclasses.replace(sources, config=sources.config | {"recipes": recipes})
+    assert data_sentences(own)[0].endswith(
+        "the same for every run, but for recipe short, which holds out 15 %, drawn with seed 3."
+    )

@@ -3,18 +3,18 @@
 from study.reporting.figures import figure_names
 from study.reporting.pages import page_names
 
+RECORD = study_record(STUDY, COMPUTE)
 FIGURES = [
-    marked("figures", "report/captions/{}.rst", name)
-    for name in figure_names(STUDY.grid.models)
+    marked("figures", "report/captions/{}.rst", name) for name in figure_names(RECORD)
 ]
 FRAGMENTS = [
     RESULTS / "pages" / name
-    for name in page_names()
+    for name in page_names(RECORD)
     if name in ("landing.html", "index.html")
 ]
 PAGES = [
     marked("pages", "report/captions/table_{}.rst", name)
-    for name in page_names()
+    for name in page_names(RECORD)
     if name not in ("landing.html", "index.html")
 ]
 REPORTING = sorted((SOURCES / "workflow" / "study" / "reporting").glob("*.py"))
@@ -23,6 +23,7 @@ REPORTING = sorted((SOURCES / "workflow" / "study" / "reporting").glob("*.py"))
 rule figures:
     input:
         tables=TABLES,
+        near_duplicates=NEAR_DUPLICATES,
         predictions=[run / "predictions.npz" for run in COMPARED],
         config=RESULTS / "config.json",
         dataset=RESULTS / "dataset.json",
@@ -43,7 +44,11 @@ rule figures:
 rule pages:
     input:
         tables=TABLES,
+        near_duplicates=NEAR_DUPLICATES,
+        summary=RESULTS / "summary.json",
         records=[run / "run.json" for run in COMPARED],
+        predictions=[run / "predictions.npz" for run in COMPARED],
+        dataset=RESULTS / "dataset.json",
         figures=RESULTS / "figures" / "accuracy.svg",
         config=RESULTS / "config.json",
         code=REPORTING,

@@ -53,9 +53,9 @@ def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.Data
     """Draw one model: seeds above the line, the mean and its interval on it, the finite test set's below it."""
     colour = colours(sources.models)[model]
     summary = sources.rows("models", model=model, metric="test_accuracy")
-    seeds = len(sources.rows("runs", model=model))
-    lost = seeds - len(runs)
-    note = f"{lost} of {seeds} diverged" if lost else ""
+    outcomes = sources.rows("runs", model=model)["outcome"]
+    lost = [f"{count} {outcome}" for outcome in ("diverged", "missing") if (count := int((outcomes == outcome).sum()))]
+    note = f"{', '.join(lost)} of {len(outcomes)}" if lost else ""
     if runs.empty:
         _note(axis, row, "–", note)
         return

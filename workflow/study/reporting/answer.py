@@ -38,9 +38,9 @@ def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame
     subject = f"Of {competing} models, {name} has the highest validation accuracy; it {reached}"
     baseline = config["baseline"]
     if best != baseline:
-        return f"{subject}, {_difference(contrasts, best, 'the baseline ' + entries[baseline]['label'], 1)}."
+        return f"{subject}, {_difference(contrasts, best, baseline, 'the baseline ' + entries[baseline]['label'], 1)}."
     second = best_model(models[models["model"] != baseline])
-    gap = _difference(contrasts, second, "the next best, " + entries[second]["label"], -1)
+    gap = _difference(contrasts, second, baseline, "the next best, " + entries[second]["label"], -1)
     return f"{subject}, {gap}. It is the baseline."
 
 
@@ -53,10 +53,14 @@ def _seeds(test: pd.Series) -> str:
     return f"{mean}, 95 % interval {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
 
 
-def _difference(contrasts: pd.DataFrame, model: str, other: str, sign: int) -> str:
+def _difference(contrasts: pd.DataFrame, model: str, baseline: str, other: str, sign: int) -> str:
     """The contrast of `model` minus the baseline, turned round where `sign` is -1, as part of a sentence."""
-    found = contrasts[(contrasts["model"] == model) & (contrasts["metric"] == "test_accuracy")]
-    if found.empty or np.isnan(found["difference"].iloc[0]):
+    found = contrasts[
+        (contrasts["model"] == model) & (contrasts["baseline"] == baseline) & (contrasts["metric"] == "test_accuracy")
+    ]
+    if found.empty:
+        return "and the study does not compare it with " + other
+    if np.isnan(found["difference"].iloc[0]):
         return "but there is no finished run of " + other + " to compare with"
     row = found.iloc[0]
     value = sign * row["difference"]
@@ -71,19 +75,38 @@ def _difference(contrasts: pd.DataFrame, model: str, other: str, sign: int) -> s
     return f"{size} percentage points {direction} than {other} ({interval})"
 
 
-def diverged(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
-    """A sentence for every model that lost runs."""
+LOST = {"diverged": ("diverged", "diverged"), "missing": ("is missing", "are missing")}
+
+
+def lost_runs(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
+    """A sentence for every model that lost runs, and for every way in which it lost them."""
     sentences = []
     for model, entry in config["models"].items():
         own = runs[runs["model"] == model]
-        lost = int((own["outcome"] == "diverged").sum())
-        if lost and lost == len(own):
-            every = "The only run" if lost == 1 else f"All {lost} runs"
-            sentences.append(f"{every} of {entry['label']} diverged, so it has no accuracy.")
-        elif lost:
-            is_in = "is" if lost == 1 else "are"
-            sentences.append(f"{lost} of {len(own)} runs of {entry['label']} diverged and {is_in} in no mean.")
+        for outcome, (one, many) in LOST.items():
+            seeds = own.loc[own["outcome"] == outcome, "seed"].tolist()
+            if seeds and len(seeds) == len(own):
+                every = f"The only run of {entry['label']} {one}" if len(seeds) == 1 else (
+                    f"All {len(seeds)} runs of {entry['label']} {many}")  # fmt: skip
+                sentences.append(f"{every}, so it has no accuracy.")
+            elif seeds:
+                verb, is_in = (one, "is") if len(seeds) == 1 else (many, "are")
+                sentences.append(
+                    f"{len(seeds)} of {len(own)} runs of {entry['label']} {verb} (seed {text.listed(seeds)}) and "
+                    f"{is_in} in no mean."
+                )
     return sentences
+
+
+def notice(runs: pd.DataFrame) -> str:
+    """What stands on top of a comparison of what is there; nothing where every run is."""
+    missing = int((runs["outcome"] == "missing").sum())
+    if not missing:
+        return ""
+    return (
+        f"Incomplete: {missing} of {text.counted(len(runs), 'run')} of this study {'is' if missing == 1 else 'are'} "
+        "missing. Everything here is computed from the runs that are there."
+    )
 
 
 def how_to_read(models: pd.DataFrame) -> list[str]:

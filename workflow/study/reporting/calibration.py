@@ -103,7 +103,7 @@ def calibration_page(sources: Sources) -> list[dict[str, Any]]:
         probabilities=lambda frame: np.where(frame["scaled"] == 1, "scaled", "as trained"),
     )
     by_bin = [
-        Column("label", "Model"),
+        Column("label", "Model", choose=True),
         Column("probabilities", "Probabilities"),
         *[Column(key, title, text.percent) for key, title in (
             ("bin_low", "Confidence above (%)"), ("bin_high", "up to (%)"), ("confidence", "Mean confidence (%)"),

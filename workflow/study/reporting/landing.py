@@ -9,7 +9,7 @@ import pandas as pd
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.reporting import text
 from study.reporting.accuracy import run_seconds
-from study.reporting.answer import answer, best_model, diverged, how_to_read
+from study.reporting.answer import answer, best_model, how_to_read, lost_runs
 from study.reporting.claims import claims_in_short
 from study.reporting.markup import data_uri
 from study.reporting.sources import Sources
@@ -28,7 +28,7 @@ def landing(sources: Sources, figure: Path) -> dict[str, Any]:
         "claims": claims_in_short(sources),
         "literature": literature_rows(sources),
         "was_run": was_run(sources),
-        "diverged": diverged(sources.config, tables["runs"]),
+        "lost": lost_runs(sources.config, tables["runs"]),
         "reading": how_to_read(tables["models"]),
     }
 

@@ -1,6 +1,8 @@
 """From a table to a page: cells, the CSV to download, and the templates, which escape every name they are given."""
 
 import base64
+import gzip
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +10,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from study.files import write_text
 
@@ -18,16 +21,30 @@ BANNER = (
 )
 
 
+LARGE = 50_000  # bytes; a larger file is packed, and the page's script unpacks it
+
+
 class Column(NamedTuple):
     """One column: its key in the frame, its title, how to write a number (None: text, left aligned), a second line.
 
-    `below` names a column of ready text that stands small under the value.
+    `below` names a column of ready text that stands small under the value. With `pictures` the frame holds lists of
+    `Picture`; with `choose` a reader can pick one of the column's values, and sees the rows of the first to begin with.
     """
 
     key: str
     title: str
     show: Callable[[float], str] | None = None
     below: str | None = None
+    pictures: bool = False
+    choose: bool = False
+
+
+class Picture(NamedTuple):
+    """An image of the dataset by its row number, what to say of it to who cannot see it, and a line below it."""
+
+    image: int
+    alt: str
+    below: str = ""
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -40,17 +57,59 @@ def table(
 ) -> dict[str, Any]:
     """What the template shows as one table; `csv` is the name and the content of the file that its link downloads."""
     return {
+        "kind": "table",
         "title": title,
         "note": note,
-        "columns": [{"title": column.title, "number": column.show is not None} for column in columns],
+        "columns": [_head(frame, column) for column in columns],
         "rows": [[_cell(row, column) for column in columns] for row in frame.to_dict("records")],
         "csv_name": csv[0],
         "csv": data_uri(csv[1], "text/csv;charset=utf-8"),
+        "csv_packed": data_uri(gzip.compress(csv[1], mtime=0), "application/gzip") if len(csv[1]) > LARGE else "",
+    }
+
+
+def chart(name: str, title: str, data: Any, note: str = "") -> dict[str, Any]:
+    """An interactive chart: the script `name`.js of the templates draws `data`, which must be fit for JSON."""
+    return {"kind": "chart", "name": name, "title": title, "data": data, "note": note}
+
+
+def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = (), command: str = "") -> dict[str, Any]:
+    """A heading, and below it a command to type, paragraphs and a list."""
+    return {"kind": "prose", "title": title, "command": command, "paragraphs": paragraphs, "points": points}
+
+
+def facts(title: str, pairs: Sequence[tuple[str, str]], note: str = "") -> dict[str, Any]:
+    """A short table of names and values that nobody needs to sort."""
+    return {"kind": "facts", "title": title, "pairs": list(pairs), "note": note}
+
+
+def pictures_in(sections: Sequence[dict[str, Any]]) -> list[int]:
+    """Row numbers of every image that a page's tables show, ascending."""
+    cells = [cell for section in sections if section["kind"] == "table" for row in section["rows"] for cell in row]
+    return sorted({picture.image for cell in cells for picture in cell.get("pictures", ())})
+
+
+def png(pixels: np.ndarray) -> str:
+    """An image uint8 [height, width, 3] as a PNG, in base 64."""
+    stored = io.BytesIO()
+    Image.fromarray(pixels).save(stored, "png", optimize=True)
+    return base64.b64encode(stored.getvalue()).decode()
+
+
+def _head(frame: pd.DataFrame, column: Column) -> dict[str, Any]:
+    choices = list(dict.fromkeys(frame[column.key])) if column.choose else []
+    return {
+        "title": column.title,
+        "number": column.show is not None,
+        "sortable": not column.pictures,
+        "choices": choices if len(choices) > 1 else [],
     }
 
 
 def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
     value = row[column.key]
+    if column.pictures:
+        return {"text": "", "sort": "", "number": False, "below": "", "pictures": value}
     below = row[column.below] if column.below else ""
     if column.show is None:
         return {"text": "–" if pd.isna(value) else str(value), "sort": "", "number": False, "below": below}
@@ -60,13 +119,15 @@ def _cell(row: dict[str, Any], column: Column) -> dict[str, Any]:
 
 def environment() -> jinja2.Environment:
     """The templates of the report; everything that is not a template's own text is escaped."""
-    return jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return templates
 
 
 def write_page(template: str, path: Path, **content: Any) -> None:

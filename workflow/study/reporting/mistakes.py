@@ -1,4 +1,4 @@
-"""The page of confusions: where the errors lie, the pairs of classes mixed up, and the most frequent mistakes."""
+"""The page of confusions: the matrix to explore, where the errors lie, and the most frequent mistakes."""
 
 from functools import partial
 from typing import Any
@@ -8,16 +8,17 @@ import pandas as pd
 
 from study.reporting import text
 from study.reporting.confusion import counts, shares
+from study.reporting.explore import confusion_chart
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources
 
-PAIRS, MISTAKES = 20, 30
+MISTAKES = 30
 whole = partial(text.number, digits=0)
 
 
 def confusions_page(sources: Sources) -> list[dict[str, Any]]:
-    """Errors within and outside the superclass, the pairs mixed up, the most frequent mistakes, of every model."""
-    return [errors_table(sources), pairs_table(sources), mistakes_table(sources)]
+    """The matrix, errors within and outside the superclass, the most frequent mistakes, of every model."""
+    return [confusion_chart(sources), errors_table(sources), mistakes_table(sources)]
 
 
 def errors_table(sources: Sources) -> dict[str, Any]:
@@ -53,29 +54,6 @@ def confused_pairs(matrix: np.ndarray) -> list[tuple[int, int, float]]:
     return [(int(first[pair]), int(second[pair]), float(share[pair])) for pair in order if mixed[pair]]
 
 
-def pairs_table(sources: Sources) -> dict[str, Any]:
-    """The classes that each model mixes up most, whichever way round."""
-    names = [text.words(name) for name in sources.dataset.fine_names]
-    groups = [text.words(name) for name in sources.dataset.coarse_names]
-    rows = []
-    for model in sources.models:
-        matrix = counts(sources, model)
-        one_way = shares(matrix) / 100
-        for a, b, share in confused_pairs(matrix)[:PAIRS]:
-            where = dict.fromkeys(groups[sources.coarse_of[label]] for label in (a, b))
-            rows.append((sources.labels[model], names[a], names[b], share, one_way[a, b], one_way[b, a],
-                         " and ".join(where)))  # fmt: skip
-    titles = ["Model", "Class", "and class", "Taken for each other (%)", "first for second (%)", "second for first (%)",
-              "Superclass"]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=titles)
-    columns = [Column(title, title, text.percent if title.endswith("(%)") else None) for title in titles]
-    note = (
-        f"The {PAIRS} most confused pairs of every model: the share of both classes' images that is taken for the "
-        "other class, mean over seeds, and the share of each."
-    )
-    return table("Most confused pairs", frame, columns, sources.csv("confusion"), note)
-
-
 def mistakes_table(sources: Sources) -> dict[str, Any]:
     """The most frequent mistakes of every model: a class, and what it is taken for."""
     names = [text.words(name) for name in sources.dataset.fine_names]
@@ -97,5 +75,5 @@ def mistakes_table(sources: Sources) -> dict[str, Any]:
     frame = pd.DataFrame(rows, columns=titles)
     shows = {"Share of the true class (%)": text.percent, "Images": whole}
     note = f"The {MISTAKES} most frequent of every model; images are counted over its finished seeds."
-    return table("Most frequent mistakes", frame, [Column(title, title, shows.get(title)) for title in titles],
-                 sources.csv("confusion"), note)  # fmt: skip
+    columns = [Column(title, title, shows.get(title), choose=title == "Model") for title in titles]
+    return table("Most frequent mistakes", frame, columns, sources.csv("confusion"), note)

@@ -15,9 +15,10 @@ ENVIRONMENT = ("python", "torch", "timm", "numpy", "platform", "device", "device
 
 
 def provenance_rows(sources: Sources) -> pd.DataFrame:
-    """One row per run from its run.json; `older_code` says whether the code has changed since."""
+    """One row per run that is there, from its run.json; `older_code` says whether the code has changed since."""
     rows = []
-    for cell in sources.config["grid"]:
+    there = sources.tables["runs"].query("outcome != 'missing'")
+    for cell in there[["model", "seed"]].to_dict("records"):
         run = read_run(sources.study, cell["model"], cell["seed"])
         weights = run["weights"] or {}
         rows.append(

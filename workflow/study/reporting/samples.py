@@ -1,6 +1,6 @@
 """The same test images through every model, chosen by a rule that knows no result."""
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,13 +8,12 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 
 from study.data.dataset import TEST, Dataset
-from study.errors import StudyError
 from study.reporting import text
+from study.reporting.markup import png
 from study.reporting.sources import Sources
 from study.reporting.style import FAINT, INK, colours, new_figure, say, wrap
 
 STEP, IMAGES, PER_BLOCK, ENLARGED, TOP = 8, 12, 6, 4, 3
-RULE = f"the first test image of every {STEP}th class"
 
 
 def sample_ids(dataset: Dataset) -> np.ndarray:
@@ -66,23 +65,19 @@ def _answers(sources: Sources, model: str, ids: np.ndarray) -> tuple[int | None,
     if seeds.empty:
         return None, {}
     seed = int(seeds.min())
-    path: Path = sources.study / "runs" / model / f"seed-{seed}" / "predictions.npz"
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            test_ids, logits = stored["test_ids"], stored["test_logits"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise StudyError(f"{path} cannot be read ({error}); delete it and run this training again.") from None
+    test_ids, logits = sources.test_logits(model, seed)
     return seed, {int(image): row for image, row in zip(test_ids, logits, strict=True) if image in ids}
 
 
 def _name(axis: Axes, sources: Sources, model: str, answer: tuple[int | None, dict[int, np.ndarray]]) -> None:
     seed, _ = answer
-    lines = wrap(sources.labels[model], 19, 2)
+    lines = wrap(sources.labels[model], 20, 3)
     axis.set_xlim(0, 1)
     axis.set_ylim(TOP - 0.25, -0.75)
     axis.plot([0, 0], [-0.42, TOP - 0.58], color=colours(sources.models)[model], lw=3, solid_capstyle="butt")
-    axis.text(0.05, -0.42, lines, va="top", fontsize=7.8, weight="bold")
-    axis.text(0.05, TOP - 0.58, "no finished run" if seed is None else f"seed {seed}", fontsize=7, color=FAINT)
+    axis.text(0.05, -0.42, lines, va="top", fontsize=7, weight="bold", linespacing=1.05)
+    axis.text(0.98, TOP - 0.58, "no finished run" if seed is None else f"seed {seed}", ha="right", fontsize=6.5,
+              color=FAINT)  # fmt: skip
 
 
 def _image(axis: Axes, dataset: Dataset, image: int) -> None:
@@ -102,7 +97,42 @@ def _bars(axis: Axes, sources: Sources, model: str, logits: np.ndarray | None, i
     for row, (label, probability) in enumerate(top_classes(logits)):
         true = label == sources.dataset.fine[image]
         axis.barh(row, probability, height=0.84, color=colours(sources.models)[model], alpha=0.32 if true else 0.14)
-        name = wrap(text.words(sources.dataset.fine_names[label]), 14, 1)
-        style = {"fontsize": 7.2, "va": "center_baseline", "weight": "bold" if true else "normal", "color": INK}
+        name = wrap(text.words(sources.dataset.fine_names[label]), 22, 1)
+        size = 7.2 if len(name) <= 15 else 7.2 * 15 / len(name)
+        style = {"fontsize": size, "va": "center_baseline", "weight": "bold" if true else "normal", "color": INK}
         axis.text(0.02, row, name, **style)
         axis.text(0.98, row, f"{100 * probability:.0f}", ha="right", **style)
+
+
+def samples_page(sources: Sources) -> list[dict[str, Any]]:
+    """The images of `draw_samples` as cards, each with every model's three most probable classes."""
+    ids = sample_ids(sources.dataset)
+    palette = colours(sources.models)
+    answers = {model: _answers(sources, model, ids) for model in sources.models}
+    samples = []
+    for image in ids:
+        models = []
+        for model, (seed, logits) in answers.items():
+            label = sources.labels[model] + ("" if seed is None else f", seed {seed}")
+            said = [] if seed is None else _said(sources, int(image), logits[int(image)])
+            models.append({"label": label, "colour": palette[model], "answers": said})
+        name = text.words(sources.dataset.fine_names[sources.dataset.fine[image]])
+        address = "data:image/png;base64," + png(sources.dataset.images[image])
+        samples.append({"image": int(image), "name": name, "address": address, "models": models})
+    note = (
+        f"The first test image of every {STEP}th class, a choice that depends on no result, enlarged without "
+        "smoothing. Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
+        "in percent, of each model's first finished seed."
+    )
+    return [{"kind": "samples", "title": "The same images through every model", "note": note, "samples": samples}]
+
+
+def _said(sources: Sources, image: int, logits: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": text.words(sources.dataset.fine_names[label]),
+            "percent": f"{100 * probability:.0f}",
+            "true": bool(label == sources.dataset.fine[image]),
+        }
+        for label, probability in top_classes(logits)
+    ]

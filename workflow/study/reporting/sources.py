@@ -1,20 +1,23 @@
 """Everything a report is made from, read once: the config, the tables and the dataset."""
 
 import dataclasses
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.data.dataset import Dataset, read_dataset
+from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
 from study.files import read_json
 
-TABLES = ("runs", "models", "contrasts", "classes", "superclasses", "confusion", "errors", "calibration", "claims",
-          "learning", "costs")  # fmt: skip
+TABLES = ("runs", "models", "contrasts", "mcnemar", "classes", "class_differences", "superclasses",
+          "superclass_differences", "confusion", "errors", "agreement", "hardest", "near_duplicates", "sensitivity",
+          "calibration", "claims", "ladder", "learning", "costs", "front")  # fmt: skip
 _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name",
-         "id", "text", "source", "judgement", "verdict", "reason")  # fmt: skip
+         "id", "text", "source", "judgement", "verdict", "reason", "model_a", "model_b", "most_named", "subset",
+         "change")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +61,46 @@ class Sources:
     def csv(self, table: str) -> tuple[str, bytes]:
         """Name and content of a table's file."""
         return f"{table}.csv", (self.folder / f"{table}.csv").read_bytes()
+
+    @property
+    def n_test(self) -> int:
+        """How many test images there are."""
+        return int((self.dataset.split == TEST).sum())
+
+    @property
+    def near(self) -> float:
+        """The distance below which two images are near-duplicates."""
+        return float(read_json(self.study / "summary.json")["near_duplicates"]["threshold"])
+
+    @property
+    def contrasts(self) -> list[tuple[str, str]]:
+        """(model, baseline) of every difference that the study asks for."""
+        return [(one["model"], one["baseline"]) for one in self.config["contrasts"]]
+
+    def minus(self, model: str, baseline: str) -> str:
+        """The name of a contrast."""
+        return f"{self.labels[model]} − {self.labels[baseline]}"
+
+    def predicted(self, model: str) -> tuple[list[int], np.ndarray]:
+        """The finished seeds of a model, and the class uint8 [seeds, test images] that each names for every image.
+
+        The images are in the order of `dataset.ids(TEST)`. Raises StudyError where a file cannot be read.
+        """
+        seeds = sorted(self.rows("runs", model=model, outcome="finished")["seed"].tolist())
+        named = np.zeros((len(seeds), len(self.dataset.ids(TEST))), dtype=np.uint8)
+        for place, seed in enumerate(seeds):
+            ids, logits = self.test_logits(model, seed)
+            named[place, np.searchsorted(self.dataset.ids(TEST), ids)] = logits.argmax(axis=1)
+        return seeds, named
+
+    def test_logits(self, model: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers int [images] and logits float [images, classes] of a run. Raises StudyError if unreadable."""
+        path = self.study / "runs" / model / f"seed-{seed}" / "predictions.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return stored["test_ids"], stored["test_logits"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise StudyError(f"{path} cannot be read ({error}); delete it and run this training again.") from None
 
     def class_order(self) -> np.ndarray:
         """Class ids int [classes], by superclass and then by class, as the figures show them."""

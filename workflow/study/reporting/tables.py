@@ -10,10 +10,23 @@ import pandas as pd
 from study.reporting import text
 from study.reporting.accuracy import run_seconds
 from study.reporting.answer import best_model
+from study.reporting.explore import front_chart, groups_chart
+from study.reporting.hardest import is_true
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources, read_run
 
+FRONT = (
+    "Mean over seeds. On the front: no other model is at least as accurate in less training time. MACs are the "
+    "multiply-accumulates of one forward pass of one image."
+)
 whole = partial(text.number, digits=0)
+
+
+def millions(value: float) -> str:
+    """A count in millions."""
+    return text.number(value / 1e6, 1)
+
+
 METRICS: dict[str, tuple[str, Callable[..., str]]] = {
     "test_accuracy": ("test accuracy (%)", text.percent),
     "test_top5": ("test top-5 (%)", text.percent),
@@ -79,14 +92,18 @@ def models_page(sources: Sources) -> list[dict[str, Any]]:
         table("Other metrics", others, [Column("label", "Model"), *shown], csv,
               "Mean over seeds, with the standard deviation below it. Superclass is that of the top class; summed, the "
               "one whose classes' probabilities add up to most."),
-        contrasts_table(sources),
     ]  # fmt: skip
 
 
+def contrasts_page(sources: Sources) -> list[dict[str, Any]]:
+    """The differences the study asks for, and two descriptions of them: wins of seeds, and McNemar's test."""
+    return [contrasts_table(sources), mcnemar_table(sources)]
+
+
 def contrasts_table(sources: Sources) -> dict[str, Any]:
-    """Each model minus the baseline, in percentage points."""
+    """Each contrast of the study, in percentage points."""
     frame = sources.tables["contrasts"].copy()
-    frame["label"] = frame["model"].map(sources.labels)
+    frame["label"] = [sources.minus(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     frame["what"] = [METRICS.get(metric, (metric,))[0].removesuffix(" (%)") for metric in frame["metric"]]
     for part in ("seeds", "images"):
         frame[f"sd_{part}"] = np.sqrt(frame[f"var_{part}"])
@@ -94,7 +111,7 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
     frame["wins_of"] = [f"of {text.counted(count, 'pair')}" if count else "" for count in pairs]
     points = partial(text.points, digits=2)
     columns = [
-        Column("label", "Model"),
+        Column("label", "Difference"),
         Column("what", "Metric"),
         Column("difference", "Difference (points)", points),
         Column("low", "95 % low", points),
@@ -107,7 +124,6 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         Column("n_seeds_baseline", "Seeds, baseline", whole),
         Column("method", "The interval covers"),
     ]
-    title = f"Difference to {sources.labels[sources.config['baseline']]}"
     tested = int(frame["p_holm"].notna().sum())
     note = (
         "In percentage points; images are paired. p is two-sided, of the same t as the interval, and adjusted by "
@@ -115,17 +131,39 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         "both models are tested, and no other metric is. Ahead: the share of all pairs of a seed of the model and a "
         "seed of the baseline in which the model's is higher, ties counting half (the probability of improvement)."
     )
-    return table(title, frame, columns, sources.csv("contrasts"), note)
+    return table("Differences", frame, columns, sources.csv("contrasts"), note)
+
+
+def mcnemar_table(sources: Sources) -> dict[str, Any]:
+    """McNemar's test of every pair of networks: a description of these, no statement on what another seed would do."""
+    frame = sources.tables["mcnemar"].copy()
+    frame["label"] = [sources.minus(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    columns = [
+        Column("label", "Difference", choose=True),
+        Column("seed", "Seed", whole),
+        Column("seed_baseline", "Seed, baseline", whole),
+        Column("only_model", "Only the model right (images)", whole),
+        Column("only_baseline", "Only the baseline right (images)", whole),
+        Column("p", "p, McNemar", text.p_value),
+    ]
+    note = (
+        "Two trained networks at a time, on the same test images: how many each gets right that the other does not, "
+        "and the p of McNemar's exact test that both numbers are alike. It compares two networks and not two methods, "
+        "for another seed is another network; p is not adjusted. The table above answers for the methods."
+    )
+    return table("Network against network, as a description", frame, columns, sources.csv("mcnemar"), note)
 
 
 def classes_page(sources: Sources) -> list[dict[str, Any]]:
     """Every class."""
-    return [_by_group(sources, "classes", ["class_id", "class", "superclass"])]
+    return [groups_chart(sources, "classes", ("class_id", "class")),
+            _by_group(sources, "classes", ["class_id", "class", "superclass"])]  # fmt: skip
 
 
 def superclasses_page(sources: Sources) -> list[dict[str, Any]]:
     """Every superclass."""
-    return [_by_group(sources, "superclasses", ["superclass_id", "superclass"])]
+    return [groups_chart(sources, "superclasses", ("superclass_id", "superclass")),
+            _by_group(sources, "superclasses", ["superclass_id", "superclass"])]  # fmt: skip
 
 
 def _by_group(sources: Sources, name: str, keys: list[str]) -> dict[str, Any]:
@@ -161,11 +199,30 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
         Column("images_per_second", "Images/s", whole),
         Column("peak_memory_mb", "Peak memory (MB)", whole),
+        Column("macs", "MACs per image (millions)", millions),
     ]
     keys = [column.key for column in quantities]
     means = frame.groupby(["model", "label"], sort=False)[keys].mean().reset_index()
     by_run = [Column("label", "Model"), Column("seed", "Seed", whole), *quantities, Column("device_name", "Device")]
     csv = sources.csv("costs")
     note = "Mean over runs. A frozen backbone computes its features once for all its seeds; each run counts them."
-    return [table("By model", means, [Column("label", "Model"), *quantities], csv, note),
+    return [front_chart(sources), front_table(sources),
+            table("By model", means, [Column("label", "Model"), *quantities], csv, note),
             table("By run", frame, by_run, csv)]  # fmt: skip
+
+
+def front_table(sources: Sources) -> dict[str, Any]:
+    """Accuracy and cost of every model, and whether another one beats it in both."""
+    frame = sources.tables["front"].copy()
+    frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
+    columns = [
+        Column("label", "Model"),
+        Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
+        Column("front", "On the front"),
+        Column("train_seconds", "Seconds per run", partial(text.number, digits=1)),
+        Column("macs", "MACs per image (millions)", millions),
+        Column("parameters", "Parameters", whole),
+        Column("peak_memory_mb", "Peak memory (MB)", whole),
+        Column("images_per_second", "Images/s", whole),
+    ]
+    return table("Accuracy and cost", frame, columns, sources.csv("front"), FRONT)

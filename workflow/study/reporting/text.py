@@ -1,6 +1,7 @@
 """Numbers as a reader sees them: percent, points, minutes; "–" for what was not measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,30 @@ def weights(source: str | None) -> str:
         return "none"
     kind, _, rest = source.partition(":")
     return f"file {rest.replace(chr(92), '/').rsplit('/', 1)[-1]}" if kind == "file" else rest or kind
+
+
+def setting(value: Any) -> str:
+    """A value of a recipe or of an architecture's arguments, whatever it is."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{words(str(key))} {setting(one)}" for key, one in value.items()) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(setting, value)) or "none"
+    return str(value)
+
+
+def settings(given: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Names and values of nested settings, whatever their keys, a line each: ("plateau: patience", "3")."""
+    lines = []
+    for key, value in given.items():
+        name = f"{above}{words(str(key))}"
+        lines += settings(value, f"{name}: ") if isinstance(value, Mapping) and value else [(name, setting(value))]
+    return lines
 
 
 def short_hash(digest: str | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "envs", "profiles", "report", "workflow")
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
 

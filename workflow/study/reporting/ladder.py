@@ -1,0 +1,93 @@
+"""The ladder: what each change of the recipe adds, one after the other."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from study.reporting import text
+from study.reporting.markup import Column, prose, table
+from study.reporting.sources import Sources
+from study.reporting.style import FAINT, GRID, INK, WIDTH, new_figure, percent_axis, say, wrap
+
+GAIN, LOSS = "#0072B2", "#D55E00"
+ORDER = (
+    "The order of the steps matters: a step shows what its change adds to all those above it. The same change made "
+    "earlier, later or alone could add more or less, so the steps are no ranking of the changes."
+)
+
+
+def draw_ladder(sources: Sources) -> Figure:
+    """A row per step: the accuracy reached, and a bar from the step before with the interval of the difference."""
+    steps = sources.tables["ladder"]
+    figure = new_figure(WIDTH, 1.7 + 0.55 * len(steps), "Ladder: what each change adds to those above it")
+    axis = figure.subplots()
+    if steps["accuracy"].isna().all():
+        say(axis, "No step of the ladder was run.")
+        return figure
+    for row, step in enumerate(steps.to_dict("records")):
+        _step(axis, row, step)
+    names = [wrap(f"{step.step}. {step.change}", 44, 2) for step in steps.itertuples()]
+    axis.set_yticks(range(len(steps)), names, fontsize=8.5)
+    axis.set_ylim(len(steps) - 0.4, -0.6)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.use_sticky_edges = False  # else a bar's start would be the panel's edge
+    axis.margins(x=0.06)
+    percent_axis(axis, "test accuracy (%)")
+    handles = [
+        Patch(color=GAIN, label="gain over the step before"),
+        Patch(color=LOSS, label="loss"),
+        Line2D([], [], color=INK, lw=1.2, marker="|", ms=6, label="95 % interval of the difference"),
+        Line2D([], [], color=INK, marker="o", ls="", ms=5, label="mean over seeds"),
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    return figure
+
+
+def _step(axis: Axes, row: int, step: dict[str, Any]) -> None:
+    accuracy, difference = 100 * step["accuracy"], 100 * step["difference"]
+    if np.isnan(accuracy):
+        _note(axis, row, "not run")
+        return
+    axis.axhline(row, color=GRID, lw=0.5, zorder=0)
+    said = f"{accuracy:.1f}"
+    if not np.isnan(difference):
+        start = accuracy - difference
+        axis.barh(row, difference, left=start, height=0.42, color=GAIN if difference >= 0 else LOSS, alpha=0.75)
+        axis.plot([start, start], [row - 1, row + 0.21], color=FAINT, lw=0.7, ls=":")
+        axis.plot([start + 100 * step["low"], start + 100 * step["high"]], [row, row], color=INK, lw=1.2, marker="|",
+                  ms=6)  # fmt: skip
+        said += f"  ({text.points(step['difference'])})"
+    axis.plot([accuracy], [row], "o", color=INK, ms=5, zorder=4)
+    _note(axis, row, said)
+
+
+def _note(axis: Axes, row: int, said: str) -> None:
+    axis.annotate(said, (1.0, row), (10, 0), xycoords=axis.get_yaxis_transform(), va="center",
+                  textcoords="offset points", fontsize=9, color=INK, annotation_clip=False)  # fmt: skip
+
+
+def ladder_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every step, and how to read them."""
+    frame: pd.DataFrame = sources.tables["ladder"].copy()
+    frame["label"] = frame["label"].where(frame["n_seeds"] > 0, frame["label"] + " (not run)")
+    points = partial(text.points, digits=2)
+    columns = [
+        Column("step", "Step", partial(text.number, digits=0)),
+        Column("change", "Change"),
+        Column("label", "Model"),
+        Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
+        Column("difference", "Difference to the step before (points)", points),
+        Column("low", "95 % low", points),
+        Column("high", "95 % high", points),
+        Column("p", "p", text.p_value),
+        Column("n_seeds", "Seeds", partial(text.number, digits=0)),
+    ]
+    note = "Mean over seeds. The interval covers other seeds and other test images; p is not adjusted for the steps."
+    return [prose("How to read it", [ORDER]), table("Steps", frame, columns, sources.csv("ladder"), note)]
