@@ -150,6 +150,7 @@ def _record(model: str, seed: int, finished: bool, number: int) -> dict:
             "features_seconds": 12.5 if frozen else None,
         },
         "data": {"name": "synthetic", "fingerprint": FINGERPRINT, "synthetic": True},
+        "validation": {"fraction": 0.4, "seed": 2021},
         "weights": None if REGIMES.get(model, "scratch") == "scratch" else {"source": "package", "sha256": "3" * 64},
         "environment": {
             "python": "3.11.7",

@@ -391,3 +391,23 @@ def test_a_chosen_epoch_that_the_history_lacks_is_refused(tmp_path):
     edit_json(study / "runs/cnn/seed-0/run.json", chosen_epoch=9)
     with pytest.raises(StudyError, match=r"history\.csv: epoch 9"):
         write_tables(study, tmp_path / "tables")
+
+
+def test_a_run_with_a_split_of_its_own_is_judged_on_the_images_it_held_out(tmp_path):
+    study = make_study(tmp_path / "study", {"cnn": 0.5}, seeds=[0])
+    split, fine = (np.load(study / "dataset.npz")[name] for name in ("split", "fine"))
+    own = np.flatnonzero(split == 0)[:40]
+    logits = np.eye(100, dtype=np.float32)[fine[own]] * 9
+    logits[:10] = np.roll(logits[:10], 1, axis=1)  # a quarter is wrong
+
+    def hold_out(arrays):
+        arrays["val_ids"], arrays["val_logits"] = own.astype(np.int32), logits
+
+    edit_predictions(study, "cnn", 0, hold_out)
+    with pytest.raises(StudyError, match="its validation ids are not the validation split"):
+        analyse(study)
+    edit_json(study / "runs" / "cnn" / "seed-0" / "run.json", validation={"fraction": 0.1, "seed": 1})
+    assert analyse(study)[0]["runs"]["val_accuracy"].tolist() == [0.75]
+    edit_predictions(study, "cnn", 0, lambda arrays: arrays.update(val_ids=np.flatnonzero(split == 2)[:40]))
+    with pytest.raises(StudyError, match="its validation ids are not of training images"):
+        analyse(study)

@@ -124,9 +124,10 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
         return Run(model, seed, record, history, {}, None, None, None)
     path = folder / "predictions.npz"
     with _open_npz(path, "train the run again") as file:
-        val_fine = dataset.fine[dataset.ids(VALIDATION)]
-        val_logits = _aligned_logits(path, file["val_ids"], file["val_logits"], dataset, VALIDATION)
-        test_logits = _aligned_logits(path, file["test_ids"], file["test_logits"], dataset, TEST)
+        held_out = _held_out(path, record, file["val_ids"], dataset)
+        val_fine = dataset.fine[held_out]
+        val_logits = _aligned_logits(path, file["val_ids"], file["val_logits"], held_out, "validation")
+        test_logits = _aligned_logits(path, file["test_ids"], file["test_logits"], dataset.ids(TEST), "test")
     fine, coarse = dataset.fine[dataset.ids(TEST)], dataset.coarse[dataset.ids(TEST)]
     rank = metrics.true_rank(test_logits, fine)
     temperature = fit_temperature(val_logits, val_fine)
@@ -164,11 +165,20 @@ def _open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
         raise StudyError(f"{path} is not a whole npz file; {remedy}.") from None
 
 
-def _aligned_logits(path: Path, ids: np.ndarray, logits: np.ndarray, dataset: Dataset, split: int) -> np.ndarray:
-    """The logits in the order of `dataset.ids(split)`, checked to be one row for each of these images and finite."""
-    name = {VALIDATION: "validation", TEST: "test"}[split]
+def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """The row numbers, ascending, that the run held out for validation: the study's, or a split of its recipe's own."""
+    if record.get("validation", dataset.meta["validation"]) == dataset.meta["validation"]:
+        return dataset.ids(VALIDATION)
+    own = np.unique(ids)
+    if len(own) == 0 or own[-1] >= len(dataset.split) or (dataset.split[own] == TEST).any():
+        raise StudyError(f"{path}: its validation ids are not of training images; train the run again.")
+    return own
+
+
+def _aligned_logits(path: Path, ids: np.ndarray, logits: np.ndarray, wanted: np.ndarray, name: str) -> np.ndarray:
+    """The logits in the order of the row numbers `wanted`, checked to be one row for each of these and finite."""
     order = np.argsort(ids)
-    if not np.array_equal(ids[order], dataset.ids(split)):
+    if not np.array_equal(ids[order], wanted):
         raise StudyError(f"{path}: its {name} ids are not the {name} split of dataset.npz; train the run again.")
     if logits.shape != (len(ids), metrics.FINE_CLASSES):
         raise StudyError(
