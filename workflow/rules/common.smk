@@ -57,6 +57,7 @@ SOURCES = Path(os.path.relpath(workflow.basedir))
 # The report's menu sorts its categories by name: hence numbers.
 CATEGORY = {
     "accuracy": "01 Result",
+    "search": "01 Result",
     "models": "01 Result",
     "contrasts": "01 Result",
     "runs": "01 Result",

@@ -1,30 +1,32 @@
 # Every table, and summary.json, from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
 
+COMPARISON = (
+    "runs",
+    "models",
+    "contrasts",
+    "classes",
+    "superclasses",
+    "class_differences",
+    "superclass_differences",
+    "confusion",
+    "errors",
+    "calibration",
+    "agreement",
+    "mcnemar",
+    "hardest",
+    "sensitivity",
+    "ladder",
+    "claims",
+    "learning",
+    "costs",
+    "front",
+)
 TABLES = [
     RESULTS / "tables" / f"{name}.csv"
-    for name in (
-        "runs",
-        "models",
-        "contrasts",
-        "classes",
-        "superclasses",
-        "class_differences",
-        "superclass_differences",
-        "confusion",
-        "errors",
-        "calibration",
-        "agreement",
-        "mcnemar",
-        "hardest",
-        "sensitivity",
-        "ladder",
-        "claims",
-        "learning",
-        "costs",
-        "front",
-    )
+    for name in (["search"] if STUDY.search else COMPARISON)
 ]
-NEAR_DUPLICATES = RESULTS / "tables" / "near_duplicates.csv"
+# A search never looks at the test images.
+NEAR_DUPLICATES = [] if STUDY.search else [RESULTS / "tables" / "near_duplicates.csv"]
 
 
 # Of the images alone, so that it is not looked for again when a run or the analysis changes.
@@ -33,7 +35,7 @@ rule duplicates:
         dataset=RESULTS / "dataset.json",
         code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
     output:
-        NEAR_DUPLICATES,
+        RESULTS / "tables" / "near_duplicates.csv",
     log:
         LOGS / "duplicates.log",
     conda:

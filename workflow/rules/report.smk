@@ -49,7 +49,7 @@ rule pages:
         records=[run / "run.json" for run in COMPARED],
         predictions=[run / "predictions.npz" for run in COMPARED],
         dataset=RESULTS / "dataset.json",
-        figures=RESULTS / "figures" / "accuracy.svg",
+        figures=RESULTS / "figures" / ("search.svg" if STUDY.search else "accuracy.svg"),
         config=RESULTS / "config.json",
         code=REPORTING,
         templates=sorted((SOURCES / "report" / "templates").glob("*")),

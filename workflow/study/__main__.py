@@ -80,9 +80,14 @@ def duplicates(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     """Compute every table, and summary.json, from what the runs wrote."""
+    from study.analysis.search import write_search
     from study.analysis.summary import write_summary
     from study.analysis.tables import write_tables
+    from study.files import read_json
 
+    if read_json(args.study / "config.json")["search"]:
+        write_search(args.study, args.output, args.summary)
+        return
     write_tables(args.study, args.output)
     write_summary(args.study, args.output, args.summary)
 

@@ -58,7 +58,7 @@ class Run:
 
 def load_dataset(study: Path) -> Dataset:
     """The labels of <study>/dataset.npz. Raises StudyError if they contradict each other or cannot be read."""
-    with _open_npz(study / "dataset.npz", "prepare the data again") as file:
+    with open_npz(study / "dataset.npz", "prepare the data again") as file:
         fine, coarse = file["fine"], file["coarse"]
         return Dataset(
             fine=fine,
@@ -123,7 +123,7 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
     if record["outcome"] != "finished":
         return Run(model, seed, record, history, {}, None, None, None)
     path = folder / "predictions.npz"
-    with _open_npz(path, "train the run again") as file:
+    with open_npz(path, "train the run again") as file:
         held_out = _held_out(path, record, file["val_ids"], dataset)
         val_fine = dataset.fine[held_out]
         val_logits = _aligned_logits(path, file["val_ids"], file["val_logits"], held_out, "validation")
@@ -156,7 +156,8 @@ def _calibration(logits: np.ndarray, fine: np.ndarray, suffix: str) -> dict[str,
     }
 
 
-def _open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
+def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
+    """The npz file at `path`; StudyError with the `remedy` if it is missing or not whole."""
     try:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError:

@@ -80,7 +80,7 @@ def write_tables(study: Path, out: Path) -> None:
         "front": front_table(config, finished),
     }
     for name, table in tables.items():
-        _write(out / f"{name}.csv", table)
+        write_table(out / f"{name}.csv", table)
 
 
 def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
@@ -174,7 +174,8 @@ def learning_table(runs: list[Run]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _write(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write `table` as CSV: the same bytes for the same numbers."""
     for name in table.select_dtypes("float"):
         if name in SMALL:  # about 1e-6: six decimals would leave nothing of them
             table[name] = table[name].map("{:.6e}".format, na_action="ignore")

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from study.files import read_json
 from study.reporting.accuracy import draw_accuracy, draw_cost
 from study.reporting.agreement import draw_agreement
 from study.reporting.calibration import draw_calibration
@@ -16,6 +17,7 @@ from study.reporting.differences import draw_differences
 from study.reporting.front import draw_front
 from study.reporting.ladder import draw_ladder
 from study.reporting.samples import draw_samples
+from study.reporting.search import draw_search, read_search
 from study.reporting.sources import Sources, read_sources
 from study.reporting.style import save, settings
 
@@ -40,6 +42,8 @@ OF_MODEL: dict[str, Callable[[Sources, str], Figure]] = {
 
 def figure_names(config: dict[str, Any]) -> list[str]:
     """The files that `draw_figures` writes for the study in config.json."""
+    if config["search"]:
+        return ["search.svg"]
     return [f"{kind}.svg" for kind in _of_study(config)] + [f"{kind}_{model}.svg" for kind, model in _of_model(config)]
 
 
@@ -57,6 +61,11 @@ def _of_model(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 def draw_figures(study: Path, tables: Path, out: Path) -> None:
     """Draw every figure of `figure_names` into folder `out`. Raises StudyError for what is missing or unreadable."""
+    config = read_json(study / "config.json")
+    if config["search"]:
+        with settings():
+            save(draw_search(config, read_search(tables)), out / "search.svg", config["dataset"]["synthetic"])
+        return
     sources = read_sources(study, tables)
     with settings():
         for kind in _of_study(sources.config):

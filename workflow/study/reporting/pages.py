@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
+from study.files import read_json
 from study.reporting.agreement import agreement_page
 from study.reporting.answer import notice
 from study.reporting.calibration import calibration_page
@@ -20,6 +21,7 @@ from study.reporting.mistakes import confusions_page
 from study.reporting.pairs import pairs_page
 from study.reporting.provenance import provenance_page
 from study.reporting.samples import samples_page
+from study.reporting.search import write_search_pages
 from study.reporting.sources import Sources, read_sources
 from study.reporting.tables import (
     classes_page,
@@ -64,6 +66,8 @@ def titles(config: dict[str, Any]) -> dict[str, str]:
 
 def page_names(config: dict[str, Any]) -> list[str]:
     """The files that `write_pages` writes for the study in config.json."""
+    if config["search"]:
+        return ["landing.html", "index.html", "search.html"]
     return ["landing.html", "index.html", *[f"{name}.html" for name in titles(config)]]
 
 
@@ -73,6 +77,10 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
     `figures` is the folder that `draw_figures` filled. landing.html is a fragment without html and body, for the
     landing view of the Snakemake report; index.html is the same content as a page of its own.
     """
+    config = read_json(study / "config.json")
+    if config["search"]:
+        write_search_pages(config, study, tables, figures / "search.svg", out)
+        return
     sources = read_sources(study, tables)
     accuracy = figures / "accuracy.svg"
     if not accuracy.is_file():

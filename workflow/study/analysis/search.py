@@ -1,0 +1,79 @@
+"""The trials of a search, judged on the validation images; there are no predictions of test images to look at."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis import metrics
+from study.analysis.load import Dataset, grid, load_dataset, load_record, open_npz, run_folder
+from study.analysis.tables import write_table
+from study.files import read_json, write_json
+
+
+def write_search(study: Path, out: Path, summary: Path) -> None:
+    """Write search.csv into folder `out`, and the chosen trial to `summary`.
+
+    Raises StudyError if a run is missing or cannot be read.
+    """
+    config, dataset = read_json(study / "config.json"), load_dataset(study)
+    table = search_table(study, config, dataset)
+    write_table(out / "search.csv", table)
+    write_json(summary, search_summary(config, table))
+
+
+def search_table(study: Path, config: dict[str, Any], dataset: Dataset) -> pd.DataFrame:
+    """One row per trial and seed: its settings, and accuracy and loss on the validation images.
+
+    The chosen trial has the highest mean accuracy over its seeds, the first one where several have it; a trial with a
+    seed that diverged is not chosen.
+    """
+    rows = []
+    for trial, seed in grid(config):
+        record = load_record(study, trial, seed)
+        told = {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
+        settings = {key: _cell(value) for key, value in config["search"]["trials"][trial].items()}
+        rows.append({"trial": trial, **settings, "seed": seed, **told, **_judged(study, trial, seed, dataset)})
+    table = pd.DataFrame(rows).astype({"chosen_epoch": "Int64"})
+    table["mean_val_accuracy"] = table.groupby("trial", sort=False)["val_accuracy"].transform(
+        lambda values: values.mean(skipna=False)
+    )
+    best = table["mean_val_accuracy"].idxmax() if table["mean_val_accuracy"].notna().any() else None
+    table["chosen"] = 0 if best is None else (table["trial"] == table.loc[best, "trial"]).astype(int)
+    return table
+
+
+def search_summary(config: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+    """The chosen trial, its settings, and how many there were."""
+    chosen = table[table["chosen"] == 1]
+    name = None if chosen.empty else chosen["trial"].iloc[0]
+    return {
+        "study": config["study"],
+        "search": {
+            "model": config["search"]["model"],
+            "trials": table["trial"].nunique(),
+            "seeds": sorted(int(seed) for seed in table["seed"].unique()),
+            "diverged": int((table["outcome"] != "finished").sum()),
+            "chosen": name,
+            "settings": None if name is None else config["search"]["trials"][name],
+            "val_accuracy": None if name is None else float(chosen["val_accuracy"].mean()),
+        },
+    }
+
+
+def _cell(value: Any) -> Any:
+    """A setting as text: 1e-05 would not survive six decimals."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _judged(study: Path, trial: str, seed: int, dataset: Dataset) -> dict[str, float]:
+    with open_npz(run_folder(study, trial, seed) / "predictions.npz", "train the run again") as file:
+        ids, logits = file["val_ids"], file["val_logits"]
+    if len(ids) == 0:
+        return {"val_accuracy": np.nan, "val_nll": np.nan}
+    fine = dataset.fine[ids]
+    return {
+        "val_accuracy": metrics.top_k_accuracy(logits, fine, 1),
+        "val_nll": metrics.negative_log_likelihood(logits, fine),
+    }

@@ -1,0 +1,118 @@
+"""The report of a search: every trial, what each setting does, and which one was chosen, on validation images only."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from study.errors import StudyError
+from study.reporting import text
+from study.reporting.markup import BANNER, Column, data_uri, table, write_page
+from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, say
+
+DOT = "#0072B2"
+
+
+def read_search(tables: Path) -> pd.DataFrame:
+    """search.csv. Raises StudyError if it is missing."""
+    path = tables / "search.csv"
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except FileNotFoundError:
+        raise StudyError(f"{path} is missing; run the analyse step first.") from None
+
+
+def varied(config: dict[str, Any]) -> list[str]:
+    """The settings that the search varies, those with one value left out."""
+    settings = list(config["search"]["trials"].values())
+    return [key for key in settings[0] if len({str(one[key]) for one in settings}) > 1]
+
+
+def draw_search(config: dict[str, Any], trials: pd.DataFrame) -> Figure:
+    """A panel per varied setting: validation accuracy of every trial against the setting's values."""
+    keys = varied(config)
+    figure = new_figure(WIDTH, 0.8 + 2.9 * -(-len(keys) // 3), "Search: what each setting does to validation accuracy")
+    means = trials.drop_duplicates("trial")
+    if means["mean_val_accuracy"].isna().all():
+        say(figure.subplots(), "No trial finished.")
+        return figure
+    panels = figure.subplots(-(-len(keys) // 3), min(3, len(keys)), squeeze=False, sharey=True).ravel()
+    for panel, key in zip(panels, keys, strict=False):
+        _panel(panel, means, key)
+    for panel in panels[len(keys) :]:
+        panel.set_visible(False)
+    percent_axis(panels[0], "validation accuracy (%)", "y")
+    return figure
+
+
+def _panel(axis: Axes, means: pd.DataFrame, key: str) -> None:
+    values = list(dict.fromkeys(means[key]))  # in the order of the config
+    places = means[key].map(values.index)
+    accuracy = 100 * means["mean_val_accuracy"]
+    axis.plot(places, accuracy, "o", ms=5, color=DOT, alpha=0.6, mec="none")
+    by_value = accuracy.groupby(places).mean()
+    axis.plot(by_value.index, by_value, color=FAINT, lw=1.2, marker="_", ms=14, zorder=1)
+    chosen = means["chosen"] == 1
+    axis.plot(places[chosen], accuracy[chosen], "o", ms=11, mfc="none", mec=WARNING, mew=1.6)
+    axis.set_xticks(range(len(values)), [str(value) for value in values])
+    axis.set_xlim(-0.5, len(values) - 0.5)
+    axis.set_xlabel(text.words(key.partition(".")[2]), color=INK)
+    axis.grid(axis="y")
+
+
+def answer(config: dict[str, Any], trials: pd.DataFrame) -> str:
+    """What came of the search, in a sentence or two."""
+    search = config["search"]
+    label = search["model"]
+    number, seeds = trials["trial"].nunique(), trials["seed"].nunique()
+    counted = f"{text.counted(number, 'trial')} of {label}, {text.counted(seeds, 'seed')} each"
+    chosen = trials[trials["chosen"] == 1]
+    if chosen.empty:
+        return f"Of {counted}, none finished."
+    settings = search["trials"][chosen["trial"].iloc[0]]
+    told = ", ".join(f"{text.words(key.partition('.')[2])} {text.setting(settings[key])}" for key in varied(config))
+    return (
+        f"Of {counted}, {chosen['trial'].iloc[0]} does best on the validation images: "
+        f"{text.percent(chosen['mean_val_accuracy'].iloc[0])} % with {told}. The test images were not looked at."
+    )
+
+
+def write_search_pages(config: dict[str, Any], study: Path, tables: Path, figure: Path, out: Path) -> None:
+    """Write landing.html, index.html and search.html into folder `out`. Raises StudyError for what is missing."""
+    trials = read_search(tables)
+    if not figure.is_file():
+        raise StudyError(f"{figure} is missing; draw the figures before the pages.")
+    common = {
+        "banner": BANNER if config["dataset"]["synthetic"] else "",
+        "notice": "",
+        "study": config["study"],
+        "dataset": config["dataset"]["title"],
+        "title": "Search",
+    }
+    content = {"answer": answer(config, trials), "figure": data_uri(figure.read_bytes(), "image/svg+xml")}
+    write_page("search_landing.html.j2", out / "landing.html", **common, **content)
+    sections = [_trials(config, trials, tables)]
+    write_page("search_index.html.j2", out / "index.html", **common, **content)
+    write_page("page.html.j2", out / "search.html", **common, sections=sections, charts=[], pictures={})
+
+
+def _trials(config: dict[str, Any], trials: pd.DataFrame, tables: Path) -> dict[str, Any]:
+    frame = trials.sort_values("mean_val_accuracy", ascending=False, kind="stable").copy()
+    settings = list(config["search"]["trials"]["t001"])
+    frame[settings] = frame[settings].astype(str)
+    frame["is_chosen"] = frame["chosen"].map({1: "chosen", 0: ""})
+    columns = [
+        Column("trial", "Trial", below="is_chosen"),
+        *[Column(key, text.words(key.partition(".")[2])) for key in settings],
+        Column("seed", "Seed", partial(text.number, digits=0)),
+        Column("outcome", "Outcome"),
+        Column("chosen_epoch", "Chosen epoch", partial(text.number, digits=0)),
+        Column("val_accuracy", "Validation accuracy (%)", partial(text.percent, digits=2)),
+        Column("val_nll", "Validation loss", text.number),
+    ]
+    csv = ("search.csv", (tables / "search.csv").read_bytes())
+    note = "One row per trial and seed, the best mean first. The test images were not looked at."
+    return table("Trials", frame, columns, csv, note)
