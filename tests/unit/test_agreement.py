@@ -83,14 +83,14 @@ def test_hardest_by_hand():
     # a (2 seeds): image 0 right, 1 half right, 2 and 3 never; b (1 seed): 2 right, the others never.
     finished = {"a": [run(0, 0, 1, 7, 8), run(1, 0, 6, 7, 9)], "b": [run(0, 9, 6, 2, 8)], "c": []}
     table = hardest_table(finished, dataset())
-    assert table["test_position"].tolist() == [3, 1, 2, 0]
-    assert table["image_id"].tolist() == [5, 3, 4, 2]
+    assert table["test_position"].tolist() == [3, 1, 0, 2]
+    assert table["image_id"].tolist() == [5, 3, 2, 4]
     assert table["correct_share"].tolist() == pytest.approx([0, 0.25, 0.5, 0.5])
     assert table["models_all_wrong"].tolist() == [2, 1, 1, 1]
     # image 3: 8 by half of a and all of b; image 1: 6 likewise; of a tie the lowest class number
-    assert table["most_named_id"].tolist() == [8, 6, 2, 0]
+    assert table["most_named_id"].tolist() == [8, 6, 0, 2]
     assert table["most_named_share"].tolist() == pytest.approx([0.75, 0.75, 0.5, 0.5])
-    assert table["class"].tolist() == ["class_3", "class_1", "class_2", "class_0"]
+    assert table["class"].tolist() == ["class_3", "class_1", "class_0", "class_2"]
     assert hardest_table({"c": []}, dataset()).empty
 
 

@@ -5,56 +5,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.special import expit, roots_hermitenorm
+from simulated import CLASS_WORLDS, WORLDS, coverage, draw, true_accuracies
 
 from study.analysis.contrasts import IMAGES_ONLY, NOT_TESTED, SEEDS_AND_IMAGES, contrast, holm, share_of_wins
-
-# Standard deviations on the logit scale: difficulty of an image common to both models, of an image for one model,
-# a seed's effect on all images, a seed's effect on one image.
-WORLDS = {
-    "seeds dominate": (1.0, 0.3, 0.5, 0.5),
-    "images dominate": (3.0, 1.5, 0.02, 0.5),
-    "noise dominates": (1.0, 0.3, 0.0, 1.5),
-    "a bit of each": (2.0, 1.0, 0.12, 0.5),
-}
-MEANS = (1.5, 1.0)
-
-
-def draw(rng, seeds, images, shared, own, seed, noise):
-    """Two correctness matrices, bool [seeds, images], from the logit-normal world with these standard deviations."""
-
-    def normal(sd, *shape):
-        return sd * rng.standard_normal(shape, dtype=np.float32)
-
-    difficulty = normal(shared, images)
-    logits = (
-        mean + difficulty + normal(own, images) + normal(seed, n, 1) + normal(noise, n, images)
-        for mean, n in zip(MEANS, seeds, strict=True)
-    )
-    return [rng.random(logit.shape, dtype=np.float32) < expit(logit) for logit in logits]
-
-
-def true_difference(*standard_deviations):
-    """What infinitely many seeds and images would give: a Gaussian average of the logistic curve."""
-    nodes, weights = roots_hermitenorm(64)
-    total = np.sqrt(np.square(standard_deviations).sum())
-    accuracy = [(weights * expit(mean + total * nodes)).sum() / weights.sum() for mean in MEANS]
-    return accuracy[0] - accuracy[1]
+from study.analysis.differences import small_contrast
 
 
 @pytest.mark.parametrize("seeds", [(3, 3), (5, 5), (3, 5)], ids=str)
 @pytest.mark.parametrize("world", WORLDS)
 def test_the_interval_covers_the_true_difference(world, seeds):
-    rng = np.random.default_rng(2021)
-    results = [contrast(*draw(rng, seeds, 2000, *WORLDS[world])) for _ in range(600)]
-    truth = true_difference(*WORLDS[world])
-    coverage = np.mean([result.low <= truth <= result.high for result in results])
-    assert 0.93 <= coverage <= 0.99, f"{coverage:.1%}"
+    found = coverage(contrast, WORLDS[world], seeds, images=2000, studies=600)
+    assert 0.93 <= found <= 0.99, f"{found:.1%}"
+
+
+@pytest.mark.parametrize("seeds", [(3, 3), (5, 5), (3, 5)], ids=str)
+@pytest.mark.parametrize("world", CLASS_WORLDS)
+def test_the_interval_of_one_class_covers_the_true_difference(world, seeds):
+    found = coverage(small_contrast, CLASS_WORLDS[world], seeds, images=100, studies=1000)
+    nearly_all_right = max(true_accuracies(CLASS_WORLDS[world])) > 0.9
+    assert 0.93 <= found <= (1 if nearly_all_right else 0.99), f"{found:.1%}"
 
 
 @pytest.fixture
 def pair():
-    return draw(np.random.default_rng(3), (5, 4), 500, *WORLDS["a bit of each"])
+    return draw(np.random.default_rng(3), (5, 4), 500, WORLDS["a bit of each"])
 
 
 def test_one_seed_is_the_paired_t_interval_over_images(pair):
@@ -151,7 +125,7 @@ def test_without_a_seed_there_is_no_difference(pair):
 @pytest.mark.parametrize("world", WORLDS)
 def test_p_is_below_5_percent_exactly_where_the_interval_leaves_0_out(world):
     rng = np.random.default_rng(9)
-    results = [contrast(*draw(rng, (3, 4), 300, *WORLDS[world])) for _ in range(40)]
+    results = [contrast(*draw(rng, (3, 4), 300, WORLDS[world])) for _ in range(40)]
     significant = [result.p < 0.05 for result in results]
     assert significant == [not result.low <= 0 <= result.high for result in results]
     assert 0 < sum(significant) < 40

@@ -41,12 +41,12 @@ def test_a_class_that_all_get_right_is_not_known_for_sure():
     assert found.p == 1
 
 
-def test_the_simultaneous_interval_is_bonferronis():
+def test_equivalence_is_two_one_sided_tests_at_bonferronis_level():
     found = small_contrast(*matrices())
-    low, high = widened(found, 1)
+    low, high = widened(found, 2)  # 2.5 % on either side
     assert (low, high) == pytest.approx((found.low, found.high))
     low, high = widened(found, 100)
-    ratio = stats.t.ppf(1 - 0.00025, found.df) / stats.t.ppf(0.975, found.df)
+    ratio = stats.t.ppf(1 - 0.0005, found.df) / stats.t.ppf(0.975, found.df)
     assert (high - low) / (found.high - found.low) == pytest.approx(ratio)
 
 
@@ -56,7 +56,7 @@ def test_verdicts():
     assert verdict(ahead, 0.06, 100, 0.05) == "unclear"
     assert verdict(ahead, np.nan, 100, 0.05) == "unclear"
     assert verdict(small_contrast(*matrices()[::-1]), 0.01, 100, 0.05) == "worse"
-    assert verdict(alike, 1.0, 100, 0.05) == "equivalent"  # simultaneous: 4.9 points to either side
+    assert verdict(alike, 1.0, 100, 0.05) == "equivalent"  # 4.7 points to either side
     assert verdict(alike, 1.0, 100, 0.04) == "unclear"
     assert verdict(alike, np.nan, 1, 0.05) == "unclear"  # fewer than 3 seeds
 

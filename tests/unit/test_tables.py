@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix
 from study_factory import FINGERPRINT, make_study, superclass_of
 
-from study.analysis import summary
+from study.analysis import summary as summary_module
 from study.analysis.contrasts import contrast
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
@@ -162,7 +162,7 @@ def test_tables_are_the_same_bytes_again_whatever_the_order_of_the_grid(study, a
         write_tables(study, tmp_path)
     finally:
         edit_json(study / "config.json", grid=config["grid"])
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first  # costs are the same here too
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
     assert sorted(first) == sorted(f"{name}.csv" for name in TABLES)
     assert not any(b"\r" in data or b"-0.000000" in data for data in first.values())
 
@@ -265,7 +265,7 @@ def test_the_summary_says_what_the_tables_say(analysed):
     assert summary["cost"]["by_model"]["scratch_cnn"]["features_seconds"] is None
 
 
-SCHEMA = Path(summary.__file__).with_name("summary.schema.json")
+SCHEMA = Path(summary_module.__file__).with_name("summary.schema.json")
 
 
 def described(schema):

@@ -184,6 +184,20 @@ def test_a_diverged_run_is_listed_and_the_study_goes_on(changed):
     assert "diverged" in (changed.results / "pages" / "index.html").read_text()
 
 
+def test_with_allow_missing_what_is_there_is_compared_and_nothing_is_trained(changed):
+    shutil.rmtree(changed.results / "runs" / "scratch_cnn" / "seed-1")
+    overlay = changed.overlay("part", {"allow_missing": True})
+    config = ("workflow/presets/demo.yaml", overlay)
+    assert changed.planned(*config) == sorted([*AFTER_TRAINING, "record"])
+    done = changed.snakemake("results/demo/summary.json", config=config)
+    assert done.returncode == 0, done.stdout
+    outcomes = {(row["model"], row["seed"]): row["outcome"] for row in rows(changed.results / "tables" / "runs.csv")}
+    assert outcomes["scratch_cnn", "1"] == "missing" and len(outcomes) == 4
+    shutil.rmtree(changed.results / "runs")
+    refused = changed.snakemake("--dry-run", config=config)
+    assert refused.returncode != 0 and "allow_missing is true, but no run of study demo is in" in refused.stdout
+
+
 def test_predict_names_the_class_of_an_image(demo):
     from PIL import Image
 

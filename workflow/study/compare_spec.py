@@ -59,10 +59,14 @@ def read_suspects(file: str, images: int) -> list[int]:
         raise ValueError(f"suspect_labels: there is no file {file}; correct the path, or set it to null") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"suspect_labels: {file} cannot be read as text ({type(error).__name__})") from None
-    found = set()
+    found: set[int] = set()
+    is_first = True
     for number, line in enumerate(lines, 1):
         first = re.split("[,;\t]", line)[0].strip().strip('"')
-        if not line.strip() or first.startswith("#") or (number == 1 and not re.search(r"\d", first)):
+        if not line.strip() or first.startswith("#"):
+            continue
+        is_header, is_first = is_first and not re.search(r"\d", first), False
+        if is_header:
             continue
         if not re.fullmatch(r"[0-9]{1,9}", first):
             raise ValueError(

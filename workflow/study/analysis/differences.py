@@ -10,11 +10,11 @@ interval is centred on the slightly shrunken difference; the difference itself i
 simulated in docs/coverage.md.
 
 *Many classes.* p_holm adjusts p for the number of classes (or superclasses) of the contrast, and `better` and `worse`
-are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are those where two one-sided
-tests (Schuirmann 1987) find the difference above minus the margin of config.yaml and below plus the margin, each at
-5 % over the number of classes (Bonferroni): an interval that is wider than low and high lies within the margin. A class
-may be neither, as not seeing a difference is not seeing that there is none. With 100 images and a margin of 5 points
-only classes on which the models hardly ever disagree can be called equivalent.
+are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are those where two
+one-sided tests (Schuirmann 1987) find the difference above minus the margin of config.yaml and below plus the margin,
+each at 5 % over the number of classes (Bonferroni): an interval that is wider than low and high lies within the margin.
+A class may be neither, as not seeing a difference is not seeing that there is none. With 100 images and a margin of 5
+points only classes on which the models hardly ever disagree can be called equivalent.
 
 With fewer than 3 seeds of either model nothing is known on other seeds: low and high cover the images only, there is
 no p, and the verdict is `unclear`.
