@@ -100,6 +100,7 @@ TITLES = {
     "hardest": "hardest images",
     "duplicates": "near-duplicates",
     "card": "model card",
+    "methods": "methods of this study",
 }
 
 
@@ -162,17 +163,14 @@ def weights_file_sha256(wildcards):
 
 
 def marked(folder, caption, name):
-    """`name` in `folder` as an item of the report: its kind, or `kind_model`, decides category, caption and labels."""
+    """`name` in `folder` as an item of the report: its kind, or `kind_model`, decides category, caption and label."""
     kind, _, model = Path(name).stem.partition("_")
     form = "table" if name.endswith(".html") else "figure"
-    labels = {
-        "shows": TITLES.get(kind, kind),
-        "form": form,
-        "model": STUDY.models[model].label if model else "all",
-    }
+    shown = f"{TITLES.get(kind, kind)}, {form}"
     return report(
         RESULTS / folder / name,
         caption=caption.format(kind),
         category=CATEGORY[kind],
-        labels=labels,
+        # One label only: Snakemake's menu fails where a second one happens to split the items in equal halves.
+        labels={"shows": f"{shown}: {STUDY.models[model].label}" if model else shown},
     )

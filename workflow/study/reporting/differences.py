@@ -124,7 +124,7 @@ def _page(sources: Sources, name: str, one: str, many: str) -> list[dict[str, An
     note = (
         f"In percentage points; each interval is that of one {one} by itself, over seeds and images. The verdicts hold "
         f"for all {many} of a contrast together: better and worse where p, adjusted by Holm's method, is below 5 %; "
-        f"equivalent where an interval widened to hold for all {many} at once lies within ±{margin} points; else "
+        f"equivalent where two one-sided tests, at 5 % over their number, put it within ±{margin} points; else "
         "unclear, which is no sign of equality. With fewer than 3 seeds of either model there is no verdict."
     )
     title = f"Differences by {one}"

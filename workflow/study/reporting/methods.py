@@ -116,8 +116,8 @@ def statistics_sentences(sources: Sources) -> list[str]:
         "accuracy. With fewer than 3 seeds of either model there is no p, and the interval covers images only.",
         "Classes and superclasses: Wilson's intervals for the class's test images, however many seeds there are. "
         "Differences by class have one interval each; the verdicts better and worse take p adjusted by Holm's method "
-        "over all classes of a contrast, and equivalent needs an interval that holds for all classes at once and lies "
-        f"within ±{text.published(config['equivalence_margin'])} points.",
+        "over all classes of a contrast, and equivalent takes two one-sided tests, each at 5 % over the number of "
+        f"classes, that put the difference within ±{text.published(config['equivalence_margin'])} points.",
         "McNemar's test and the share of pairs of seeds in which a model is ahead describe the networks that were "
         "trained; they are no test of the methods.",
     ]
