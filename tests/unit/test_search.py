@@ -1,11 +1,14 @@
 """A search: every combination is a trial of its own, and none of them sees a test image."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from configs import COMPUTE, changed, raw, refusal
 from runs import scratch_spec, write_spec
 
-from study.files import read_json
+from study.analysis.search import write_search
+from study.files import read_json, write_json
+from study.reporting.search import answer, read_search, write_search_pages
 from study.search_spec import Search
 from study.spec import load_config, run_spec, study_record
 from study.training.run import train_run
@@ -63,6 +66,56 @@ def test_a_trial_leaves_no_prediction_of_a_test_image(tmp_path):
         assert (len(stored["test_ids"]), len(stored["test_logits"])) == (0, 0)
         assert len(stored["val_logits"]) == 100
     assert read_json(path.parent / "run.json")["data"]["test"] == 0
+
+
+# how many of the 100 validation images each trial's seeds get right; None: it diverged
+RIGHT = {"t001": [40, 50], "t002": [47, 44], "t003": [90, None], "t004": [47, 43]}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A search of four trials and two seeds with known accuracies, as training would leave it, and its tables."""
+    study = tmp_path_factory.mktemp("results") / "search"
+    write_spec(study, scratch_spec())  # makes the data
+    with np.load(study / "dataset.npz") as data:
+        ids, fine = np.flatnonzero(data["split"] == 1), data["fine"]
+    for trial, seeds in RIGHT.items():
+        for seed, right in enumerate(seeds):
+            folder = study / "runs" / trial / f"seed-{seed}"
+            folder.mkdir(parents=True)
+            named = np.where(np.arange(100) < (right or 0), fine[ids], (fine[ids] + 1) % 100)
+            rows = slice(None if right is not None else 0)
+            np.savez(folder / "predictions.npz", val_ids=ids[rows], val_logits=9 * np.eye(100, dtype="f4")[named[rows]])
+            outcome = "diverged" if right is None else "finished"
+            write_json(folder / "run.json", {"outcome": outcome, "epochs": 2, "chosen_epoch": 2 if right else None})
+    record = study_record(load_config(raw() | {"search": SEARCH, "grid": {"models": ["scratch_cnn"], "seeds": [0, 1]},
+                                               "baseline": "scratch_cnn", "contrasts": None}), COMPUTE)  # fmt: skip
+    write_json(study / "config.json", record)
+    write_search(study, study / "tables", study / "summary.json")
+    return study, record
+
+
+def test_the_trial_with_the_best_mean_is_chosen_among_those_that_finished_with_every_seed(searched):
+    study, _ = searched
+    table = pd.read_csv(study / "tables" / "search.csv")
+    assert (100 * table["val_accuracy"]).round(6).fillna(-1).tolist() == [40, 50, 47, 44, 90, -1, 47, 43]
+    assert table.loc[table["chosen"] == 1, "trial"].tolist() == ["t002", "t002"]
+    assert table.loc[table["trial"] == "t002", "mean_val_accuracy"].tolist() == [0.455, 0.455]
+    assert table["recipe.learning_rate"].tolist()[:3] == [3e-4, 3e-4, 1e-3]
+    chosen = read_json(study / "summary.json")["search"]
+    assert (chosen["chosen"], chosen["trials"], chosen["diverged"], chosen["val_accuracy"]) == ("t002", 4, 1, 0.455)
+
+
+def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched, tmp_path):
+    study, record = searched
+    said = answer(record, read_search(study / "tables"))
+    assert said.startswith("Of 4 trials of scratch_cnn, 2 seeds each, t002 does best on the validation images: 45.5 %")
+    assert said.endswith("The test images were not looked at. 1 run diverged.")
+    (tmp_path / "search.svg").write_text("<svg/>")
+    write_search_pages(record, study, study / "tables", tmp_path / "search.svg", tmp_path)
+    assert "t002 does best" in (tmp_path / "landing.html").read_text()
+    page = (tmp_path / "search.html").read_text()
+    assert page.count("diverged") == 1 and page.index("t002") < page.index("t004") < page.index("t003")
 
 
 def test_a_search_that_varies_much_is_refused_before_it_is_spelled_out():

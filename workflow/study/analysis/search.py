@@ -57,7 +57,7 @@ def search_summary(config: dict[str, Any], table: pd.DataFrame) -> dict[str, Any
             "diverged": int((table["outcome"] != "finished").sum()),
             "chosen": name,
             "settings": None if name is None else config["search"]["trials"][name],
-            "val_accuracy": None if name is None else float(chosen["val_accuracy"].mean()),
+            "val_accuracy": None if name is None else round(float(chosen["val_accuracy"].mean()), 6),
         },
     }
 

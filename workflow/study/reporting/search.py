@@ -45,6 +45,7 @@ def draw_search(config: dict[str, Any], trials: pd.DataFrame) -> Figure:
     for panel in panels[len(keys) :]:
         panel.set_visible(False)
     percent_axis(panels[0], "validation accuracy (%)", "y")
+    panels[0].grid(axis="y")
     return figure
 
 
@@ -69,14 +70,16 @@ def answer(config: dict[str, Any], trials: pd.DataFrame) -> str:
     label = search["model"]
     number, seeds = trials["trial"].nunique(), trials["seed"].nunique()
     counted = f"{text.counted(number, 'trial')} of {label}, {text.counted(seeds, 'seed')} each"
+    lost = int((trials["outcome"] != "finished").sum())
     chosen = trials[trials["chosen"] == 1]
     if chosen.empty:
-        return f"Of {counted}, none finished."
+        return f"Of {counted}, none finished with every seed."
     settings = search["trials"][chosen["trial"].iloc[0]]
     told = ", ".join(f"{text.words(key.partition('.')[2])} {text.setting(settings[key])}" for key in varied(config))
     return (
         f"Of {counted}, {chosen['trial'].iloc[0]} does best on the validation images: "
         f"{text.percent(chosen['mean_val_accuracy'].iloc[0])} % with {told}. The test images were not looked at."
+        + (f" {text.counted(lost, 'run')} diverged." if lost else "")
     )
 
 
