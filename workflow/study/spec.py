@@ -28,7 +28,7 @@ from study.files import canonical_json, sha256_text
 from study.model_spec import NORMALISATIONS, Model, Seeds, Statistics, own_network, resolved_arguments
 from study.recipe_spec import Recipe, Validation
 from study.search_spec import Search, trials, with_trials
-from study.work import seconds_of
+from study.work import compiling_pays, seconds_of
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
 COMPILE_FROM = 20_000  # images: compiling a backbone takes about as long as the forward pass of some thousand
@@ -230,7 +230,7 @@ def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> d
         "input": _input(model),
         "recipe": {"name": model.recipe, **recipe.model_dump()},
         "data": _data(config),
-        "compute": compute | {"compile": compute["compile"] == "auto" and _is_long(config, model, compute)},
+        "compute": compute | {"compile": compute["compile"] == "auto" and _repays_compiling(config, model, compute)},
         "files": files,
     }
     if config.search is not None:
@@ -240,9 +240,9 @@ def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> d
     return spec
 
 
-def _is_long(config: Config, model: Model, compute: dict[str, Any]) -> bool:
-    """Is a run of `model` long enough to repay compiling its network?"""
-    if model.regime == "frozen":
+def _repays_compiling(config: Config, model: Model, compute: dict[str, Any]) -> bool:
+    """Is a run of `model` long enough to repay compiling its network, and of a kind that gains by it?"""
+    if model.regime == "frozen" or not compiling_pays(model.architecture, compute["device"]):
         return False
     images = load_manifest(config.dataset.name).train_per_class * load_manifest(config.dataset.name).classes
     return seconds_of(model, config.recipes[model.recipe], images, compute["device"]) >= COMPILE_SECONDS

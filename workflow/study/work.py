@@ -32,3 +32,12 @@ def macs(model: Model) -> float:
 def seconds_of(model: Model, recipe: Recipe, images: int, device: str) -> float:
     """Seconds that training on `images` takes on `device`, cpu or cuda, to the recipe's last epoch."""
     return macs(model) * images * BACKWARD * recipe.epochs / RATE[device]
+
+
+def compiling_pays(architecture: str, device: str) -> bool:
+    """Does a compiled network of this kind train faster? See docs/performance.md.
+
+    On a CPU, networks of many small layers gain much; plain convolutions are at the processor's limit already, and lose
+    a little. On a GPU nothing was measured, and all are taken to gain.
+    """
+    return device == "cuda" or architecture.startswith("timm/")

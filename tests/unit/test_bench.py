@@ -1,0 +1,56 @@
+"""The benchmarks measure what they say they do: the same images, the same network, ratios of the right figures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from runs import augmentation
+
+from study.bench import usual
+from study.bench.cases import CASES, STATISTICS, case_setup, case_spec, random_dataset
+from study.bench.run import speedups
+from study.bench.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
+from study.training.inputs import ImageInputs
+
+COMPUTE = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "compile": False}
+
+
+def test_speedups_are_ratios_to_the_usual_way_and_to_a_fixed_input():
+    rates = {USUAL: 100.0, EAGER: 150.0, COMPILED: 300.0, FIXED: 320.0}
+    rows = [{"case": "lite0 96 px", "path": path, "used": int(path == COMPILED), "images_per_second": rate}
+            for path, rate in rates.items()]  # fmt: skip
+    ratios = speedups(pd.DataFrame(rows)).to_dict("records")
+    assert ratios == [{"case": "lite0 96 px", "eager_over_usual": 1.5, "compiled_over_usual": 3.0,
+                       "used_over_usual": 3.0, "real_over_fixed_input": 0.9375}]  # fmt: skip
+
+
+def test_the_usual_way_sees_the_pixels_that_we_see():
+    data = random_dataset(600)
+    loaded = usual.dataset(data.images, data.fine, 32, **STATISTICS)
+    loaded.transform.transforms = loaded.transform.transforms[-2:]  # no augmentation
+    spec = {"input": {"size": 32, **STATISTICS}, "recipe": {"augmentation": augmentation()}}
+    ours = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2), spec).batch(torch.tensor([7]))[0]
+    theirs, label = loaded[7]
+    torch.testing.assert_close(theirs, ours, atol=1e-6, rtol=0)
+    assert label == data.fine[7]
+
+
+def test_both_ways_train_the_network():
+    data, device = random_dataset(1200), torch.device("cpu")
+    setup = case_setup("scratch_cnn 32 px", COMPUTE, data, device)
+    plain = case_setup("scratch_cnn 32 px", COMPUTE, data, device).network
+    loader = usual.endless(usual.dataset(data.images, data.fine, 32, **STATISTICS), 64, 1, device)
+    for network, step in (
+        (setup.network, our_step(setup, False)),
+        (plain, usual.make_step(plain, loader, COMPUTE, device)),
+    ):
+        before = network.blocks[0].weight.detach().clone()
+        assert steps_per_second(step, 0.0, device) > 0
+        assert not torch.equal(before, network.blocks[0].weight)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_is_a_spec_of_random_images_in_the_right_shape(name):
+    data = random_dataset(1200)
+    assert np.bincount(data.split).tolist() == [900, 100, 200]
+    assert case_spec(name, COMPUTE)["input"]["size"] == int(name.split()[1])
