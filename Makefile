@@ -6,7 +6,7 @@ READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test style lock
+.PHONY: help env demo test bench style lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 
 test: $(READY) ## run every test
 	$(RUN) python -m pytest
+
+bench: $(READY) ## time training against the usual way; results/bench/*.csv, about 15 minutes
+	$(RUN) PYTHONPATH=workflow python -m study bench --output results/bench
 
 style: $(READY) ## check the style of code and workflow
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
