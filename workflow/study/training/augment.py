@@ -17,6 +17,8 @@ GRID_STEPS, GRID_LIMIT = 5, 0.3  # albumentations' GridDistortion
 # its three points are, and how far each moves. The displacement field of alpha 1 moves no pixel by a hundredth and is
 # left out.
 ELASTIC_POINT, ELASTIC_MOVE = 74 / 112, 50 / 112
+# (x, y, 1) of the three points, a column each
+ELASTIC_POINTS = torch.tensor([[1.0, 1, -1], [1, -1, -1], [1 / ELASTIC_POINT] * 3]) * ELASTIC_POINT
 
 
 def transform(pixels: torch.Tensor, recipe: dict[str, Any], size: int, generator: torch.Generator) -> torch.Tensor:
@@ -104,10 +106,9 @@ def _elastic(pixels: torch.Tensor, probability: float, generator: torch.Generato
     """A random affine map for some of the images: three points of the image each move a random way."""
     count, device = len(pixels), pixels.device
     happens = _happens(count, probability, generator)
-    point = ELASTIC_POINT
-    points = torch.tensor([[point, point, -point], [point, -point, -point], [1.0, 1.0, 1.0]], device=device)
     moves = (2 * torch.rand(count, 2, 3, device=device, generator=generator) - 1) * ELASTIC_MOVE
-    maps = (points[:2] + moves) @ torch.linalg.inv(points)
+    back = torch.linalg.inv(ELASTIC_POINTS)  # on the CPU: on a GPU it would wait for the device
+    maps = (ELASTIC_POINTS[:2].to(device) + moves) @ back.to(device)
     grid = functional.affine_grid(maps, list(pixels.shape), align_corners=False)
     moved = functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return torch.where(happens[:, None, None, None], moved, pixels)
