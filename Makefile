@@ -6,7 +6,7 @@ READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test bench style lock
+.PHONY: help env demo test test-system bench style lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,8 +29,11 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 	$(RUN) $(DEMO) --quiet rules host reason --report report.html
 	@echo "The demo's report is $(CURDIR)/report.html - open it in a browser. Its data are synthetic."
 
-test: $(READY) ## run every test
+test: $(READY) ## run every test but those of the system
 	$(RUN) python -m pytest
+
+test-system: $(READY) ## run the tests that need a browser; those whose parts are missing are skipped, and say so
+	$(RUN) python -m pytest tests/system
 
 bench: $(READY) ## time training against the usual way; results/bench/*.csv, about 15 minutes
 	$(RUN) PYTHONPATH=workflow python -m study bench --output results/bench
