@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from study import failures
 from study.errors import StudyError
 
 
@@ -170,6 +171,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        told = failures.sentence(error)
+        if told is None:
+            raise
+        print(f"Error: {told}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -29,6 +29,8 @@ def transform(pixels: torch.Tensor, recipe: dict[str, Any], size: int, generator
     if recipe["elastic"]:
         pixels = _elastic(pixels, recipe["elastic"], generator)
     side = pixels.shape[-1]
+    if size == side and recipe["crop"] is None and not recipe["grid_distortion"]:
+        return _whole_pixels(pixels, recipe, generator)
     lengths, starts = _crops(len(pixels), recipe["crop"], generator)  # each [2, B]: rows, columns
     offsets = _shifts(len(pixels), recipe["shift"], generator)
     reach = 2 + recipe["shift"] + (math.ceil(GRID_LIMIT * side) if recipe["grid_distortion"] else 0)
@@ -43,6 +45,20 @@ def transform(pixels: torch.Tensor, recipe: dict[str, Any], size: int, generator
         weights.append(bicubic_weights(places * side - 0.5 + offsets[axis][:, None], side, reach))
     rows, columns = weights
     return ((rows[:, None] @ pixels) @ columns[:, None].transpose(2, 3)).clamp_(0, 1)
+
+
+def _whole_pixels(pixels: torch.Tensor, recipe: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
+    """Flips and shifts alone need no interpolation: one look-up of rows and columns, mirrored at the edges."""
+    count, _, side, _ = pixels.shape
+    offsets = _shifts(count, recipe["shift"], generator)
+    places = []
+    for axis, flip in enumerate((recipe["vertical_flip"], recipe["horizontal_flip"])):
+        place = torch.arange(side, device=pixels.device).expand(count, -1)
+        place = torch.where(_happens(count, flip, generator)[:, None], side - 1 - place, place)
+        places.append(side - 1 - (side - 1 - (place + offsets[axis][:, None]).abs()).abs())
+    image = torch.arange(count, device=pixels.device)[:, None, None]
+    # [B, 1, 1], [B, H, 1] and [B, 1, W] index to [B, H, W, 3]
+    return pixels[image, :, places[0][:, :, None], places[1][:, None, :]].permute(0, 3, 1, 2)
 
 
 def bicubic_weights(positions: torch.Tensor, side: int, reach: int) -> torch.Tensor:

@@ -1,0 +1,78 @@
+"""A machine without space, permission or memory ends a step in one sentence, and leaves no half-written output."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from runs import scratch_spec, write_spec
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+
+
+def train(path: Path, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "study", "train", str(path)],
+        env={"PYTHONPATH": str(WORKFLOW), "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def told(done: subprocess.CompletedProcess) -> str:
+    """The sentence that a failed step ends in."""
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 16 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk takes root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_space(small_disk):
+    path = write_spec(small_disk, scratch_spec())
+    filler = small_disk / "filler"
+    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize
+    filler.write_bytes(bytes(free - 60_000))
+    assert "no space left" in told(train(path))
+    assert [one.name for one in path.parent.iterdir()] == ["spec.json"]
+    filler.unlink()
+    assert train(path).returncode == 0
+    assert (path.parent / "run.json").exists()
+
+
+def test_exhausted_memory_is_a_sentence(tmp_path):
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (1_500_000_000, 1_500_000_000))
+
+    spec = scratch_spec()
+    spec["arguments"] = {**spec["arguments"], "hidden": 400_000}  # a layer of 400,000 x 1,024 weights: 1.6 GB
+    path = write_spec(tmp_path, spec)
+    assert "memory is exhausted" in told(train(path, preexec_fn=limit))
+    assert [one.name for one in path.parent.iterdir()] == ["spec.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    path = write_spec(tmp_path, scratch_spec(epochs=1))
+    frozen = subprocess.run(["chattr", "+i", path.parent], capture_output=True, check=False)  # binds root too
+    if frozen.returncode:
+        pytest.skip("making a folder immutable takes root and a disk that knows it")
+    try:
+        assert "cannot be written there" in told(train(path))
+    finally:
+        subprocess.run(["chattr", "-i", path.parent], check=True)
+    assert train(path).returncode == 0
