@@ -86,7 +86,7 @@ def analyse(args: argparse.Namespace) -> None:
     from study.analysis.tables import write_tables
     from study.files import read_json
 
-    if read_json(args.study / "config.json")["search"]:
+    if read_json(args.study / "config.json").get("search"):
         write_search(args.study, args.output, args.summary)
         return
     write_tables(args.study, args.output)
@@ -115,7 +115,7 @@ def predict(args: argparse.Namespace) -> None:
 
 
 def bench(args: argparse.Namespace) -> None:
-    """Time training, start-up and frozen features on this machine, against the usual way."""
+    """Time training, start-up, frozen features and analysis on this machine, against the usual way."""
     from study.bench.run import bench as measure
 
     measure(args.output, args.threads, args.rounds, args.seconds)
@@ -155,8 +155,8 @@ def _parser() -> argparse.ArgumentParser:
          ("--top", {"type": int, "default": 3, "help": "how many classes to name"}))  # fmt: skip
     step(bench, output,
          ("--threads", {"type": int, "default": os.cpu_count(), "help": "CPU threads, and workers of the usual way"}),
-         ("--rounds", {"type": int, "default": 5, "help": "turns of which each figure is the median"}),
-         ("--seconds", {"type": float, "default": 6.0, "help": "length of a turn, at least"}))  # fmt: skip
+         ("--rounds", {"type": int, "default": 3, "help": "turns of which each figure is the median"}),
+         ("--seconds", {"type": float, "default": 5.0, "help": "length of a turn, at least"}))  # fmt: skip
     return parser
 
 

@@ -39,7 +39,7 @@ def make_study(study: Path, models: int, seeds: int) -> None:
     fine = np.tile(np.arange(CLASSES, dtype=np.uint8), sum(PER_CLASS.values()))
     split = np.repeat([*PER_CLASS], [CLASSES * count for count in PER_CLASS.values()]).astype(np.uint8)
     study.mkdir(parents=True, exist_ok=True)
-    meta = {"name": "bench", "title": "Bench", "synthetic": True, "fingerprint": FINGERPRINT}
+    meta = {"name": "bench", "title": "Bench", "synthetic": True, "fingerprint": FINGERPRINT, "validation": None}
     np.savez(
         study / "dataset.npz",
         images=_images(random, len(fine)),

@@ -20,7 +20,7 @@ APART = 0.1  # of the classes' centres, in noise's standard deviations: a head g
 
 
 def time_frozen(recipe: dict[str, Any], compute: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """{forward_seconds, head_seconds, head_accuracy, ratio}: the forward pass from its rate, a head on made-up features.
+    """{forward_seconds, head_seconds, head_accuracy, ratio}: the forward pass from its rate, a head on random features.
 
     `recipe` is linear_head of config.yaml. ratio = (forward pass + a head for each of five seeds) / forward pass.
     """

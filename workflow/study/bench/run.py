@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 import yaml
 
+from study.bench.analysis import bench_analysis
 from study.bench.cases import CASES
 from study.bench.frozen import time_frozen
 from study.bench.startup import time_startup
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
-    """Write throughput.csv, speedups.csv, startup.csv, frozen.csv and machine.csv into folder `out`, and print them.
+    """Write throughput.csv, speedups.csv, startup.csv, analysis.csv, frozen.csv and machine.csv into folder `out`, and print them.
 
     Every figure is a median over `rounds` turns of at least `seconds` each.
     """
@@ -33,6 +34,7 @@ def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
             [row for name in CASES for row in time_case(name, compute, rounds, seconds)]
         ),
         "startup": lambda: _startup(compute, rounds),
+        "analysis": _analysis,
         "frozen": lambda: pd.DataFrame([time_frozen(_linear_head(), compute, seconds)]),
     }
     _write(out / "machine.csv", pd.DataFrame([_machine(compute)]))
@@ -60,6 +62,11 @@ def _startup(compute: dict[str, Any], repeats: int) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         names = ("scratch_cnn 32 px", "lite0 96 px")
         return pd.DataFrame([time_startup(name, compute, Path(folder), repeats) for name in names])
+
+
+def _analysis() -> pd.DataFrame:
+    with tempfile.TemporaryDirectory() as folder:
+        return pd.DataFrame(bench_analysis(Path(folder)))
 
 
 def _linear_head() -> dict[str, Any]:

@@ -42,7 +42,7 @@ OF_MODEL: dict[str, Callable[[Sources, str], Figure]] = {
 
 def figure_names(config: dict[str, Any]) -> list[str]:
     """The files that `draw_figures` writes for the study in config.json."""
-    if config["search"]:
+    if config.get("search"):
         return ["search.svg"]
     return [f"{kind}.svg" for kind in _of_study(config)] + [f"{kind}_{model}.svg" for kind, model in _of_model(config)]
 
@@ -62,7 +62,7 @@ def _of_model(config: dict[str, Any]) -> list[tuple[str, str]]:
 def draw_figures(study: Path, tables: Path, out: Path) -> None:
     """Draw every figure of `figure_names` into folder `out`. Raises StudyError for what is missing or unreadable."""
     config = read_json(study / "config.json")
-    if config["search"]:
+    if config.get("search"):
         with settings():
             save(draw_search(config, read_search(tables)), out / "search.svg", config["dataset"]["synthetic"])
         return

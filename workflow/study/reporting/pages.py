@@ -66,7 +66,7 @@ def titles(config: dict[str, Any]) -> dict[str, str]:
 
 def page_names(config: dict[str, Any]) -> list[str]:
     """The files that `write_pages` writes for the study in config.json."""
-    if config["search"]:
+    if config.get("search"):
         return ["landing.html", "index.html", "search.html"]
     return ["landing.html", "index.html", *[f"{name}.html" for name in titles(config)]]
 
@@ -78,7 +78,7 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
     landing view of the Snakemake report; index.html is the same content as a page of its own.
     """
     config = read_json(study / "config.json")
-    if config["search"]:
+    if config.get("search"):
         write_search_pages(config, study, tables, figures / "search.svg", out)
         return
     sources = read_sources(study, tables)
