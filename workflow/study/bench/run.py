@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
-    """Write throughput.csv, speedups.csv, startup.csv, analysis.csv, frozen.csv and machine.csv into folder `out`, and print them.
+    """Write machine, throughput, speedups, startup, analysis and frozen, each .csv, into folder `out`, and print them.
 
     Every figure is a median over `rounds` turns of at least `seconds` each.
     """
