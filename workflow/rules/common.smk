@@ -112,7 +112,12 @@ wildcard_constraints:
 
 
 # The data's whereabouts travel outside the rules: moving them must not look like a change of the data.
-EXPORTS = {"PYTHONPATH": Path(workflow.basedir) / "workflow", "STUDY_DATA": DATA_SOURCE}
+EXPORTS = {
+    "PYTHONPATH": Path(workflow.basedir) / "workflow",
+    "STUDY_DATA": DATA_SOURCE,
+    "STUDY_STARTER": os.getpid(),
+    "STUDY_RUNS_PER_GPU": STUDY.compute.runs_per_gpu,
+}
 PREFIX = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in EXPORTS.items())
 shell.prefix(f"export {PREFIX}; ".replace("{", "{{").replace("}", "}}"))
 
