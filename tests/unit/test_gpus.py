@@ -1,4 +1,4 @@
-"""Several GPUs, pretended, and real processes that take them: never more on one than allowed, and none lost to a kill."""
+"""Pretended GPUs and real processes that take them: never more on one than allowed, and no place lost to a kill."""
 
 import os
 import random
