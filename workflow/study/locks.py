@@ -10,11 +10,10 @@ import fcntl
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-STARTER = "STUDY_STARTER"  # the process number of the Snakemake that started this job
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 
 
@@ -92,19 +91,3 @@ def _try(handle: TextIO, what: str) -> bool:
             return False
         print(f"this file system has no locks: see to it that nothing else works on {what}", file=sys.stderr)
     return True
-
-
-def orphan_check() -> Callable[[], bool]:
-    """A function that tells whether the Snakemake that started this process has gone; False where none did."""
-    starter = int(os.environ.get(STARTER) or 0)
-
-    def is_orphan() -> bool:
-        try:
-            os.kill(starter, 0)  # asks, and does nothing; 0 is this process itself
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass
-        return False
-
-    return is_orphan

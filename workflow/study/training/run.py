@@ -17,12 +17,12 @@ from study.training.report import Reporter
 from study.training.setup import compile_network, make_setup, read_data
 
 
-def train_run(spec_path: Path, is_orphan: Callable[[], bool] = lambda: False) -> None:
+def train_run(spec_path: Path, finish: Callable[[Path], None] = lambda folder: None) -> None:
     """Train the run of `spec_path` and write history.csv, predictions.npz, model.safetensors and run.json beside it.
 
     Goes on from the checkpoint of an earlier attempt at the same spec. A loss that is not finite is an outcome
-    ("diverged"), not an error. Where `is_orphan` tells in the end that the outputs will be deleted and asked for anew
-    (see study.jobs), the checkpoint stays. Raises StudyError for missing or wrong inputs.
+    ("diverged"), not an error. `finish` is called with the folder when all is written, before the checkpoint goes.
+    Raises StudyError for missing or wrong inputs.
     """
     started, code_sha256 = _now(), training_code_sha256()
     spec, folder = read_json(spec_path), spec_path.parent
@@ -65,8 +65,8 @@ def train_run(spec_path: Path, is_orphan: Callable[[], bool] = lambda: False) ->
         "finished": _now(),
     }
     write_json(folder / "run.json", record)
-    if not is_orphan():
-        checkpoint.remove(folder)
+    finish(folder)
+    checkpoint.remove(folder)
 
 
 def _now() -> str:
