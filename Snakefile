@@ -23,6 +23,16 @@ report: "report/workflow.rst"
 
 onstart:
     preflight(STUDY, COMPUTE, DATA_SOURCE, RESULTS)
+    if workflow.dag_settings.forcerun or workflow.dag_settings.forceall:
+        accept(RESULTS)
+
+
+onsuccess:
+    accept(RESULTS)
+
+
+onerror:
+    accept(RESULTS)
 
 
 rule all:

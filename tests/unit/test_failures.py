@@ -48,7 +48,7 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_space(small
     filler = small_disk / "filler"
     free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize
     filler.write_bytes(bytes(free - 60_000))
-    assert "no space left" in told(train(path))
+    assert "The disk is full" in told(train(path))
     assert [one.name for one in path.parent.iterdir()] == ["spec.json"]
     filler.unlink()
     assert train(path).returncode == 0
@@ -62,7 +62,7 @@ def test_exhausted_memory_is_a_sentence(tmp_path):
     spec = scratch_spec()
     spec["arguments"] = {**spec["arguments"], "hidden": 400_000}  # a layer of 400,000 x 1,024 weights: 1.6 GB
     path = write_spec(tmp_path, spec)
-    assert "memory is exhausted" in told(train(path, preexec_fn=limit))
+    assert "The memory is used up" in told(train(path, preexec_fn=limit))
     assert [one.name for one in path.parent.iterdir()] == ["spec.json"]
 
 
@@ -72,7 +72,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     if frozen.returncode:
         pytest.skip("making a folder immutable takes root and a disk that knows it")
     try:
-        assert "cannot be written there" in told(train(path))
+        assert "cannot be opened or written" in told(train(path))
     finally:
         subprocess.run(["chattr", "-i", path.parent], check=True)
     assert train(path).returncode == 0

@@ -11,6 +11,7 @@ from study.code import training_code_sha256
 from study.data.manifest import files_fingerprint, load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, file_digest
+from study.jobs import accept
 from study.launch import compared_runs, is_prepared, preflight, start
 from study.names import weights_id
 from study.spec import (
@@ -112,7 +113,12 @@ wildcard_constraints:
 
 
 # The data's whereabouts travel outside the rules: moving them must not look like a change of the data.
-EXPORTS = {"PYTHONPATH": Path(workflow.basedir) / "workflow", "STUDY_DATA": DATA_SOURCE}
+EXPORTS = {
+    "PYTHONPATH": Path(workflow.basedir) / "workflow",
+    "STUDY_DATA": DATA_SOURCE,
+    "STUDY_WORKFLOW": 1,
+    "STUDY_RUNS_PER_GPU": STUDY.compute.runs_per_gpu,
+}
 PREFIX = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in EXPORTS.items())
 shell.prefix(f"export {PREFIX}; ".replace("{", "{{").replace("}", "}}"))
 

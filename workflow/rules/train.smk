@@ -79,4 +79,4 @@ rule train:
     resources:
         gpu=GPUS,
     shell:
-        "python -m study train {input.spec:q} > {log:q} 2>&1"
+        "python -m study train {input.spec:q} >> {log:q} 2>&1"  # a killed Snakemake's job may still write there

@@ -18,8 +18,10 @@ from study.errors import StudyError
 def obtain(args: argparse.Namespace) -> None:
     """See that the official files are there: check a folder, or download the archive, or render the stand-in."""
     from study.data.obtain import obtain as see_to
+    from study.locks import locked
 
-    see_to(args.dataset, args.source, args.mirror, args.output)
+    with locked(args.output.with_suffix(".lock"), str(args.source)):
+        see_to(args.dataset, args.source, args.mirror, args.output)
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -60,16 +62,16 @@ def record(args: argparse.Namespace) -> None:
 
 def features(args: argparse.Namespace) -> None:
     """Compute the pooled features of a frozen backbone for every image."""
-    from study.training.features import compute_features
+    from study.jobs import features as compute
 
-    compute_features(json.loads(args.spec), args.dataset, args.weights, args.output)
+    compute(json.loads(args.spec), args.dataset, args.weights, args.output)
 
 
 def train(args: argparse.Namespace) -> None:
     """Train one run from its spec.json; its results are written beside it."""
-    from study.training.run import train_run
+    from study.jobs import train as train_alone
 
-    train_run(args.spec)
+    train_alone(args.spec)
 
 
 def duplicates(args: argparse.Namespace) -> None:
@@ -172,10 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        told = failures.sentence(error)
-        if told is None:
+        if (refused := failures.sentence(error)) is None:
             raise
-        print(f"Error: {told}", file=sys.stderr)
+        print(f"Error: {refused}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,36 +1,35 @@
-"""A sentence for what a machine does to a step: no space, no permission, no memory; other failures keep a traceback."""
+"""What the machine may refuse - room on a disk, permission, memory, a GPU - as one sentence for the user."""
 
 import errno
 
-NO_SPACE = "there is no space left on its disk (or in its quota); free some, and run the same command again"
-READ_ONLY = (
-    "it cannot be written there (no permission, or a read-only disk); give permission, or work in another folder"
-)
-NO_MEMORY = (
-    "The memory is exhausted; give the job more, run fewer jobs at once (--cores), or lower the recipe's batch_size in "
-    "config.yaml."
-)
-CAUSES = {
-    errno.ENOSPC: NO_SPACE,
-    errno.EDQUOT: NO_SPACE,
-    errno.EROFS: READ_ONLY,
-    errno.EACCES: READ_ONLY,
-    errno.EPERM: READ_ONLY,
-}
-# torch and safetensors raise their own exceptions for the same things
-SPACE_TEXTS = ("No space left on device", "PytorchStreamWriter failed writing", "iostream error")
-MEMORY_TEXTS = ("out of memory", "not enough memory", "can't allocate memory", "Cannot allocate memory")
+AGAIN = "then start again: it goes on from its last epoch"
+_FULL = ("No space left on device", "Disk quota exceeded", "inline_container.cc", "PytorchStreamWriter failed",
+         "iostream error")  # fmt: skip
+_WRITES = (" requested and ", " written")  # numpy's words for a write that was cut short
+_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Cannot allocate memory",
+           "failed to map segment", "can't start new thread")  # fmt: skip
+_GPU = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "No CUDA GPUs are available")
 
 
 def sentence(error: BaseException | None) -> str | None:
-    """What to print instead of a traceback, or None where neither the error nor what led to it is the machine's."""
+    """What was refused, and what to do; None if neither `error` nor what led to it is of that kind."""
     if error is None:
         return None
-    text = str(error)
-    if isinstance(error, MemoryError) or any(one in text for one in MEMORY_TEXTS):
-        return NO_MEMORY
-    if isinstance(error, OSError) and error.errno in CAUSES:
-        return f"{error.filename or 'A file'} could not be written: {CAUSES[error.errno]}."
-    if any(one in text for one in SPACE_TEXTS):
-        return f"A file could not be written: {NO_SPACE}."
+    text = " ".join(str(error).split())
+    where = f" for {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT) or _says(text, _FULL) or all(words in text for words in _WRITES):
+        return f"The disk is full{where}: free some of it, {AGAIN}."
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename or 'A file'} cannot be opened or written ({error.strerror}): allow it, {AGAIN}."
+    if "CUDA out of memory" in text:
+        return f"The GPU's memory is used up: lower compute: runs_per_gpu or the recipe's batch_size, {AGAIN}."
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or _says(text, _MEMORY):
+        return f"The memory is used up: give the job more, or start fewer at once (--cores), {AGAIN}."
+    if _says(text, _GPU):
+        return f"The GPU failed ({text[:100].rstrip('.')}): see what nvidia-smi says of it, {AGAIN}."
     return sentence(error.__context__)
+
+
+def _says(text: str, words: tuple[str, ...]) -> bool:
+    return any(one in text for one in words)

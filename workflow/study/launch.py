@@ -1,5 +1,6 @@
 """What the workflow does before its first job: check the config and the data, say what is about to run."""
 
+import atexit
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from study.data.source import find_folder
 from study.errors import StudyError
 from study.estimate import disk_gb, hours
 from study.files import read_json
+from study.locks import holder, try_lock
 from study.machine import resolve_compute
 from study.spec import Config, data_fingerprint, data_folder, load_config
 
@@ -29,7 +31,7 @@ def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path]:
     if folder is not None:
         folder = None if is_prepared(study) and not folder.is_dir() else find_folder(folder, manifest)
     own = RESOURCES / (manifest.archive["name"] if manifest.archive else manifest.name)
-    return study, resolve_compute(**study.compute.model_dump()), (folder or own).absolute()
+    return study, resolve_compute(**study.compute.model_dump(exclude={"runs_per_gpu"})), (folder or own).absolute()
 
 
 def is_prepared(study: Config) -> bool:
@@ -60,11 +62,25 @@ def compared_runs(study: Config, results: Path) -> list[Path]:
 
 
 def preflight(study: Config, compute: dict[str, Any], source: Path, results: Path) -> None:
-    """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had."""
+    """Print the grid, its cost, and runs of older code; exit with a sentence if the data cannot be had, the results
+    cannot be written, or another Snakemake works on this study."""
     downloads = load_manifest(study.dataset.name).archive is not None and data_folder(study) is None
     if downloads and not is_prepared(study) and not source.exists() and not reachable(study.dataset.mirrors):
         raise SystemExit(f"Error: {without_data('no mirror answers')}")
+    _hold(results)
     print(describe(study, compute, results), file=sys.stderr)
+
+
+def _hold(results: Path) -> None:
+    """Lock the study while this Snakemake lives. Its own lock outlives a kill, and is off in profiles/default."""
+    path = results / "snakemake.lock"
+    try:
+        handle = try_lock(path, str(results))
+    except OSError as error:
+        raise SystemExit(f"Error: {results} cannot be written ({error.strerror}); make it writable.") from None
+    if handle is None:
+        raise SystemExit(f"Error: Another Snakemake works on {results} ({holder(path)}); wait for it, or stop it.")
+    atexit.register(lambda: (path.unlink(missing_ok=True), handle.close()))
 
 
 def describe(study: Config, compute: dict[str, Any], results: Path) -> str:

@@ -50,6 +50,9 @@ class Compute(Strict):
     compile: Literal["auto", "never"] = Field(
         default="auto", description="auto: where a run is long enough to repay it"
     )
+    runs_per_gpu: Annotated[int, Field(ge=1, le=8)] = Field(
+        default=1, description="training jobs that may share a GPU; decides no run, so a change retrains nothing"
+    )
 
 
 class Grid(Strict):

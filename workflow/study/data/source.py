@@ -9,6 +9,7 @@ import hashlib
 import io
 import pickle
 import tarfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,16 @@ def read_archive(path: Path, manifest: Manifest) -> Source:
         digest = hashlib.file_digest(handle, "md5").hexdigest()
     if manifest.archive is None or digest != manifest.archive["md5"]:
         raise StudyError(f"{path} is not the archive of {manifest.title} (md5 {digest}); delete it and start again.")
-    with tarfile.open(path, "r:gz") as archive:
-        contents = {}
-        for name in manifest.files:
-            try:
-                contents[name] = archive.extractfile(f"{INNER}/{name}").read()
-            except (KeyError, AttributeError):  # no such member, or it is a folder
-                raise StudyError(f"{path} holds no file {INNER}/{name}; delete it and start again.") from None
+    contents = {}
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for name in manifest.files:
+                try:
+                    contents[name] = archive.extractfile(f"{INNER}/{name}").read()
+                except (KeyError, AttributeError):  # no such member, or it is a folder
+                    raise StudyError(f"{path} holds no file {INNER}/{name}; delete it and start again.") from None
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+        raise StudyError(f"{path} cannot be read as an archive ({error}); delete it and start again.") from None
     return _parse(contents, str(path), manifest)
 
 
@@ -108,12 +112,15 @@ def _parse(contents: dict[str, bytes], where: str, manifest: Manifest) -> Source
         if hashlib.md5(contents[name]).hexdigest() != checksum.md5:
             raise StudyError(f"{where}/{name} differs from the official file (md5 sum); get it again.")
     meta = load_pickle(contents["meta"], f"{where}/meta")
-    source = Source(
-        train=_part(contents["train"], f"{where}/train"),
-        test=_part(contents["test"], f"{where}/test"),
-        fine_names=[name.decode() for name in meta[b"fine_label_names"]],
-        coarse_names=[name.decode() for name in meta[b"coarse_label_names"]],
-    )
+    try:
+        source = Source(
+            train=_part(contents["train"], f"{where}/train"),
+            test=_part(contents["test"], f"{where}/test"),
+            fine_names=[name.decode() for name in meta[b"fine_label_names"]],
+            coarse_names=[name.decode() for name in meta[b"coarse_label_names"]],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise StudyError(f"{where} holds no data as CIFAR-100's are ({error}); get the official files.") from None
     check_structure(source, manifest, where)
     return source
 

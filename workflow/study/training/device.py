@@ -77,6 +77,7 @@ def environment(compute: dict[str, Any], device: torch.device) -> dict[str, Any]
         "platform": platform.platform(),
         "device": device.type,
         "device_name": name,
+        "visible_gpu": os.environ.get("CUDA_VISIBLE_DEVICES") if device.type == "cuda" else None,
         "threads": compute["threads"],
         "precision": compute["precision"],
         "deterministic": torch.are_deterministic_algorithms_enabled(),

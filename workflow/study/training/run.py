@@ -2,6 +2,7 @@
 
 import datetime
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 from study.code import training_code_sha256
@@ -16,11 +17,12 @@ from study.training.report import Reporter
 from study.training.setup import compile_network, make_setup, read_data
 
 
-def train_run(spec_path: Path) -> None:
+def train_run(spec_path: Path, finish: Callable[[Path], None] = lambda folder: None) -> None:
     """Train the run of `spec_path` and write history.csv, predictions.npz, model.safetensors and run.json beside it.
 
     Goes on from the checkpoint of an earlier attempt at the same spec. A loss that is not finite is an outcome
-    ("diverged"), not an error. Raises StudyError for missing or wrong inputs.
+    ("diverged"), not an error. `finish` is called with the folder when all is written, before the checkpoint goes.
+    Raises StudyError for missing or wrong inputs.
     """
     started, code_sha256 = _now(), training_code_sha256()
     spec, folder = read_json(spec_path), spec_path.parent
@@ -63,6 +65,7 @@ def train_run(spec_path: Path) -> None:
         "finished": _now(),
     }
     write_json(folder / "run.json", record)
+    finish(folder)
     checkpoint.remove(folder)
 
 

@@ -1,0 +1,93 @@
+"""Locks that die with their holder: a process that is killed in any way leaves none behind.
+
+They are the kernel's record locks (fcntl), because those end with the process that took them, are not inherited by its
+children, and hold between the machines that share a folder.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[bool]:
+    """Hold the lock of file `path`, which goes at the end; yields whether another process held it before.
+
+    Where one does, say that it is waited for: `what` names what is locked. A file system that knows no locks is told.
+    """
+    waited = False
+    while True:
+        handle = open_lock(path)
+        if not _try(handle, what):
+            if not waited:
+                print(f"{what} is in use by {holder(path)}: waiting for it to end", file=sys.stderr, flush=True)
+            waited = True
+            fcntl.lockf(handle, fcntl.LOCK_EX)
+        if is_current(handle, path):
+            break
+        handle.close()  # the one before removed it
+    with handle:
+        sign(handle)
+        try:
+            yield waited
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def try_lock(path: Path, what: str) -> TextIO | None:
+    """The locked file, to be kept open, or None if another process holds it."""
+    while True:
+        handle = open_lock(path)
+        if not _try(handle, what):
+            handle.close()
+            return None
+        if is_current(handle, path):
+            sign(handle)
+            return handle
+        handle.close()
+
+
+def open_lock(path: Path) -> TextIO:
+    """`path`, made where it is missing, and not emptied."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a+", encoding="utf-8")
+
+
+def holder(path: Path) -> str:
+    """Who holds the lock, as its file says."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return path.read_text(encoding="utf-8").strip() or "another process"
+    return "another process"
+
+
+def sign(handle: TextIO) -> None:
+    """Write into a lock who holds it."""
+    handle.truncate(0)
+    handle.write(f"process {os.getpid()} on {platform.node()}\n")
+    handle.flush()
+
+
+def is_current(handle: TextIO, path: Path) -> bool:
+    """Is the open file still the one of that name?"""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _try(handle: TextIO, what: str) -> bool:
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            return False
+        print(f"this file system has no locks: see to it that nothing else works on {what}", file=sys.stderr)
+    return True
