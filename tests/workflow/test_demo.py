@@ -14,7 +14,7 @@ from study.files import read_json
 
 MODELS = ("efficientnet_lite0_frozen", "scratch_cnn")
 AFTER_TRAINING = ["all", "analyse", "figures", "pages"]
-SCRATCH = ["plan scratch_cnn 0", "plan scratch_cnn 1", "train scratch_cnn 0", "train scratch_cnn 1"]
+SCRATCH = ["train scratch_cnn 0", "train scratch_cnn 1"]
 
 
 def rows(path):
@@ -83,14 +83,14 @@ def test_touched_data_retrains_nothing(changed):
     assert len(files) == 5
     for path in files:
         os.utime(path)
-    assert [job for job in changed.planned() if job.startswith(("train", "plan", "features"))] == []
+    assert [job for job in changed.planned() if job.startswith(("train", "features"))] == []
 
 
 def test_source_files_that_are_gone_neither_retrain_nor_hide_what_is_to_be_done(changed):
     shutil.rmtree(changed.folder / "resources")
     assert changed.planned() == []
     overlay = changed.overlay("seeds", {"models": {"scratch_cnn": {"seeds": [0, 1, 2]}}})
-    new = ["plan scratch_cnn 2", "train scratch_cnn 2"]
+    new = ["train scratch_cnn 2"]
     assert changed.planned("workflow/presets/demo.yaml", overlay) == sorted([*AFTER_TRAINING, "record", *new])
     shutil.rmtree(changed.results / "tables")
     assert changed.planned() == AFTER_TRAINING
@@ -98,7 +98,7 @@ def test_source_files_that_are_gone_neither_retrain_nor_hide_what_is_to_be_done(
 
 def test_another_validation_split_trains_every_run_again_on_the_same_features(demo):
     overlay = demo.overlay("split", {"dataset": {"validation": {"seed": 7}}})
-    runs = [f"{rule} {model} {seed}" for rule in ("plan", "train") for model in MODELS for seed in (0, 1)]
+    runs = [f"train {model} {seed}" for model in MODELS for seed in (0, 1)]
     expected = sorted([*AFTER_TRAINING, "prepare", "record", *runs])
     assert demo.planned("workflow/presets/demo.yaml", overlay) == expected
 
@@ -131,7 +131,7 @@ def test_a_changed_recipe_retrains_exactly_its_runs(changed):
 
 def test_another_seed_trains_only_that_seed(demo):
     overlay = demo.overlay("seeds", {"grid": {"seeds": [0, 1, 2]}})
-    new = [f"{rule} {model} 2" for rule in ("plan", "train") for model in MODELS]
+    new = [f"train {model} 2" for model in MODELS]
     assert demo.planned("workflow/presets/demo.yaml", overlay) == sorted([*AFTER_TRAINING, "record", *new])
 
 

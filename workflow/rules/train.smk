@@ -40,30 +40,10 @@ rule features:
         " --output {output:q} > {log:q} 2>&1"
 
 
-rule plan:
-    input:
-        weights=weights_record,
-    output:
-        RUN / "spec.json",
-    log:
-        LOGS / "plan" / "{model}-{seed}.log",
-    localrule: True
-    conda:
-        "../../envs/analyse.yaml"
-    params:
-        spec=lambda wildcards: canonical_json(
-            run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)
-        ),
-        weights=lambda wildcards, input: (
-            f"--weights '{input.weights}'" if input.weights else ""
-        ),
-    shell:
-        "python -m study plan --spec {params.spec:q} {params.weights} --output {output:q} > {log:q} 2>&1"
-
-
+# The spec is a parameter, so that a changed config repeats the runs whose spec it changed, and no other.
 rule train:
     input:
-        spec=RUN / "spec.json",
+        weights=weights_record,
         dataset=RESULTS / "dataset.json",
         features=features_file,
     output:
@@ -78,5 +58,14 @@ rule train:
     threads: STUDY.compute.threads
     resources:
         gpu=GPUS,
+    params:
+        spec=lambda wildcards: canonical_json(
+            run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)
+        ),
+        weights=lambda wildcards, input: (
+            f"--weights '{input.weights}'" if input.weights else ""
+        ),
+        path=str(RUN / "spec.json"),
     shell:
-        "python -m study train {input.spec:q} >> {log:q} 2>&1"  # a killed Snakemake's job may still write there
+        "python -m study train {params.path:q} --spec {params.spec:q} {params.weights}"
+        " >> {log:q} 2>&1"  # a killed Snakemake's job may still write there

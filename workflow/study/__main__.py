@@ -43,16 +43,6 @@ def weights(args: argparse.Namespace) -> None:
     fetch(args.architecture, args.source, args.output)
 
 
-def plan(args: argparse.Namespace) -> None:
-    """Write spec.json of one run: what the config says of it, and the sha256 of the weights it starts from."""
-    from study.files import read_json, write_json
-
-    spec = json.loads(args.spec)
-    if args.weights:
-        spec["weights"] = {**spec["weights"], **read_json(args.weights)}
-    write_json(args.output, spec)
-
-
 def record(args: argparse.Namespace) -> None:
     """Write config.json: what analysis and report need to know of the config."""
     from study.files import write_json
@@ -68,10 +58,20 @@ def features(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train one run from its spec.json; its results are written beside it."""
+    """Train one run from its spec.json; its results are written beside it.
+
+    With --spec that file is written first: what the config says of the run, and the sha256 of the weights it starts
+    from, which stands in their record.
+    """
+    from study.files import read_json, write_json
     from study.jobs import train as train_alone
 
-    train_alone(args.spec)
+    if args.spec is not None:
+        spec = json.loads(args.spec)
+        if args.weights is not None:
+            spec["weights"] = {**spec["weights"], **read_json(args.weights)}
+        write_json(args.path, spec)
+    train_alone(args.path)
 
 
 def duplicates(args: argparse.Namespace) -> None:
@@ -144,10 +144,10 @@ def _parser() -> argparse.ArgumentParser:
     step(prepare, dataset, source, fraction, ("--seed", {**required, "type": int, "help": "of the split"}), output)
     step(weights, ("--architecture", required), ("--source", required), output)
     weights_record = ("--weights", {"type": Path, "help": "the record of the weights it starts from"})
-    step(plan, ("--spec", {**required, "help": "JSON"}), weights_record, output)
     step(record, ("--config", {**required, "help": "JSON"}), output)
     step(features, ("--spec", {**required, "help": "JSON"}), ("--dataset", path), ("--weights", path), output)
-    step(train, ("spec", {"type": Path, "help": "runs/<model>/seed-<s>/spec.json"}))
+    step(train, ("path", {"type": Path, "metavar": "SPEC", "help": "runs/<model>/seed-<s>/spec.json"}),
+         ("--spec", {"help": "JSON, to be written there first"}), weights_record)  # fmt: skip
     step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}), output)
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)

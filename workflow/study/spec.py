@@ -209,7 +209,7 @@ def features_id(spec: dict[str, Any]) -> str:
 
 
 def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> dict[str, Any]:
-    """All that decides the run of model `name` with `seed`: the plan step adds the weights' sha256 and writes it.
+    """All that decides the run of model `name` with `seed`: the train step adds the weights' sha256 and writes it.
 
     `compute` is {"device", "threads", "precision"} as resolved for this machine (see `study.machine`).
     Paths are relative to the run's folder, so that a study can be moved as a whole.

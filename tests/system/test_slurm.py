@@ -1,0 +1,107 @@
+"""The study on a real SLURM: through sbatch, with jobs taken away half-way, to the bytes of a local run."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cluster
+import pytest
+import yaml
+from grids import lasting_results, quick
+from project import copy_project
+
+PROFILE = Path(__file__).parents[2] / "profiles" / "slurm" / "profile.yaml"
+REASON = cluster.missing() or (
+    None if importlib.util.find_spec("snakemake_executor_plugin_slurm") else "its plugin for Snakemake is not installed"
+)
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+# The profile of the repository, with what is this cluster's: no accounts, one partition, little memory.
+HERE = [
+    "--workflow-profile", "profiles/slurm", "--jobs", "2", "--config", "compute={device: cpu}",
+    "--default-resources", "slurm_partition='main'", "mem_mb=500 * attempt", "runtime=10 * attempt",
+    "--set-resources", "train:mem_mb=1000", "train:runtime=10 * attempt", "train:gpu=1", "features:mem_mb=1500",
+    "features:gpu=1",
+    "--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-init-seconds-before-status-checks", "3",
+    "--latency-wait", "20",
+]  # fmt: skip
+
+
+def wait_for(found, seconds: float = 240.0):
+    """What `found` gives as soon as that is something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = found()
+        if value:
+            return value
+        time.sleep(0.5)
+    raise AssertionError("it did not happen")
+
+
+def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(tmp_path):
+    local, remote = copy_project(tmp_path / "local"), copy_project(tmp_path / "remote")
+    config = quick(remote)
+    done = local.snakemake("--", "results/demo/summary.json", config=quick(local))
+    assert done.returncode == 0, done.stdout
+    with cluster.running(tmp_path / "cluster") as environment, (tmp_path / "told").open("w+") as told:
+        command = [sys.executable, "-m", "snakemake", *HERE, "--configfile", *config, "--", "results/demo/summary.json"]
+        snakemake = subprocess.Popen(command, cwd=remote.folder, env=environment, stdout=told, stderr=told)
+        try:
+            moved = []
+            for seed, take_away in ((0, ("scontrol", "requeue")), (1, ("scancel",))):
+                log = remote.results / "logs" / "train" / f"scratch_cnn-{seed}.log"
+                wait_for(
+                    lambda log=log: snakemake.poll() is not None or (log.exists() and "epoch 2/" in log.read_text())
+                )
+                job = running_jobs(environment).get(f"scratch_cnn seed {seed}")
+                assert job is not None, (tmp_path / "told").read_text()
+                assert "gpu:1" in cluster.ask(environment, "scontrol", "show", "job", job)
+                cluster.ask(environment, *take_away, job)
+                cluster_start_now(environment, job)
+                moved.append(job)
+            assert snakemake.wait(timeout=600) == 0, (tmp_path / "told").read_text()
+        finally:
+            snakemake.kill()
+            snakemake.wait()
+    for seed in (0, 1):
+        log = remote.results / "logs" / "train" / f"scratch_cnn-{seed}.log"
+        assert "going on after epoch" in log.read_text()
+    assert lasting_results(remote.results) == lasting_results(local.results)
+
+
+def running_jobs(environment: dict[str, str]) -> dict[str, str]:
+    """{"model seed s": job number} of the running training jobs."""
+    listed = cluster.ask(environment, "squeue", "--noheader", "--states=running", "--format=%i %k")
+    found = re.findall(r"^(\d+) .*model=(\w+).*seed=(\d+)", listed, re.MULTILINE)
+    return {f"{model} seed {seed}": job for job, model, seed in found}
+
+
+def cluster_start_now(environment: dict[str, str], job: str) -> None:
+    """SLURM lets a requeued job wait for two minutes; not here."""
+    subprocess.run(["scontrol", "update", f"jobid={job}", "StartTime=now"], env=environment, check=False)
+
+
+def test_every_setting_of_the_profile_is_one_that_snakemake_or_the_plugin_knows():
+    told = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    options = set(re.findall(r"--([a-z][a-z0-9-]+)", told))
+    assert set(yaml.safe_load(PROFILE.read_text())) <= options
+
+
+def test_on_the_login_node_every_job_is_planned_for_a_gpu(tmp_path):
+    project = copy_project(tmp_path / "project")
+    (tmp_path / "none").mkdir()
+    with cluster.running(tmp_path / "cluster") as environment:
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", "--dry-run",
+                   "--slurm-no-account", "--slurm-status-command", "squeue",
+                   "--configfile", "workflow/presets/demo.yaml"]  # fmt: skip
+        done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    trains = [block for block in told.split("\n\n") if re.search(r"^rule train:", block, re.MULTILINE)]
+    assert trains
+    for block in trains:
+        assert "gpu=1" in block and "runtime=240" in block and "mem_mb=12000" in block
