@@ -68,7 +68,7 @@ def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, m
         told = process.communicate(timeout=30)[1]
         resumed += "going on after epoch" in told
         early = process.returncode == -blow  # Python itself was still starting
-        assert early or process.returncode in (0, {signal.SIGTERM: 143, signal.SIGINT: 130}[blow])
+        assert early or process.returncode in (0, {signal.SIGTERM: 143, signal.SIGINT: 130}.get(blow))
         assert early or "Traceback" not in told
     process = start(killed)
     told = process.communicate()[1]

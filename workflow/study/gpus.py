@@ -19,6 +19,7 @@ from study.errors import StudyError
 from study.locks import open_lock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+ORDER = "CUDA_DEVICE_ORDER"
 SHARE = "STUDY_RUNS_PER_GPU"
 LOCKS = "STUDY_GPU_LOCKS"  # the folder of the files, where another one is wanted
 WHOLE = 840  # bytes; divisible by 1 to 8, so that jobs with different shares exclude each other rightly
@@ -36,7 +37,7 @@ def own_gpu(device: str) -> Iterator[None]:
     if not gpus:
         yield
         return
-    share = int(os.environ.get(SHARE) or 1)
+    share = _share()
     told = False
     while (taken := _take(gpus, share)) is None:
         if not told:
@@ -44,8 +45,17 @@ def own_gpu(device: str) -> Iterator[None]:
         told = True
         time.sleep(_POLL)
     with taken[1]:
+        os.environ[ORDER] = "PCI_BUS_ID"  # else CUDA numbers the fastest first, and nvidia-smi does not
         os.environ[VISIBLE] = taken[0]
         yield
+
+
+def _share() -> int:
+    """How many jobs may share a GPU. Raises StudyError for anything but 1 to 8."""
+    text = os.environ.get(SHARE) or "1"
+    if text not in map(str, range(1, 9)):
+        raise StudyError(f"The variable {SHARE} is {text!r}; set it to a whole number from 1 to 8.")
+    return int(text)
 
 
 def visible_gpus() -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def _is_of(path: Path, spec: dict[str, Any]) -> bool:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return json.loads(str(stored["record"]))["spec_sha256"] == sha256_text(canonical_json(spec))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # half a copy is none
         return False
 
 
