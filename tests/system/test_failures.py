@@ -16,7 +16,6 @@ from project import Project
 from runs import scratch_spec, write_spec
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
-ILL = "scratch_cnn/seed-1"
 
 
 @pytest.fixture
@@ -48,65 +47,60 @@ def study(fresh) -> Project:
     return fresh
 
 
-def check_failure(study: Project, sentence: str, **environment: str) -> None:
-    """The ill run fails with this sentence, the others finish, and the report is made of those."""
-    done = study.snakemake(config=study.config, **environment)
+def only_for(run: str, step: str, study: Project, folder: Path) -> str:
+    """A PATH on which `python` runs `step` in the process of this run before it trains."""
+    code = (
+        f"import resource, runpy, sys, study.training.run; {step}; sys.argv[0] = 'study'; "
+        "runpy.run_module('study', run_name='__main__')"
+    )
+    program = folder / "bin" / "python"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *train*{run}*) exec {sys.executable} -c "{code}" train '
+        f"{study.results / 'runs' / run / 'spec.json'};; esac\n"
+        f'exec {sys.executable} "$@"\n'
+    )
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
+def test_what_one_run_is_refused_the_others_are_not_and_it_completes_when_the_cause_is_gone(study, mount, tmp_path):
+    """Memory, a disk and a folder, of three runs; the fourth finishes, and the report is made of it meanwhile."""
+    limit = (
+        "resource.setrlimit(resource.RLIMIT_AS, 2 * (int(open('/proc/self/statm').read().split()[0]) * 4096 + 2**24,))"
+    )
+    poor, full, closed = "scratch_cnn/seed-1", "efficientnet_lite0_frozen/seed-1", "scratch_cnn/seed-0"
+    runs = study.results / "runs"
+    shutil.copytree(runs / full, tmp_path / "aside")
+    mount(runs / full, "-t", "tmpfs", "-o", "size=100k", "tmpfs")
+    shutil.copytree(tmp_path / "aside", runs / full, dirs_exist_ok=True)
+    mount(runs / closed, "--bind", str(runs / closed))
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(runs / closed)], check=True)
+
+    done = study.snakemake(config=study.config, PATH=only_for(poor, limit, study, tmp_path))
     assert done.returncode != 0
-    log = (study.results / "logs" / "train" / f"{ILL.replace('/seed', '')}.log").read_text()
-    errors = [line for line in log.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 1 and sentence in errors[0], log
-    assert "Traceback" not in log
-    finished = {str(path.parent.relative_to(study.results / "runs")) for path in study.results.rglob("run.json")}
-    assert finished == {"scratch_cnn/seed-0", "efficientnet_lite0_frozen/seed-0", "efficientnet_lite0_frozen/seed-1"}
-    done = study.snakemake("--config", "allow_missing=true", config=study.config)
+    for run, sentence in {
+        poor: "The memory is used up",
+        full: "The disk is full",
+        closed: "training.lock cannot be opened or written (Read-only file system)",
+    }.items():
+        log = (study.results / "logs" / "train" / f"{run.replace('/seed', '')}.log").read_text()
+        errors = [line for line in log.splitlines() if line.startswith("Error: ")]
+        assert len(errors) == 1 and sentence in errors[0] and "Traceback" not in log, log
+    assert [path.parent for path in runs.rglob("run.json")] == [runs / "efficientnet_lite0_frozen" / "seed-0"]
+    assert not [path for path in (runs / full).iterdir() if path.name[0] == "."]  # half a file keeps the disk full
+
+    tables = study.results / "tables" / "runs.csv"
+    done = study.snakemake("results/demo/summary.json", "--config", "allow_missing=true", config=study.config)
     assert done.returncode == 0, done.stdout
-    runs = (study.results / "tables" / "runs.csv").read_text().splitlines()
-    assert [line.split(",")[2:4] for line in runs if ",missing," in line] == [["1", "missing"]]
+    assert tables.read_text().count(",missing,") == 3
 
-
-def check_recovery(study: Project) -> None:
-    """Now that nothing is refused, the same command completes the study, and leaves nothing half written."""
+    subprocess.run(["umount", str(runs / closed)], check=True)
+    subprocess.run(["mount", "-o", "remount,size=100m", str(runs / full)], check=True)
     done = study.snakemake(config=study.config)
     assert done.returncode == 0, done.stdout
-    assert (study.results / "runs" / ILL / "run.json").exists()
-    assert "missing" not in (study.results / "tables" / "runs.csv").read_text()
-    assert [path for path in study.results.rglob(".*")] == []
-
-
-def test_memory_that_is_used_up(study, tmp_path):
-    limited = tmp_path / "bin" / "python"
-    limited.parent.mkdir()
-    limited.write_text(
-        f'#!/bin/sh\ncase "$*" in *train*{ILL}*) exec {sys.executable} -c "'
-        "import resource, runpy, sys, torch, study.training.run; "
-        "used = int(open('/proc/self/statm').read().split()[0]) * 4096; "
-        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**24, used + 2**24)); "
-        f"sys.argv[0] = 'study'; runpy.run_module('study', run_name='__main__')\" train {study.results / 'runs' / ILL / 'spec.json'}"
-        f';; esac\nexec {sys.executable} "$@"\n'
-    )
-    limited.chmod(0o755)
-    check_failure(study, "The memory is used up", PATH=f"{limited.parent}:{os.environ['PATH']}")
-    check_recovery(study)
-
-
-def test_a_folder_that_may_not_be_written(study, mount):
-    folder = study.results / "runs" / ILL
-    mount(folder, "--bind", str(folder))
-    subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
-    check_failure(study, "training.lock cannot be opened or written (Read-only file system)")
-    subprocess.run(["umount", str(folder)], check=True)
-    check_recovery(study)
-
-
-def test_a_disk_that_is_full(study, mount):
-    folder = study.results / "runs" / ILL
-    shutil.copytree(folder, study.folder / "aside")
-    mount(folder, "-t", "tmpfs", "-o", "size=100k", "tmpfs")
-    shutil.copytree(study.folder / "aside", folder, dirs_exist_ok=True)
-    check_failure(study, "The disk is full")
-    assert not [path for path in folder.iterdir() if path.name[0] == "."]  # half a file would keep the disk full
-    subprocess.run(["mount", "-o", "remount,size=100m", str(folder)], check=True)
-    check_recovery(study)
+    assert tables.read_text().count(",finished,") == 4
+    assert [*study.results.rglob(".*")] == []
 
 
 def test_a_results_folder_that_may_not_be_written_stops_the_start(study, mount):
@@ -145,7 +139,7 @@ def test_a_second_snakemake_on_the_same_study_is_refused_and_harms_nothing(study
         assert second.returncode != 0 and "Traceback" not in second.stdout
         assert f"Error: Another Snakemake works on results/demo (process {one.pid} on" in second.stdout
         assert "Error" not in one.communicate()[0] and one.returncode == 0
-    check_recovery(study)
+    assert study.planned(*study.config) == []
 
 
 def test_results_that_were_copied_elsewhere_are_taken_as_they_are(demo, fresh, tmp_path):
