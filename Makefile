@@ -1,12 +1,14 @@
 # make demo and make test set everything up by themselves; see README.md.
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+KILLS ?= 100
+TIMES ?= 10000
 ENV := .venv
 READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test test-system bench style lock
+.PHONY: help env demo test test-system chaos fuzz bench style lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,11 +31,17 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 	$(RUN) $(DEMO) --quiet rules host reason --report report.html
 	@echo "The demo's report is $(CURDIR)/report.html - open it in a browser. Its data are synthetic."
 
-test: $(READY) ## run every test but those of the system
+test: $(READY) ## run every test but the heavy ones
 	$(RUN) python -m pytest
 
-test-system: $(READY) ## run the tests that need a browser; those whose parts are missing are skipped, and say so
+test-system: $(READY) ## heavy tests: browser, kills, full disk, bad input; what is missing is skipped, with its reason
 	$(RUN) python -m pytest tests/system
+
+chaos: $(READY) ## kill the study's processes at random 100 times (KILLS=...) and look at how it ends
+	$(RUN) CHAOS_KILLS=$(KILLS) python -m pytest tests/system/test_chaos.py
+
+fuzz: $(READY) ## try 10,000 generated configs and as many damaged files (TIMES=...)
+	$(RUN) FUZZ=$(TIMES) python -m pytest tests/system/test_fuzz.py
 
 bench: $(READY) ## time training against the usual way; results/bench/*.csv, about 15 minutes
 	$(RUN) PYTHONPATH=workflow python -m study bench --output results/bench

@@ -1,6 +1,6 @@
 """Inputs that nobody should write: generated configs and damaged or hostile files."""
 
-import copy
+import pickle
 import random
 from typing import Any
 
@@ -20,6 +20,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.sa
 KEYS = TEXT | st.integers() | st.booleans() | st.none()
 NESTS = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4))
 PATHS = paths(raw())
+WHOLE = pickle.dumps(raw())
 
 
 def deep(levels: int) -> Any:
@@ -40,7 +41,7 @@ CHANGES = st.lists(
 
 def changed(changes: list[tuple]) -> dict[Any, Any]:
     """config.yaml after these changes; one whose place has gone is left out."""
-    config = raw()
+    config = pickle.loads(WHOLE)  # a fresh copy, much faster than parsing
     for path, what, key, value in changes:
         section, last = config, path[-1]
         try:
@@ -51,7 +52,7 @@ def changed(changes: list[tuple]) -> dict[Any, Any]:
             elif what == "add" and isinstance(section, dict):
                 section[key] = value
             else:
-                section[last] = copy.deepcopy(config) if what == "copy" else value
+                section[last] = pickle.loads(WHOLE) if what == "copy" else value
         except (KeyError, IndexError, TypeError):
             continue
     return config

@@ -119,9 +119,9 @@ def _parse(contents: dict[str, bytes], where: str, manifest: Manifest) -> Source
             fine_names=[name.decode() for name in meta[b"fine_label_names"]],
             coarse_names=[name.decode() for name in meta[b"coarse_label_names"]],
         )
+        check_structure(source, manifest, where)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise StudyError(f"{where} holds no data as CIFAR-100's are ({error}); get the official files.") from None
-    check_structure(source, manifest, where)
     return source
 
 
