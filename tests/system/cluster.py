@@ -62,8 +62,13 @@ def running(base: Path) -> Iterator[dict[str, str]]:
     (base / "gres.conf").write_text("".join(f"Name=gpu File={path}\n" for path in gpus))
     host = socket.gethostname().split(".")[0]
     (base / "slurm.conf").write_text(CONFIG.format(base=base, host=host, ports=_free_ports(2)))
-    # The programs of this environment first: jobs start python and snakemake by name.
-    path = f"{Path(sys.executable).parent}:{PATH}"
+    # The plugin hides SLURM_CONF from srun, which elsewhere finds its configuration under /etc.
+    srun = base / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={base}/slurm.conf exec {shutil.which("srun", path=PATH)} "$@"\n')
+    srun.chmod(0o755)
+    # The programs of this environment come next: jobs start python and snakemake by name.
+    path = f"{srun.parent}:{Path(sys.executable).parent}:{PATH}"
     environment = {**os.environ, "PATH": path, "SLURM_CONF": str(base / "slurm.conf")}
     key = base / "munge.key"
     subprocess.run(["mungekey", "-c", "-k", key], env=environment, check=True)

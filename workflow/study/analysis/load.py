@@ -1,5 +1,6 @@
 """What a study left under results/<study>, read and checked against each other: config, dataset, runs."""
 
+import contextlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -58,7 +59,8 @@ class Run:
 
 def load_dataset(study: Path) -> Dataset:
     """The labels of <study>/dataset.npz. Raises StudyError if they contradict each other or cannot be read."""
-    with open_npz(study / "dataset.npz", "prepare the data again") as file:
+    path, remedy = study / "dataset.npz", "prepare the data again"
+    with whole(path, remedy), open_npz(path, remedy) as file:
         fine, coarse = file["fine"], file["coarse"]
         return Dataset(
             fine=fine,
@@ -115,15 +117,17 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
     """One run. Raises StudyError if a file of it is missing, is of other data, or does not fit the dataset."""
     folder = run_folder(study, model, seed)
     record = load_record(study, model, seed)
-    if record["data"]["fingerprint"] != dataset.meta["fingerprint"]:
+    with whole(folder / "run.json"):
+        fingerprint, outcome, chosen_epoch = record["data"]["fingerprint"], record["outcome"], record["chosen_epoch"]
+    if fingerprint != dataset.meta["fingerprint"]:
         raise StudyError(
             f"{folder}/run.json: the run was trained on other data than dataset.npz holds; train it again."
         )
     history = _read_history(folder / "history.csv")
-    if record["outcome"] != "finished":
+    if outcome != "finished":
         return Run(model, seed, record, history, {}, None, None, None)
     path = folder / "predictions.npz"
-    with open_npz(path, "train the run again") as file:
+    with whole(path), open_npz(path, "train the run again") as file:
         held_out = _held_out(path, record, file["val_ids"], dataset)
         val_fine = dataset.fine[held_out]
         val_logits = _aligned_logits(path, file["val_ids"], file["val_logits"], held_out, "validation")
@@ -133,7 +137,7 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
     temperature = fit_temperature(val_logits, val_fine)
     scaled_logits = scaled(test_logits, temperature)
     numbers = {
-        "train_accuracy": _chosen_train_accuracy(folder / "history.csv", history, record["chosen_epoch"]),
+        "train_accuracy": _chosen_train_accuracy(folder / "history.csv", history, chosen_epoch),
         "val_accuracy": metrics.top_k_accuracy(val_logits, val_fine, 1),
         "test_accuracy": float((rank < 1).mean()),
         "test_top5": float((rank < 5).mean()),
@@ -154,6 +158,17 @@ def _calibration(logits: np.ndarray, fine: np.ndarray, suffix: str) -> dict[str,
         f"test_ece{suffix}": metrics.expected_calibration_error(logits, fine),
         f"test_brier{suffix}": metrics.brier_score(logits, fine),
     }
+
+
+@contextlib.contextmanager
+def whole(path: Path, remedy: str = "train the run again") -> Iterator[None]:
+    """Read `path` within it: whatever a damaged file makes the readers raise becomes a StudyError with the `remedy`."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except Exception as error:  # a damaged zip, array header or record can raise nearly anything
+        raise StudyError(f"{path} is damaged ({type(error).__name__}); {remedy}.") from None
 
 
 def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
@@ -198,12 +213,15 @@ def _read_history(path: Path) -> pd.DataFrame:
         raise StudyError(f"{path} is missing; train the run again.") from None
     except pd.errors.EmptyDataError:
         raise StudyError(f"{path} is empty; train the run again.") from None
+    except (ValueError, OSError) as error:  # not text, or not a table
+        raise StudyError(f"{path} is damaged ({type(error).__name__}); train the run again.") from None
 
 
 def _chosen_train_accuracy(path: Path, history: pd.DataFrame, chosen_epoch: int) -> float:
-    chosen = history.loc[history["epoch"] == str(chosen_epoch), "train_eval_accuracy"]
-    if len(chosen) != 1:
-        raise StudyError(
-            f"{path}: epoch {chosen_epoch}, which run.json says was chosen, is not in it once; train again."
-        )
-    return float(chosen.iloc[0] or "nan")
+    with whole(path):
+        chosen = history.loc[history["epoch"] == str(chosen_epoch), "train_eval_accuracy"]
+        if len(chosen) != 1:
+            raise StudyError(
+                f"{path}: epoch {chosen_epoch}, which run.json says was chosen, is not in it once; train again."
+            )
+        return float(chosen.iloc[0] or "nan")
