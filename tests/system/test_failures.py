@@ -88,7 +88,7 @@ def test_what_one_run_is_refused_the_others_are_not_and_it_completes_when_the_ca
     assert not [path for path in (runs / full).iterdir() if path.name[0] == "."]  # half a file keeps the disk full
 
     tables = study.results / "tables" / "runs.csv"
-    done = study.snakemake("results/demo/summary.json", "--config", "allow_missing=true", config=study.config)
+    done = study.snakemake("--config", "allow_missing=true", "--", "results/demo/summary.json", config=study.config)
     assert done.returncode == 0, done.stdout
     assert tables.read_text().count(",missing,") == 2
 
