@@ -1,6 +1,7 @@
 """What the workflow does before its first job: check the config and the data, say what is about to run."""
 
 import atexit
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,9 @@ def preflight(study: Config, compute: dict[str, Any], source: Path, results: Pat
 
 def _hold(results: Path) -> None:
     """Lock the study while this Snakemake lives. Its own lock outlives a kill, and is off in profiles/default."""
+    for folder in (results, *results.glob("runs/*/*")):
+        if folder.exists() and not os.access(folder, os.W_OK):  # Snakemake itself would break off with a traceback
+            raise SystemExit(f"Error: {folder} cannot be written; make it writable.")
     path = results / "snakemake.lock"
     try:
         handle = try_lock(path, str(results))
