@@ -6,7 +6,7 @@ READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test test-system bench style lock
+.PHONY: help env demo test test-system bench cost style lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,11 +32,14 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 test: $(READY) ## run every test but those of the system
 	$(RUN) python -m pytest
 
-test-system: $(READY) ## run the tests that need a browser; those whose parts are missing are skipped, and say so
+test-system: $(READY) ## run the tests that need a browser, a cluster, or long; those whose parts are missing are skipped, and say so
 	$(RUN) python -m pytest tests/system
 
 bench: $(READY) ## time training against the usual way; results/bench/*.csv, about 15 minutes
 	$(RUN) PYTHONPATH=workflow python -m study bench --output results/bench
+
+cost: $(READY) ## measure what the workflow itself costs, with 100 runs that are not trained; 2 minutes
+	$(RUN) python tests/system/overhead.py 100
 
 style: $(READY) ## check the style of code and workflow
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
