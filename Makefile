@@ -34,7 +34,7 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 test: $(READY) ## run every test but the heavy ones
 	$(RUN) python -m pytest
 
-test-system: $(READY) ## heavy tests: browser, kills, full disk, bad input; what is missing is skipped, with its reason
+test-system: $(READY) ## heavy tests: browser, cluster, kills, full disk, bad input; what is missing is skipped, with its reason
 	$(RUN) python -m pytest tests/system
 
 chaos: $(READY) ## kill the study's processes at random 100 times (KILLS=...) and look at how it ends
@@ -43,8 +43,9 @@ chaos: $(READY) ## kill the study's processes at random 100 times (KILLS=...) an
 fuzz: $(READY) ## try 10,000 generated configs and as many damaged files (TIMES=...)
 	$(RUN) FUZZ=$(TIMES) python -m pytest tests/system/test_fuzz.py
 
-bench: $(READY) ## time training against the usual way; results/bench/*.csv, about 15 minutes
+bench: $(READY) ## time training against the usual way, and the workflow itself; results/bench/*.csv, 15 minutes
 	$(RUN) PYTHONPATH=workflow python -m study bench --output results/bench
+	$(RUN) python tests/system/overhead.py 100
 
 style: $(READY) ## check the style of code and workflow
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+DEMO = "workflow/presets/demo.yaml"
 PARTS = ("Snakefile", "config.yaml", "envs", "profiles", "report", "workflow")
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2"]
 
@@ -22,7 +23,7 @@ class Project:
         self.folder = folder
         self.results = folder / "results" / "demo"
 
-    def snakemake(self, *arguments: str, config: tuple[str, ...] = ("workflow/presets/demo.yaml",), **environment):
+    def snakemake(self, *arguments: str, config: tuple[str, ...] = (DEMO,), **environment):
         """Run Snakemake with these overlays on config.yaml; the finished process, its output as text."""
         clean = {key: value for key, value in os.environ.items() if key != "CIFAR100_FOLDER"}
         overlays = ["--configfile", *config] if config else []
@@ -38,7 +39,7 @@ class Project:
 
     def planned(self, *config: str) -> list[str]:
         """What a run would do now: rule names, training jobs with model and seed, sorted."""
-        done = self.snakemake("--dry-run", config=config or ("workflow/presets/demo.yaml",))
+        done = self.snakemake("--dry-run", config=config or (DEMO,))
         assert done.returncode == 0, done.stdout
         jobs = []
         for block in re.split(r"\n(?=(?:local)?rule \w+:)", done.stdout)[1:]:

@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-from project import Project
+from project import DEMO, Project
 
-DEMO = "workflow/presets/demo.yaml"
 QUICK = {
     "grid": {"models": ["scratch_cnn", "efficientnet_lite0_frozen"], "seeds": [0, 1]},
     "models": {
         "scratch_cnn": {"arguments": {"channels": [4, 8], "convolutions": 1, "hidden": 16, "dropout": 0.1}},
         "efficientnet_lite0_frozen": {"input_size": 32},
     },
-    "recipes": {"demo_scratch": {"epochs": 12, "batch_size": 64}, "linear_head": {"epochs": 12}},
+    "recipes": {"linear_head": {"epochs": 12}},
     "ladder": [],
 }
 TIMES = ("costs.csv", "front.csv")  # they hold seconds
 
 
-def quick(project: Project) -> tuple[str, str]:
-    """The config files of the quick grid in `project`."""
-    return DEMO, project.overlay("quick", QUICK)
+def quick(project: Project, epochs: int = 12) -> tuple[str, str]:
+    """The config files of the quick grid in `project`; its CNNs train for so many epochs."""
+    recipes = QUICK["recipes"] | {"demo_scratch": {"epochs": epochs, "batch_size": 64}}
+    return DEMO, project.overlay("quick", QUICK | {"recipes": recipes})
 
 
 def lasting_results(results: Path) -> dict[str, bytes]:

@@ -18,6 +18,7 @@ REASON = cluster.missing() or (
     None if importlib.util.find_spec("snakemake_executor_plugin_slurm") else "its plugin for Snakemake is not installed"
 )
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+EPOCHS = 60  # long enough to take a job away
 # The profile of the repository, with what is this cluster's: no accounts, one partition, little memory.
 HERE = [
     "--workflow-profile", "profiles/slurm", "--jobs", "2", "--config", "compute={device: cpu}",
@@ -42,14 +43,13 @@ def wait_for(found, seconds: float = 240.0):
 
 def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(tmp_path):
     local, remote = copy_project(tmp_path / "local"), copy_project(tmp_path / "remote")
-    config = quick(remote)
-    done = local.snakemake("--", "results/demo/summary.json", config=quick(local))
+    config = quick(remote, EPOCHS)
+    done = local.snakemake("--", "results/demo/summary.json", config=quick(local, EPOCHS))
     assert done.returncode == 0, done.stdout
     with cluster.running(tmp_path / "cluster") as environment, (tmp_path / "told").open("w+") as told:
         command = [sys.executable, "-m", "snakemake", *HERE, "--configfile", *config, "--", "results/demo/summary.json"]
         snakemake = subprocess.Popen(command, cwd=remote.folder, env=environment, stdout=told, stderr=told)
         try:
-            moved = []
             for seed, take_away in ((0, ("scontrol", "requeue")), (1, ("scancel",))):
                 log = remote.results / "logs" / "train" / f"scratch_cnn-{seed}.log"
                 wait_for(
@@ -59,8 +59,8 @@ def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(t
                 assert job is not None, (tmp_path / "told").read_text()
                 assert "gpu:1" in cluster.ask(environment, "scontrol", "show", "job", job)
                 cluster.ask(environment, *take_away, job)
-                cluster_start_now(environment, job)
-                moved.append(job)
+                if "requeue" in take_away:
+                    start_now(environment, job)
             assert snakemake.wait(timeout=600) == 0, (tmp_path / "told").read_text()
         finally:
             snakemake.kill()
@@ -74,13 +74,18 @@ def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(t
 def running_jobs(environment: dict[str, str]) -> dict[str, str]:
     """{"model seed s": job number} of the running training jobs."""
     listed = cluster.ask(environment, "squeue", "--noheader", "--states=running", "--format=%i %k")
-    found = re.findall(r"^(\d+) .*model=(\w+).*seed=(\d+)", listed, re.MULTILINE)
+    found = re.findall(r"^(\d+) rule_train_wildcards_(\w+)_(\d+)$", listed, re.MULTILINE)
     return {f"{model} seed {seed}": job for job, model, seed in found}
 
 
-def cluster_start_now(environment: dict[str, str], job: str) -> None:
+def start_now(environment: dict[str, str], job: str) -> None:
     """SLURM lets a requeued job wait for two minutes; not here."""
-    subprocess.run(["scontrol", "update", f"jobid={job}", "StartTime=now"], env=environment, check=False)
+
+    def is_waiting() -> bool:
+        return "BeginTime" in cluster.ask(environment, "squeue", "--noheader", "--jobs", job, "--format=%r")
+
+    wait_for(is_waiting)
+    cluster.ask(environment, "scontrol", "update", f"jobid={job}", "StartTime=now")
 
 
 def test_every_setting_of_the_profile_is_one_that_snakemake_or_the_plugin_knows():
