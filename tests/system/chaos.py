@@ -12,24 +12,16 @@ import subprocess
 from pathlib import Path
 
 import psutil
+from grids import lasting_results, quick
 from project import SNAKEMAKE, Project
 
-GRID = {
-    "grid": {"models": ["scratch_cnn", "efficientnet_lite0_frozen"], "seeds": [0, 1]},
-    "models": {
-        "scratch_cnn": {"arguments": {"channels": [4, 8], "convolutions": 1, "hidden": 16, "dropout": 0.1}},
-        "efficientnet_lite0_frozen": {"input_size": 32},
-    },
-    "recipes": {"demo_scratch": {"epochs": 12, "batch_size": 64}, "linear_head": {"epochs": 12}},
-}
-CLOCK = ("costs.csv", "front.csv")  # they hold times
 LEFTOVER = (".lock", ".pt", ".finished")
 TARGETS = ("training", "snakemake", "both")
 
 
 def command(project: Project) -> list[str]:
     """The one command of every start: the first, and all that follow a kill."""
-    return [*SNAKEMAKE, "--configfile", "workflow/presets/demo.yaml", project.overlay("chaos", GRID)]
+    return [*SNAKEMAKE, "--configfile", *quick(project)]
 
 
 def start(project: Project, log: Path) -> subprocess.Popen:
@@ -76,7 +68,7 @@ def torture(project: Project, kills: int, seed: int, say=print) -> int:
     """Kill and go on until `kills` have died and the study is finished; the number of studies that took."""
     chance, log = random.Random(seed), project.folder / "chaos.log"
     dead, rounds, failures = 0, 0, 0
-    undisturbed = remember(project)
+    undisturbed = lasting_results(project.results)
     while dead < kills:
         rounds += 1
         for folder in ("runs", "features", "tables"):
@@ -99,16 +91,10 @@ def torture(project: Project, kills: int, seed: int, say=print) -> int:
     return rounds
 
 
-def remember(project: Project) -> dict[str, bytes]:
-    """The bytes of every prediction and table that the clock does not decide, by path."""
-    paths = [*project.results.glob("runs/*/*/predictions.npz"), *project.results.glob("tables/*.csv")]
-    return {str(path.relative_to(project.results)): path.read_bytes() for path in paths if path.name not in CLOCK}
-
-
 def check(project: Project, undisturbed: dict[str, bytes]) -> None:
     """Is the end that of an undisturbed study, with nothing left behind, and was nothing trained that was saved?"""
     assert steps(project) == []
-    now = remember(project)
+    now = lasting_results(project.results)
     assert now.keys() == undisturbed.keys()
     assert [name for name in now if now[name] != undisturbed[name]] == []
     left = [path for path in project.results.rglob("*") if path.name[0] == "." or path.suffix in LEFTOVER]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from chaos import GRID
+from grids import quick
 from project import Project
 from runs import scratch_spec, write_spec
 
@@ -40,24 +40,23 @@ def mount():
 
 @pytest.fixture
 def study(fresh) -> Project:
-    """A small study that is planned, and not yet trained."""
-    fresh.config = ("workflow/presets/demo.yaml", fresh.overlay("small", GRID))
-    done = fresh.snakemake("--until", "plan", config=fresh.config)
+    """A small study whose data and weights are there, and not yet trained."""
+    fresh.config = quick(fresh)
+    done = fresh.snakemake("--until", "prepare", "weights", "record", config=fresh.config)
     assert done.returncode == 0, done.stdout
     return fresh
 
 
-def only_for(run: str, step: str, study: Project, folder: Path) -> str:
+def only_for(run: str, step: str, folder: Path) -> str:
     """A PATH on which `python` runs `step` in the process of this run before it trains."""
     code = (
-        f"import resource, runpy, sys, study.training.run; {step}; sys.argv[0] = 'study'; "
+        f"import resource, runpy, sys, study.training.run; {step}; sys.argv[:3] = ['study']; "
         "runpy.run_module('study', run_name='__main__')"
     )
     program = folder / "bin" / "python"
     program.parent.mkdir()
     program.write_text(
-        f'#!/bin/sh\ncase "$*" in *train*{run}*) exec {sys.executable} -c "{code}" train '
-        f"{study.results / 'runs' / run / 'spec.json'};; esac\n"
+        f'#!/bin/sh\ncase "$*" in "-m study train "*{run}*) exec {sys.executable} -c "{code}" "$@";; esac\n'
         f'exec {sys.executable} "$@"\n'
     )
     program.chmod(0o755)
@@ -71,11 +70,9 @@ def test_what_one_run_is_refused_the_others_are_not_and_it_completes_when_the_ca
     )
     poor, full = "scratch_cnn/seed-1", "efficientnet_lite0_frozen/seed-1"
     runs = study.results / "runs"
-    shutil.copytree(runs / full, tmp_path / "aside")
     mount(runs / full, "-t", "tmpfs", "-o", "size=100k", "tmpfs")
-    shutil.copytree(tmp_path / "aside", runs / full, dirs_exist_ok=True)
 
-    done = study.snakemake(config=study.config, PATH=only_for(poor, limit, study, tmp_path))
+    done = study.snakemake(config=study.config, PATH=only_for(poor, limit, tmp_path))
     assert done.returncode != 0
     for run, sentence in {
         poor: "The memory is used up",
@@ -102,6 +99,8 @@ def test_what_one_run_is_refused_the_others_are_not_and_it_completes_when_the_ca
 @pytest.mark.parametrize("part", [".", "runs/scratch_cnn/seed-0"])
 def test_a_results_folder_that_may_not_be_written_stops_the_start(study, mount, part):
     folder = study.results / part
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spec.json").write_text("{}")
     mount(folder, "--bind", str(folder))
     subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
     done = study.snakemake(config=study.config)

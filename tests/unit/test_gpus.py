@@ -106,8 +106,8 @@ def test_a_job_that_wants_a_gpu_alone_does_not_join_one_that_shares(machine):
     ("given", "expected"),
     [
         (None, {"GPU-aaaa-1": "GPU-aaaa-1", "MIG-cccc-3": "MIG-cccc-3", "MIG-dddd-4": "MIG-dddd-4"}),
-        ("1,0", {"1": "GPU-bbbb-2", "0": "GPU-aaaa-1"}),
-        ("GPU-bb", {"GPU-bb": "GPU-bbbb-2"}),
+        ("1,0", {"1": "MIG-cccc-3", "0": "GPU-aaaa-1"}),
+        ("GPU-bb", {"GPU-bb": "MIG-cccc-3"}),
         ("MIG-dddd-4", {"MIG-dddd-4": "MIG-dddd-4"}),
         ("7", {"7": "7"}),
         ("0,-1,1", {"0": "GPU-aaaa-1"}),

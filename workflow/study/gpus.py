@@ -74,9 +74,10 @@ def visible_gpus() -> dict[str, str]:
 
 def _known_as(name: str, listed: dict[str, list[str]]) -> str:
     if name.isdigit() and int(name) < len(listed):
-        return list(listed)[int(name)]
-    whole = [gpu for gpu in listed if gpu.startswith(name)]  # a UUID may be shortened
-    return whole[0] if len(whole) == 1 else name
+        gpus = [list(listed)[int(name)]]
+    else:
+        gpus = [gpu for gpu in listed if gpu.startswith(name)]  # a UUID may be shortened
+    return listed[gpus[0]][0] if len(gpus) == 1 else name  # of a divided GPU, CUDA takes the first part
 
 
 def _listed() -> dict[str, list[str]]:
@@ -113,7 +114,7 @@ def _take(gpus: dict[str, str], share: int) -> tuple[str, TextIO] | None:
 def _folder() -> Path:
     """Where this user's jobs on this machine meet: not TMPDIR, which a cluster may change from job to job."""
     folder = Path(os.environ.get(LOCKS) or f"/tmp/study-gpus-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise StudyError(f"{folder} belongs to another user; name a folder of your own in the variable {LOCKS}.")
     return folder
