@@ -86,7 +86,7 @@ def test_analysis_and_reporting_do_not_need_torch():
     [
         ("data", {"data"}),
         ("models", {"models"}),
-        ("training", {"training", "models", "data", "code"}),
+        ("training", {"training", "models", "data", "code", "memory"}),
         ("analysis", {"analysis", "code", "data"}),
         ("reporting", {"reporting", "data", "code"}),
     ],

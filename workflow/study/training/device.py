@@ -4,8 +4,6 @@ import contextlib
 import importlib.metadata
 import os
 import platform
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy
 import torch
 
 from study.errors import StudyError
+from study.memory import process_peak_mb
 
 
 def prepare(compute: dict[str, Any]) -> torch.device:
@@ -52,18 +51,8 @@ def synchronise(device: torch.device) -> None:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Most memory used so far: on the GPU what torch allocated there, else of the process; in 10^6 bytes.
-
-    Linux says it of this program in /proc; getrusage there counts what the parent held before it started this one too.
-    """
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    with contextlib.suppress(OSError), Path("/proc/self/status").open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    """Most memory used so far: on the GPU what torch allocated there, else of the process; in 10^6 bytes."""
+    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else process_peak_mb()
 
 
 def environment(compute: dict[str, Any], device: torch.device) -> dict[str, Any]:
