@@ -1,5 +1,6 @@
 """See that a dataset's official files are where they will be read from: given, downloaded, or rendered."""
 
+import sys
 from pathlib import Path
 
 from study.data.download import download
@@ -21,5 +22,7 @@ def obtain(name: str, source: Path, mirrors: list[str], record: Path) -> None:
     if manifest.archive is None or source.is_dir():
         find_folder(source, manifest)
     elif not (source.is_file() and file_digest(source, "md5") == manifest.archive["md5"]):
+        if source.exists():
+            print(f"{source} is not the official archive (md5 sum): downloading that.", file=sys.stderr)
         download(manifest, mirrors, source)
     write_json(record, {"dataset": name, "source": source.name, "title": manifest.title})
