@@ -1,35 +1,17 @@
 """Every step runs in the environment that its rule names, and needs nothing that only Snakemake's own has."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import packages_distributions
-
-import pytest
-import yaml
-from grids import lasting_results, quick
-from packaging.utils import canonicalize_name
-from project import ROOT, copy_project
-
-# Python imports it at every start, and PYTHONPATH of all jobs names the folder in which it stands.
-REFUSE = """
-import importlib.abc
-import json
-import sys
 from pathlib import Path
 
-class Refuse(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in refused:
-            raise ModuleNotFoundError(f"{name} is not in the environment of {sys.orig_argv[3]}")
-
-if sys.orig_argv[1:3] == ["-m", "study"]:
-    refused = json.loads((Path(__file__).parent / "refused.json").read_text())[sys.orig_argv[3]]
-    sys.meta_path.insert(0, Refuse())
-"""
+import conda
+import pytest
+import yaml
+from grids import lasting_results
+from project import ROOT
 
 
 def pins(kind: str) -> list[str]:
@@ -48,18 +30,28 @@ def steps() -> dict[str, str]:
     return found
 
 
-def test_no_step_imports_what_its_environment_lacks(tmp_path):
-    project = copy_project(tmp_path / "project")
-    modules = packages_distributions()
-    refused = {}
-    for step, kind in steps().items():
-        named = {pin.partition("==")[0] for pin in pins(kind)}
-        refused[step] = [module for module, owners in modules.items() if not named & {*map(canonicalize_name, owners)}]
-    assert "torch" in refused["analyse"] and "matplotlib" in refused["train"] and "snakemake" in refused["train"]
-    (project.folder / "workflow" / "refused.json").write_text(json.dumps(refused))
-    (project.folder / "workflow" / "sitecustomize.py").write_text(REFUSE)
-    done = project.snakemake(config=quick(project))
+@pytest.fixture
+def with_conda(tmp_path, monkeypatch):
+    """A conda is on the PATH; the file that notes the environments it activates."""
+    conda.install(tmp_path / "conda")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'conda' / 'bin'}:{os.environ['PATH']}")
+    return tmp_path / "conda" / "used"
+
+
+def test_with_conda_every_step_finds_what_it_needs_in_its_environment(demo, fresh, with_conda):
+    done = fresh.snakemake("--use-conda")
     assert done.returncode == 0, done.stdout
+    assert lasting_results(fresh.results) == lasting_results(demo.results)
+    environments = with_conda.read_text().split()
+    assert len(environments) >= 12 and len(set(environments)) == 2
+    for environment in map(Path, set(environments)):
+        present = {path.name for path in environment.glob("lib/python*/site-packages/*")}
+        assert "snakemake" not in present and ("torch" in present) != ("matplotlib" in present)
+
+
+def test_conda_switched_on_later_repeats_nothing(demo, with_conda):
+    done = demo.snakemake("--use-conda", "--dry-run")
+    assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout
 
 
 def test_the_analysis_in_an_environment_of_its_own_gives_the_same_bytes(demo, tmp_path):
