@@ -1,7 +1,10 @@
 """What is said before the first job: the grid and its cost, runs of older code, and data that cannot be had."""
 
 import contextlib
+import os
+import signal
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from study.data.manifest import load_manifest
 from study.errors import StudyError
 from study.estimate import disk_gb, hours, macs
 from study.files import write_json, write_text
-from study.launch import describe, is_prepared, preflight, start
+from study.launch import describe, handle_beside_main_thread, is_prepared, preflight, start
 from study.machine import resolve_compute
 from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config
 
@@ -243,3 +246,22 @@ def test_disk_grows_by_the_logits_and_weights_of_a_run():
     assert one > 60_000 * 32 * 32 * 3 / 1e9
     # 15000 rows of 100 float32 logits, and 25 MB for a network
     assert two - one == pytest.approx((15_000 * 100 * 4 + 25e6) / 1e9)
+
+
+def test_a_handler_that_needs_what_the_main_thread_holds_does_not_wait_for_ever():
+    lock, got = threading.Lock(), []
+    done = threading.Event()
+
+    def handler(*_):
+        got.append(lock.acquire(timeout=20))
+        done.set()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        handle_beside_main_thread(signal.SIGUSR1)
+        with lock:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert not done.is_set()
+        assert done.wait(timeout=20) and got == [True]
+    finally:
+        signal.signal(signal.SIGUSR1, before)

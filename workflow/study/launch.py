@@ -2,7 +2,9 @@
 
 import atexit
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,7 @@ def preflight(study: Config, compute: dict[str, Any], source: Path, results: Pat
     if downloads and not is_prepared(study) and not source.exists() and not reachable(study.dataset.mirrors):
         raise SystemExit(f"Error: {without_data('no mirror answers')}")
     _hold(results)
+    handle_beside_main_thread(signal.SIGTERM)
     print(describe(study, compute, results), file=sys.stderr)
 
 
@@ -85,6 +88,17 @@ def _hold(results: Path) -> None:
     if handle is None:
         raise SystemExit(f"Error: Another Snakemake works on {results} ({holder(path)}); wait for it, or stop it.")
     atexit.register(lambda: (path.unlink(missing_ok=True), handle.close()))
+
+
+def handle_beside_main_thread(number: signal.Signals) -> None:
+    """Let the present handler of a signal run in a thread of its own.
+
+    Snakemake's handler of SIGTERM takes a lock that the main thread often holds; run in that thread, it would wait for
+    ever, and Snakemake would neither stop nor go on.
+    """
+    handler = signal.getsignal(number)
+    if callable(handler):
+        signal.signal(number, lambda *given: threading.Thread(target=handler, args=given, daemon=True).start())
 
 
 def describe(study: Config, compute: dict[str, Any], results: Path) -> str:
