@@ -71,7 +71,7 @@ def test_environment_pins_what_its_steps_import_at_the_locked_versions(kind):
 def test_every_rule_names_an_environment():
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         text = path.read_text()
-        for rule in re.split(r"\n(?=rule \w+:)", text)[1:]:
+        for rule in re.split(r"\n(?= *rule \w+:)", text)[1:]:
             used = re.findall(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', rule)
             assert len(used) == 1 and (ROOT / "envs" / f"{used[0]}.yaml").exists(), f"{path.name}: {rule[:40]}"
 

@@ -109,6 +109,15 @@ def test_features_of_other_weights_are_refused(study):
         train_run(write_spec(study, spec, name="stale"))
 
 
+def test_features_that_were_cut_short_are_told_in_a_sentence(study):
+    whole = (study / "features" / "lite0.npz").read_bytes()
+    (study / "features" / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    spec = frozen_spec(study)
+    spec["files"]["features"] = "../../../features/cut.npz"
+    with pytest.raises(StudyError, match=r"cut.npz cannot be read \(BadZipFile\); delete it, run the workflow"):
+        train_run(write_spec(study, spec, name="cut"))
+
+
 def test_weights_that_changed_after_planning_are_refused(study):
     spec = frozen_spec(study)
     spec["weights"]["sha256"] = "0" * 64

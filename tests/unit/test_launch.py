@@ -17,7 +17,8 @@ from study.errors import StudyError
 from study.estimate import disk_gb, hours, macs
 from study.files import write_json, write_text
 from study.launch import describe, handle_beside_main_thread, is_prepared, preflight, start
-from study.machine import resolve_compute
+from study.machine import has_bfloat16, resolve_compute
+from study.restore import restore_dataset
 from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
@@ -145,14 +146,16 @@ def have_the_dataset(tmp_path, monkeypatch):
     return {}
 
 
-def test_a_dataset_with_another_split_or_without_its_images_is_not_the_one_asked_for(tmp_path):
+def test_a_dataset_with_another_split_is_not_the_one_asked_for(tmp_path):
     study = load_config(raw())
     assert not is_prepared(study)
     have_the_dataset(tmp_path, None)
     assert is_prepared(study)
     assert not is_prepared(load_config(raw(dataset={"validation": {"fraction": 0.1, "seed": 7}})))
     (tmp_path / "results" / "cifar100" / "dataset.npz").unlink()
-    assert not is_prepared(study)
+    assert is_prepared(study)  # but it must be made again, from what is not there
+    with pytest.raises(StudyError, match=r"dataset.npz has gone, and so has nowhere, from which it was made"):
+        restore_dataset(study, Path("nowhere"), Path("results/cifar100"))
 
 
 def use_synthetic_data(tmp_path, monkeypatch):
@@ -198,6 +201,18 @@ def test_what_a_person_fixes_is_not_decided_by_the_machine():
     assert resolve_compute("cuda", "auto") == {"device": "cuda", "precision": "bfloat16"}
     assert resolve_compute("cuda", "float32")["precision"] == "float32"
     assert resolve_compute("auto", "auto")["device"] in ("cpu", "cuda")
+
+
+@pytest.mark.parametrize(("told", "precision"), [("9.0\n8.6", "bfloat16"), ("7.5", "float32"), ("9.0\n7.5", "float32")])
+def test_a_gpu_that_does_not_compute_in_bfloat16_is_not_asked_to(tmp_path, monkeypatch, told, precision):
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\nprintf '{told}\\n'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    has_bfloat16.cache_clear()
+    try:
+        assert resolve_compute("cuda", "auto")["precision"] == precision
+    finally:
+        has_bfloat16.cache_clear()
 
 
 # --- estimates --------------------------------------------------------------------------------------------------------

@@ -56,6 +56,12 @@ def test_every_pretrained_model_of_timm_passes():
     assert [name for name in pretrained if refused(name)] == []
 
 
+@pytest.mark.parametrize("name", ["nfnet_f0.x; touch y", "nfnet_f0.x y", "nfnet_f0.", "nfnet_f0.a.b", "nfnet_f0.a\n"])
+def test_a_tag_that_timm_computes_is_still_a_name(name):
+    with pytest.raises(ValueError):
+        names.check_timm(name)
+
+
 @pytest.mark.parametrize("name", ["tf_efficientnet_b0", "tf_efficientnet_b0.a1", "tf_efficientnet_b0."])
 def test_an_architecture_of_timm_needs_one_of_its_tags(name):
     tags = ["aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"]

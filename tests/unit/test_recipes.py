@@ -1,5 +1,6 @@
 """Every recipe of config.yaml, every regime and every kind of network trains, on data that take seconds."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,10 @@ def own_spec(name: str = "Tiny", source: str = OWN.format(classes=100), **argume
 def test_a_network_of_ones_own_trains_and_is_loaded_without_its_file(tmp_path):
     path = write_spec(tmp_path, own_spec())
     train_run(path)
-    network, _, _ = load_model(path.parent / "model.safetensors")
+    model = path.parent / "model.safetensors"
+    with pytest.raises(StudyError, match="holds code of its own, for its network; if you trust who made it"):
+        load_model(model)
+    network, _, _ = load_model(model, trust_code=True)
     assert networks.count_parameters(network) == 3072 * 20 + 20 + 20 * 100 + 100
 
 
@@ -164,3 +168,15 @@ def test_a_network_of_ones_own_that_does_not_fit_is_told_in_a_sentence(tmp_path,
     with pytest.raises(StudyError) as caught:
         train_run(write_spec(tmp_path, spec))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "study",
+    ["", "[]", "{}", '{"architecture": 3}', '{"architecture": "scratch_cnn"}', '{"architecture": "timm/no_such.net"}',
+     json.dumps(scratch_spec() | {"classes": []})],
+)  # fmt: skip
+def test_a_model_file_that_describes_no_network_is_told_in_a_sentence(tmp_path, study):
+    path = tmp_path / "model.safetensors"
+    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, {"study": study})
+    with pytest.raises(StudyError, match=r"is no model of this study|does not hold the network|do not fit it"):
+        load_model(path)

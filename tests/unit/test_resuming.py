@@ -13,7 +13,8 @@ import pytest
 import torch
 from runs import history, recipe, scratch_spec, write_spec
 
-from study.files import file_digest, read_json
+from study.code import training_code_sha256
+from study.files import canonical_json, file_digest, read_json, sha256_text
 from study.models import weights
 from study.training.run import train_run
 
@@ -75,12 +76,14 @@ def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, m
     assert sorted(path.name for path in killed.parent.iterdir()) == sorted(p.name for p in straight.parent.iterdir())
 
 
-def test_a_checkpoint_of_another_spec_is_set_aside(tmp_path, capsys):
+@pytest.mark.parametrize(("other", "name"), [("spec_sha256", "spec"), ("code_sha256", "version of the training code")])
+def test_a_checkpoint_of_another_spec_or_code_is_set_aside(tmp_path, capsys, other, name):
     straight, path = (write_spec(tmp_path / name, scratch_spec()) for name in ("straight", "other"))
     train_run(straight)
-    torch.save({"spec_sha256": "another"}, path.parent / "checkpoint.pt")
+    key = {"spec_sha256": sha256_text(canonical_json(read_json(path))), "code_sha256": training_code_sha256()}
+    torch.save(key | {other: "another"}, path.parent / "checkpoint.pt")
     train_run(path)
-    assert "belongs to another spec" in capsys.readouterr().err
+    assert f"belongs to another {name}" in capsys.readouterr().err
     assert (path.parent / "checkpoint.set-aside.pt").exists()
     assert (path.parent / "predictions.npz").read_bytes() == (straight.parent / "predictions.npz").read_bytes()
 
@@ -91,3 +94,15 @@ def test_a_checkpoint_that_cannot_be_read_is_set_aside(tmp_path, capsys):
     train_run(path)
     assert "cannot be read" in capsys.readouterr().err
     assert read_json(path.parent / "run.json")["outcome"] == "finished"
+
+
+def test_a_checkpoint_that_the_machine_could_not_read_just_now_stays(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise MemoryError
+
+    path = write_spec(tmp_path, scratch_spec(epochs=1))
+    (path.parent / "checkpoint.pt").write_bytes(b"perhaps whole")
+    monkeypatch.setattr(torch, "load", refuse)
+    with pytest.raises(MemoryError):
+        train_run(path)
+    assert (path.parent / "checkpoint.pt").read_bytes() == b"perhaps whole"

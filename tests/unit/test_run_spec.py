@@ -69,6 +69,7 @@ def test_the_spec_of_a_scratch_run():
     assert spec["arguments"] == config["models"]["scratch_cnn"]["arguments"]
     told = config["recipes"]["report_scratch"]
     assert spec["recipe"]["name"] == "report_scratch"
+    told["early_stopping"] |= {"min_delta": 0.0}  # any improvement counts, unless the config says otherwise
     assert {key: spec["recipe"][key] for key in told if key != "augmentation"} == {
         key: value for key, value in told.items() if key != "augmentation"
     }
@@ -88,6 +89,13 @@ def test_the_spec_of_a_frozen_run_names_its_weights_and_features():
         "features": f"../../../features/{features}.npz",
     }
     assert spec["weights"]["source"] == "hub"
+
+
+def test_who_wants_no_compiler_gets_none_for_features_either():
+    study = load_config(raw())
+    compiled = {mode: features_spec(study, "efficientnet_b0_frozen", COMPUTE | {"compile": mode})["compile"]
+                for mode in ("auto", "never")}  # fmt: skip
+    assert compiled == {"auto": True, "never": False}
 
 
 def test_own_statistics_are_taken_as_they_are():

@@ -1,5 +1,7 @@
 """A search: every combination is a trial of its own, and none of them sees a test image."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from configs import COMPUTE, changed, raw, refusal
 from runs import scratch_spec, write_spec
 
 from study.analysis.search import write_search
+from study.errors import StudyError
 from study.files import read_json, write_json
 from study.reporting.search import answer, read_search, write_search_pages
 from study.search_spec import Search
@@ -116,6 +119,20 @@ def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched, tmp
     assert "t002 does best" in (tmp_path / "landing.html").read_text()
     page = (tmp_path / "search.html").read_text()
     assert page.count("diverged") == 1 and page.index("t002") < page.index("t004") < page.index("t003")
+
+
+def test_a_trial_that_is_missing_is_listed_where_that_is_allowed(searched, tmp_path):
+    study, record = tmp_path / "search", searched[1]
+    shutil.copytree(searched[0], study)
+    (study / "runs" / "t002" / "seed-0" / "run.json").unlink()
+    with pytest.raises(StudyError, match="t002 seed 0 is in the grid but has not been trained"):
+        write_search(study, study / "tables", study / "summary.json")
+    write_json(study / "config.json", record | {"allow_missing": True})
+    write_search(study, study / "tables", study / "summary.json")
+    table = pd.read_csv(study / "tables" / "search.csv")
+    assert table["outcome"].value_counts().to_dict() == {"finished": 6, "diverged": 1, "missing": 1}
+    assert read_json(study / "summary.json")["search"]["chosen"] in ("t001", "t004")
+    assert answer(record, read_search(study / "tables")).endswith("1 run diverged. 1 run not there.")
 
 
 def test_a_search_that_varies_much_is_refused_before_it_is_spelled_out():

@@ -95,11 +95,12 @@ def test_a_loss_that_is_not_finite_is_a_recorded_outcome(tmp_path):
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path):
-    changes = {"learning_rate": 1e-12, "epochs": 30, "early_stopping": {"watch": "val_loss", "patience": 3}}
-    path = write_spec(tmp_path, scratch_spec(**changes, plateau=None))
+    stopping = {"watch": "val_loss", "patience": 3, "min_delta": 10.0}  # so that an improvement by less is none
+    path = write_spec(tmp_path, scratch_spec(epochs=30, early_stopping=stopping, plateau=None))
     train_run(path)
     record = read_json(path.parent / "run.json")
     assert record["epochs"] == 4  # one to improve on nothing, three to wait
+    assert record["chosen_epoch"] == 4  # what chooses asks for no more than better
     assert record["stopped"] == "early stopping: val_loss has not improved for 3 epochs"
 
 

@@ -106,6 +106,35 @@ def test_weights_that_do_not_fit_name_the_first_mismatch(lite0, tmp_path, change
         load_backbone(network, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
 
 
+def test_weights_of_a_transformer_do_not_fit_a_convolutional_network(lite0, tmp_path):
+    tensors = safetensors.torch.load_file(lite0) | {"pos_embed": torch.zeros(1, 197, 192)}
+    safetensors.torch.save_file(tensors, tmp_path / "wrong.safetensors")
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=100)
+    with pytest.raises(StudyError, match="has no place for pos_embed"):
+        load_backbone(network, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
+
+
+def test_a_checkpoint_whose_tensors_share_memory_is_taken(tmp_path):
+    whole = torch.arange(6.0)
+    torch.save({"a": whole, "b": whole[2:4], "c": whole.view(2, 3)}, tmp_path / "shared.pth")
+    weights.fetch(LITE0, f"file:{tmp_path / 'shared.pth'}", tmp_path / "out.safetensors")
+    assert safetensors.torch.load_file(tmp_path / "out.safetensors")["b"].tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("content", [{1: torch.zeros(1)}, {"a": torch.eye(3).to_sparse()}, {"a": 1}, [torch.zeros(1)]])
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(StudyError, match="is not a dictionary of tensors"):
+        weights.fetch(LITE0, f"file:{tmp_path / 'other.pth'}", tmp_path / "out.safetensors")
+
+
+def test_a_network_with_two_classifiers_is_refused(tmp_path):
+    spec = SPEC | {"architecture": "timm/deit_tiny_distilled_patch16_224.fb_in1k",
+                   "input": SPEC.get("input", {}) | {"size": 224}}  # fmt: skip
+    with pytest.raises(StudyError, match="has several classifiers, which this study cannot fit"):
+        build(spec, tmp_path / "any.safetensors")
+
+
 class Hostile:
     """A pickle that would write a file."""
 

@@ -198,6 +198,48 @@ def test_with_allow_missing_what_is_there_is_compared_and_nothing_is_trained(cha
     assert refused.returncode != 0 and "allow_missing is true, but no run of study demo is in" in refused.stdout
 
 
+def test_with_allow_missing_a_run_of_another_recipe_is_not_trained_again(demo):
+    changes = {"allow_missing": True, "recipes": {"demo_scratch": {"epochs": 3}}}
+    assert demo.planned("workflow/presets/demo.yaml", demo.overlay("other", changes)) == sorted(
+        [*AFTER_TRAINING, "record"]
+    )
+
+
+def test_data_and_weights_that_were_deleted_are_made_again_and_nothing_retrains(changed):
+    tensors = next(changed.results.glob("weights/*.safetensors"))
+    before = {path: path.read_bytes() for path in (tensors, changed.results / "dataset.npz")}
+    for path in before:
+        path.unlink()
+    shutil.rmtree(changed.results / "figures")
+    assert changed.planned() == ["all", "figures", "pages"]
+    done = changed.snakemake()
+    assert done.returncode == 0 and "dataset.npz has gone: it is made again." in done.stdout, done.stdout
+    assert {path: path.read_bytes() for path in before} == before
+    assert changed.planned() == []
+
+
+def test_a_record_of_source_files_that_are_gone_is_not_believed(fresh):
+    assert "obtain" in fresh.planned()
+    done = fresh.snakemake("--until", "obtain")
+    assert done.returncode == 0, done.stdout
+    assert "obtain" not in fresh.planned()
+    shutil.rmtree(fresh.folder / "resources" / "synthetic")
+    assert "obtain" in fresh.planned()
+
+
+def test_a_local_weights_file_that_is_gone_is_needed_no_more(changed):
+    tensors = next(changed.results.glob("weights/*.safetensors"))
+    shutil.copy(tensors, changed.folder / "local.safetensors")
+    config = ("workflow/presets/demo.yaml", changed.overlay("local", {
+        "models": {"efficientnet_lite0_frozen": {"weights": "file:local.safetensors"}}}))  # fmt: skip
+    done = changed.snakemake("--until", "weights", config=config)
+    assert done.returncode == 0, done.stdout
+    planned = changed.planned(*config)
+    assert "weights" not in planned and "features" in planned
+    (changed.folder / "local.safetensors").unlink()
+    assert changed.planned(*config) == planned
+
+
 def test_predict_names_the_class_of_an_image(demo):
     from PIL import Image
 

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 from study.code import training_code_sha256
 from study.data.manifest import files_fingerprint, load_manifest
 from study.errors import StudyError
-from study.files import canonical_json, file_digest
+from study.files import canonical_json, file_digest, read_json
 from study.jobs import accept
 from study.launch import compared_runs, is_prepared, preflight, start
 from study.names import weights_id
@@ -52,6 +52,8 @@ SOURCE_RECORD = Path("resources") / (
     f"{STUDY.dataset.name}-{files_fingerprint(load_manifest(STUDY.dataset.name))[:8]}.json"
 )
 GPUS = 1 if COMPUTE["device"] == "cuda" else 0
+if not DATA_SOURCE.exists():
+    SOURCE_RECORD.unlink(missing_ok=True)  # it says that the files are there
 # Relative, because a moved project would else look like one with other inputs.
 SOURCES = Path(os.path.relpath(workflow.basedir))
 
@@ -159,12 +161,17 @@ def features_weights(wildcards):
 
 
 def weights_file_sha256(wildcards):
-    """The content of a weights file that the user names: another content is other weights, a touch is not."""
-    kind, _, path = WEIGHTS[wildcards.weights].weights.partition(":")
+    """The content of a weights file that the user names: another content is other weights, a touch is not.
+
+    Of a file that is there no more, what was read from it once is as good.
+    """
+    kind, _, name = WEIGHTS[wildcards.weights].weights.partition(":")
+    path = Path(name).expanduser()
+    if kind == "file" and path.is_file():
+        return file_digest(path)
+    record = RESULTS / "weights" / f"{wildcards.weights}.json"
     return (
-        file_digest(Path(path).expanduser())
-        if kind == "file" and Path(path).expanduser().is_file()
-        else ""
+        read_json(record)["file_sha256"] if kind == "file" and record.exists() else ""
     )
 
 

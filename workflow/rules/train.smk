@@ -15,7 +15,7 @@ rule weights:
         source=lambda wildcards: WEIGHTS[wildcards.weights].weights,
         file_sha256=weights_file_sha256,
     shell:
-        "python -m study weights --architecture {params.architecture} --source {params.source:q}"
+        "python -m study weights --architecture {params.architecture:q} --source {params.source:q}"
         " --output {output.tensors:q} > {log:q} 2>&1"
 
 
@@ -41,31 +41,34 @@ rule features:
 
 
 # The spec is a parameter, so that a changed config repeats the runs whose spec it changed, and no other.
-rule train:
-    input:
-        weights=weights_record,
-        dataset=RESULTS / "dataset.json",
-        features=features_file,
-    output:
-        RUN / "history.csv",
-        RUN / "predictions.npz",
-        RUN / "model.safetensors",
-        RUN / "run.json",
-    log:
-        LOGS / "train" / "{model}-{seed}.log",
-    conda:
-        "../../envs/train.yaml"
-    threads: STUDY.compute.threads
-    resources:
-        gpu=GPUS,
-    params:
-        spec=lambda wildcards: canonical_json(
-            run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)
-        ),
-        weights=lambda wildcards, input: (
-            f"--weights '{input.weights}'" if input.weights else ""
-        ),
-        path=str(RUN / "spec.json"),
-    shell:
-        "python -m study train {params.path:q} --spec {params.spec:q} {params.weights}"
-        " >> {log:q} 2>&1"  # a killed Snakemake's job may still write there
+# With allow_missing there is no such rule: what is there is compared, whatever spec it is of.
+if not STUDY.allow_missing:
+
+    rule train:
+        input:
+            weights=weights_record,
+            dataset=RESULTS / "dataset.json",
+            features=features_file,
+        output:
+            RUN / "history.csv",
+            RUN / "predictions.npz",
+            RUN / "model.safetensors",
+            RUN / "run.json",
+        log:
+            LOGS / "train" / "{model}-{seed}.log",
+        conda:
+            "../../envs/train.yaml"
+        threads: STUDY.compute.threads
+        resources:
+            gpu=GPUS,
+        params:
+            spec=lambda wildcards: canonical_json(
+                run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)
+            ),
+            weights=lambda wildcards, input: (
+                f"--weights '{input.weights}'" if input.weights else ""
+            ),
+            path=str(RUN / "spec.json"),
+        shell:
+            "python -m study train {params.path:q} --spec {params.spec:q} {params.weights}"
+            " >> {log:q} 2>&1"  # a killed Snakemake's job may still write there

@@ -113,7 +113,7 @@ def predict(args: argparse.Namespace) -> None:
     """Name the class of images with a trained model."""
     from study.predict import predict_images
 
-    predict_images(args.model, args.images, args.top)
+    predict_images(args.model, args.images, args.top, args.trust_code)
 
 
 def bench(args: argparse.Namespace) -> None:
@@ -154,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     step(pages, study, output)
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
+         ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),
          ("--top", {"type": int, "default": 3, "help": "how many classes to name"}))  # fmt: skip
     step(bench, output,
          ("--threads", {"type": int, "default": os.cpu_count(), "help": "CPU threads, and workers of the usual way"}),

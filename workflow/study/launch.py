@@ -17,6 +17,7 @@ from study.estimate import disk_gb, hours
 from study.files import read_json
 from study.locks import holder, try_lock
 from study.machine import resolve_compute
+from study.restore import restore_dataset, restore_weights
 from study.spec import Config, data_fingerprint, data_folder, load_config
 
 RESOURCES = Path("resources")
@@ -38,13 +39,12 @@ def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path]:
 
 
 def is_prepared(study: Config) -> bool:
-    """Is dataset.npz there, with the data and the split that the config asks for?"""
-    folder = Path("results") / study.study
+    """Was dataset.npz made, with the data and the split that the config asks for?"""
     try:
-        recorded = read_json(folder / "dataset.json")["fingerprint"]
+        recorded = read_json(Path("results") / study.study / "dataset.json")["fingerprint"]
     except (StudyError, KeyError, TypeError):
         return False
-    return recorded == data_fingerprint(study) and (folder / "dataset.npz").exists()
+    return recorded == data_fingerprint(study)
 
 
 def compared_runs(study: Config, results: Path) -> list[Path]:
@@ -71,6 +71,12 @@ def preflight(study: Config, compute: dict[str, Any], source: Path, results: Pat
     if downloads and not is_prepared(study) and not source.exists() and not reachable(study.dataset.mirrors):
         raise SystemExit(f"Error: {without_data('no mirror answers')}")
     _hold(results)
+    try:
+        if is_prepared(study):
+            restore_dataset(study, source, results)
+        restore_weights(study, results)
+    except StudyError as error:
+        raise SystemExit(f"Error: {error}") from None
     handle_beside_main_thread(signal.SIGTERM)
     print(describe(study, compute, results), file=sys.stderr)
 

@@ -1,6 +1,7 @@
 """What this machine offers, found out without importing torch, which takes seconds."""
 
 import functools
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,17 @@ def has_nvidia_gpu() -> bool:
     return listed.returncode == 0 and "GPU " in listed.stdout
 
 
+@functools.cache
+def has_bfloat16() -> bool:
+    """Does every GPU here compute in bfloat16 (Ampere and later)? Yes where none can be asked, as on a login node."""
+    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return True
+    return all(int(major) >= 8 for major in re.findall(r"^(\d+)\.\d+$", told, re.MULTILINE))
+
+
 def resolve_compute(device: str, precision: str, **rest: Any) -> dict[str, Any]:
     """`auto` made definite: the keys of `compute` with device cpu or cuda, and precision float32 or bfloat16.
 
@@ -27,5 +39,5 @@ def resolve_compute(device: str, precision: str, **rest: Any) -> dict[str, Any]:
     if device == "auto":
         device = "cuda" if has_nvidia_gpu() else "cpu"
     if precision == "auto":
-        precision = "bfloat16" if device == "cuda" else "float32"
+        precision = "bfloat16" if device == "cuda" and has_bfloat16() else "float32"
     return {"device": device, "precision": precision, **rest}

@@ -13,12 +13,12 @@ from study.models import network as networks
 from study.training.inputs import ImageInputs
 
 
-def predict_images(model: Path, images: list[Path], top: int) -> None:
+def predict_images(model: Path, images: list[Path], top: int, trust_code: bool) -> None:
     """Print, per image, its `top` classes with probabilities. Raises StudyError for a file that is not an image.
 
     An image is cropped to its central square and reduced to 32×32 pixels first, because that is what the model saw.
     """
-    network, spec, classes = load_model(model)
+    network, spec, classes = load_model(model, trust_code)
     pixels = torch.from_numpy(np.stack([_read_image(path) for path in images])).permute(0, 3, 1, 2)
     with torch.inference_mode():
         logits = network(ImageInputs(pixels, spec).batch(torch.arange(len(images))))
@@ -28,20 +28,32 @@ def predict_images(model: Path, images: list[Path], top: int) -> None:
         print(f"{path}: {named}")
 
 
-def load_model(path: Path) -> tuple[torch.nn.Module, dict, list[str]]:
-    """(network in evaluation mode, its spec, class names) from a run's model.safetensors."""
+def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, dict, list[str]]:
+    """(network in evaluation mode, its spec, class names) from a run's model.safetensors.
+
+    The file of a user's own network holds that network's source, which is run only with `trust_code`.
+    """
     try:
         with safetensors.safe_open(path, "pt") as stored:
             spec = json.loads(stored.metadata()["study"])
+            own = spec["architecture"].startswith("file:")
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError) as error:
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         kind = type(error).__name__
         raise StudyError(f"{path} is no model of this study ({kind}); name a run's model.safetensors.") from None
     if not tensors:
         raise StudyError(f"{path} is of a run that diverged and holds no network; name another run's.")
-    network = networks.build(spec, None)
-    network.load_state_dict(tensors)
-    return network.eval(), spec, spec["classes"]
+    if own and not trust_code:
+        raise StudyError(f"{path} holds code of its own, for its network; if you trust who made it, add --trust-code.")
+    try:
+        network = networks.build(spec, None)
+        network.load_state_dict(tensors)
+        return network.eval(), spec, spec["classes"]
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise StudyError(
+            f"{path} does not hold the network that it describes ({reason}); name another run's."
+        ) from None
 
 
 def _read_image(path: Path) -> np.ndarray:

@@ -26,6 +26,7 @@ class Plateau(Strict):
 class EarlyStopping(Strict):
     watch: Watched
     patience: Annotated[int, Field(ge=1)] = Field(description="epochs without improvement before the end")
+    min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="what counts as an improvement must exceed this")
 
 
 class Schedule(Strict):

@@ -199,7 +199,7 @@ def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[st
         "input": _input(model),
         "data": files_fingerprint(load_manifest(config.dataset.name)),  # of all images, however they are split
         "compute": {key: compute[key] for key in ("device", "threads", "precision")},
-        "compile": load_manifest(config.dataset.name).images >= COMPILE_FROM,
+        "compile": compute["compile"] != "never" and load_manifest(config.dataset.name).images >= COMPILE_FROM,
     }
 
 

@@ -27,15 +27,14 @@ def search_table(study: Path, config: dict[str, Any], dataset: Dataset) -> pd.Da
     """One row per trial and seed: its settings, and accuracy and loss on the validation images.
 
     The chosen trial has the highest mean accuracy over its seeds, the first one where several have it; a trial with a
-    seed that diverged is not chosen.
+    seed that diverged or is missing is not chosen.
     """
     rows = []
     for trial, seed in grid(config):
-        record = load_record(study, trial, seed)
-        told = {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
+        told = _told(study, trial, seed, config["allow_missing"])
         settings = {key: _cell(value) for key, value in config["search"]["trials"][trial].items()}
         rows.append({"trial": trial, **settings, "seed": seed, **told, **_judged(study, trial, seed, dataset)})
-    table = pd.DataFrame(rows).astype({"chosen_epoch": "Int64"})
+    table = pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
     table["mean_val_accuracy"] = table.groupby("trial", sort=False)["val_accuracy"].transform(
         lambda values: values.mean(skipna=False)
     )
@@ -54,7 +53,8 @@ def search_summary(config: dict[str, Any], table: pd.DataFrame) -> dict[str, Any
             "model": config["search"]["model"],
             "trials": table["trial"].nunique(),
             "seeds": sorted(int(seed) for seed in table["seed"].unique()),
-            "diverged": int((table["outcome"] != "finished").sum()),
+            "diverged": int((table["outcome"] == "diverged").sum()),
+            "missing": int((table["outcome"] == "missing").sum()),
             "chosen": name,
             "settings": None if name is None else config["search"]["trials"][name],
             "val_accuracy": None if name is None else round(float(chosen["val_accuracy"].mean()), 6),
@@ -67,7 +67,17 @@ def _cell(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _told(study: Path, trial: str, seed: int, allow_missing: bool) -> dict[str, Any]:
+    """How a run ended; "missing" where that is allowed."""
+    if allow_missing and not (run_folder(study, trial, seed) / "run.json").exists():
+        return {"outcome": "missing", "epochs": None, "chosen_epoch": None}
+    record = load_record(study, trial, seed)
+    return {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
+
+
 def _judged(study: Path, trial: str, seed: int, dataset: Dataset) -> dict[str, float]:
+    if not (run_folder(study, trial, seed) / "run.json").exists():
+        return {"val_accuracy": np.nan, "val_nll": np.nan}
     with open_npz(run_folder(study, trial, seed) / "predictions.npz", "train the run again") as file:
         ids, logits = file["val_ids"], file["val_logits"]
     if len(ids) == 0:

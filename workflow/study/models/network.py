@@ -29,7 +29,7 @@ def build(spec: dict[str, Any], weights: Path | None) -> nn.Module:
         return build_own(spec, CLASSES)
     network = _timm(spec, num_classes=CLASSES, **arguments)
     if weights is not None:
-        head = network.default_cfg["classifier"]
+        head = _classifier(network, spec["architecture"])
         load_backbone(network, weights, missing={f"{head}.weight", f"{head}.bias"})
     return network
 
@@ -50,12 +50,20 @@ def _timm(spec: dict[str, Any], **arguments: Any) -> nn.Module:
     import timm  # takes seconds, which a network from scratch need not wait for
 
     tag = spec["architecture"].removeprefix("timm/")
-    if timm.get_pretrained_cfg(tag).fixed_input_size:  # vision transformers are built for one input size
-        arguments = {"img_size": spec["input"]["size"], **arguments}
     try:
+        if timm.get_pretrained_cfg(tag).fixed_input_size:  # vision transformers are built for one input size
+            arguments = {"img_size": spec["input"]["size"], **arguments}
         return timm.create_model(tag, pretrained=False, **arguments)
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:
         raise StudyError(f"config: the arguments of {spec['architecture']} do not fit it: {error}.") from None
+
+
+def _classifier(network: nn.Module, architecture: str) -> str:
+    """The name of the network's classifier. Raises StudyError for the few networks that have two."""
+    name = network.default_cfg["classifier"]
+    if not isinstance(name, str):
+        raise StudyError(f"config: {architecture} has several classifiers, which this study cannot fit; use another.")
+    return name
 
 
 def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
@@ -84,7 +92,8 @@ def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
 
 def _fit_positions(stored: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
     """A vision transformer's position embeddings, interpolated where its input has another size than they had."""
-    if "pos_embed" not in stored or stored["pos_embed"].shape == network.state_dict()["pos_embed"].shape:
+    wanted = network.state_dict().get("pos_embed")
+    if "pos_embed" not in stored or wanted is None or stored["pos_embed"].shape == wanted.shape:
         return stored
     from timm.layers import resample_abs_pos_embed
 

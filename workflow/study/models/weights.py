@@ -34,7 +34,7 @@ def fetch(architecture: str, source: str, target: Path) -> None:
         path = Path(rest).expanduser()
         tensors, origin = _read(path), {"file": path.name, "file_sha256": file_digest(path)}
     with atomic_write(target) as temporary:
-        safetensors.torch.save_file({key: value.contiguous() for key, value in tensors.items()}, temporary)
+        safetensors.torch.save_file({key: value.clone().contiguous() for key, value in tensors.items()}, temporary)
     record = {"architecture": architecture, "source": source, **origin, "sha256": file_digest(target)}
     write_json(target.with_suffix(".json"), record)
 
@@ -83,6 +83,11 @@ def _read(path: Path) -> Tensors:
         reason = str(error).splitlines()[0]
         raise StudyError(f"{path} cannot be read safely as weights ({reason}); use a .safetensors file.") from None
     loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+    if not isinstance(loaded, dict) or not all(map(_is_weight, loaded.items())):
         raise StudyError(f"The weights file {path} is not a dictionary of tensors; use a .safetensors file.")
     return dict(loaded)
+
+
+def _is_weight(item: tuple[Any, Any]) -> bool:
+    """Is this a name with a tensor that a safetensors file can hold?"""
+    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor) and item[1].layout is torch.strided

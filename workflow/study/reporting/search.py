@@ -70,7 +70,11 @@ def answer(config: dict[str, Any], trials: pd.DataFrame) -> str:
     label = search["model"]
     number, seeds = trials["trial"].nunique(), trials["seed"].nunique()
     counted = f"{text.counted(number, 'trial')} of {label}, {text.counted(seeds, 'seed')} each"
-    lost = int((trials["outcome"] != "finished").sum())
+    lost = [
+        f" {text.counted(count, 'run')} {verb}."
+        for outcome, verb in (("diverged", "diverged"), ("missing", "not there"))
+        if (count := int((trials["outcome"] == outcome).sum()))
+    ]
     chosen = trials[trials["chosen"] == 1]
     if chosen.empty:
         return f"Of {counted}, none finished with every seed."
@@ -79,7 +83,7 @@ def answer(config: dict[str, Any], trials: pd.DataFrame) -> str:
     return (
         f"Of {counted}, {chosen['trial'].iloc[0]} does best on the validation images: "
         f"{text.percent(chosen['mean_val_accuracy'].iloc[0])} % with {told}. The test images were not looked at."
-        + (f" {text.counted(lost, 'run')} diverged." if lost else "")
+        + "".join(lost)
     )
 
 

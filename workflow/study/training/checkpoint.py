@@ -5,19 +5,24 @@ from typing import Any
 
 import torch
 
+from study import failures
 from study.files import atomic_write
 
 NAME = "checkpoint.pt"
+NAMES = {"spec_sha256": "spec", "code_sha256": "version of the training code"}
 
 
-def save(folder: Path, spec_sha256: str, state: dict[str, Any]) -> None:
-    """Write the checkpoint of the run in `folder`, atomically, keyed by its spec."""
+def save(folder: Path, key: dict[str, str], state: dict[str, Any]) -> None:
+    """Write the checkpoint of the run in `folder`, atomically; `key` holds the sha256 of its spec and of the code."""
     with atomic_write(folder / NAME) as temporary:
-        torch.save({"spec_sha256": spec_sha256, **state}, temporary)
+        torch.save({**key, **state}, temporary)
 
 
-def load(folder: Path, spec_sha256: str) -> tuple[dict[str, Any] | None, str | None]:
-    """(state, None) of this spec's checkpoint, or (None, why) if it had to be set aside, or (None, None)."""
+def load(folder: Path, key: dict[str, str]) -> tuple[dict[str, Any] | None, str | None]:
+    """(state, None) of the checkpoint with this key, or (None, why) if it had to be set aside, or (None, None).
+
+    An error that the machine is to blame for, such as too little memory, is raised: the checkpoint may be whole.
+    """
     path = folder / NAME
     for leftover in folder.glob(f".{path.stem}-*"):
         leftover.unlink()  # a write that was killed
@@ -25,8 +30,11 @@ def load(folder: Path, spec_sha256: str) -> tuple[dict[str, Any] | None, str | N
         return None, None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        problem = None if state["spec_sha256"] == spec_sha256 else "belongs to another spec"
+        other = [name for name in key if state[name] != key[name]]
+        problem = f"belongs to another {NAMES[other[0]]}" if other else None
     except Exception as error:  # a damaged file can fail in many ways
+        if failures.sentence(error) is not None:
+            raise
         problem = f"cannot be read ({type(error).__name__})"
     if problem is None:
         return state, None

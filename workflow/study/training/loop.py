@@ -15,7 +15,7 @@ from study.training import device as devices
 from study.training import streams
 from study.training.averaging import WeightAverage
 from study.training.mixing import is_mixed, mix
-from study.training.optimizers import SMALLEST_CHANGE, follow_schedule
+from study.training.optimizers import follow_schedule
 
 EVALUATION_BATCH = 250  # fixed: predictions may differ in their last bits between batch sizes
 
@@ -203,8 +203,9 @@ def one_epoch(
     if plateau is not None:
         plateau.step(cost_of(row, recipe["plateau"]["watch"]))
     if recipe["early_stopping"] is not None:
-        cost = cost_of(row, recipe["early_stopping"]["watch"])
-        progress.waited = 0 if cost < progress.stopping_best - SMALLEST_CHANGE else progress.waited + 1
+        stopping = recipe["early_stopping"]
+        cost = cost_of(row, stopping["watch"])
+        progress.waited = 0 if cost < progress.stopping_best - stopping["min_delta"] else progress.waited + 1
         progress.stopping_best = min(progress.stopping_best, cost) if progress.waited == 0 else progress.stopping_best
     return row
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-SMALLEST_CHANGE = 1e-4  # what counts as an improvement for plateau and early stopping: Keras' default min_delta
+SMALLEST_CHANGE = 1e-4  # what counts as an improvement for the plateau: the default of Keras' ReduceLROnPlateau
 MOMENTUM = 0.9
 
 

@@ -31,7 +31,8 @@ def train_run(spec_path: Path, finish: Callable[[Path], None] = lambda folder: N
     data = read_data(spec, folder)
     setup, assemble, features_seconds = make_setup(spec, folder, data, device)
     is_compiled, compile_seconds = compile_network(setup)
-    progress, stopped, diverged = _train(setup, folder, spec_sha256)
+    key = {"spec_sha256": spec_sha256, "code_sha256": code_sha256}
+    progress, stopped, diverged = _train(setup, folder, key)
     setup.network.load_state_dict(progress.best_weights or setup.network.state_dict())
     history = progress.history
     write_history(folder / "history.csv", history)
@@ -48,8 +49,7 @@ def train_run(spec_path: Path, finish: Callable[[Path], None] = lambda folder: N
         "stopped": stopped,
         "parameters": networks.count_parameters(assemble()),
         "macs": networks.multiply_accumulates(assemble(), spec["input"]["size"]),
-        "spec_sha256": spec_sha256,
-        "code_sha256": code_sha256,
+        **key,
         "cost": {
             "train_seconds": sum(row["seconds"] for row in history),
             "images_per_second": statistics.median([row["images_per_second"] for row in history] or [0.0]),
@@ -73,7 +73,9 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _train(setup: loop.Setup, folder: Path, key: str) -> tuple[loop.Progress, str, loop.DivergedError | None]:
+def _train(
+    setup: loop.Setup, folder: Path, key: dict[str, str]
+) -> tuple[loop.Progress, str, loop.DivergedError | None]:
     """Train until the recipe stops; (progress, why it ended, the divergence or None)."""
     spec = setup.spec
     head = networks.head_of(setup.network, spec) if spec["regime"] == "finetune" else None

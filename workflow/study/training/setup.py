@@ -2,6 +2,7 @@
 
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,10 @@ def _read_features(path: Path, rows: int, weights_sha256: str) -> tuple[torch.Te
     try:
         with np.load(path, allow_pickle=False) as stored:
             features, record = stored["features"], json.loads(str(stored["record"]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise StudyError(f"{path.resolve()} cannot be read ({type(error).__name__}); run the workflow.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise StudyError(
+            f"{path.resolve()} cannot be read ({type(error).__name__}); delete it, run the workflow."
+        ) from None
     if len(features) != rows or record["weights_sha256"] != weights_sha256:
         raise StudyError(f"{path.resolve()} is of other images or weights than the spec; delete it, run the workflow.")
     return torch.from_numpy(features), record["seconds"]
@@ -133,6 +136,6 @@ def _with_head(network: nn.Module, linear: nn.Linear, mean: torch.Tensor, std: t
     weight = linear.weight.detach().cpu() / std
     classifier = network.get_classifier()
     with torch.no_grad():
-        classifier.weight.copy_(weight)
+        classifier.weight.copy_(weight.view_as(classifier.weight))  # some classifiers are 1 × 1 convolutions
         classifier.bias.copy_(linear.bias.detach().cpu() - weight @ mean)
     return network
