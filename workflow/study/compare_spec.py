@@ -12,7 +12,7 @@ from study.fields import Strict, Text
 from study.files import file_digest
 
 # `snakemake --config allow_missing=true` passes text
-Switch = Annotated[bool, BeforeValidator(lambda value: {"true": True, "false": False}.get(value, value))]
+Switch = Annotated[bool, BeforeValidator(lambda value: value == "true" if value in ("true", "false") else value)]
 
 
 class Comparison(Strict):

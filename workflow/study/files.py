@@ -5,11 +5,18 @@ import hashlib
 import json
 import os
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
+
+# What numpy raises for an npz file with a wrong byte: it parses the header of an array as Python.
+DAMAGED = (OSError, ValueError, KeyError, EOFError, SyntaxError, TypeError, NotImplementedError, RuntimeError,
+           tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -11,13 +11,12 @@ import json
 import os
 import shutil
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.files import canonical_json, read_json, sha256_text
+from study.files import DAMAGED, canonical_json, read_json, sha256_text
 from study.gpus import own_gpu
 from study.locks import locked
 
@@ -109,7 +108,7 @@ def _is_of(path: Path, spec: dict[str, Any]) -> bool:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return json.loads(str(stored["record"]))["spec_sha256"] == sha256_text(canonical_json(spec))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # half a copy is none
+    except DAMAGED:  # half a copy is none
         return False
 
 

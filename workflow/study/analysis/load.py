@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from study.analysis import metrics
 from study.analysis.temperature import fit_temperature, scaled
 from study.data.dataset import TEST, VALIDATION
 from study.errors import StudyError
-from study.files import read_json
+from study.files import DAMAGED, read_json
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; {remedy}.") from None
-    except (ValueError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         raise StudyError(f"{path} is not a whole npz file; {remedy}.") from None
 
 

@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from study.errors import StudyError
+from study.files import DAMAGED
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -42,5 +42,5 @@ def read_dataset(path: Path) -> Dataset:
             )
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; run the workflow, or `python -m study prepare`.") from None
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise StudyError(f"{path} cannot be read ({error}); delete it and run the workflow again.") from None

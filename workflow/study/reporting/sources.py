@@ -1,7 +1,6 @@
 """Everything a report is made from, read once: the config, the tables and the dataset."""
 
 import dataclasses
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pandas as pd
 
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
-from study.files import read_json
+from study.files import DAMAGED, read_json
 
 TABLES = ("runs", "models", "contrasts", "mcnemar", "classes", "class_differences", "superclasses",
           "superclass_differences", "confusion", "errors", "agreement", "hardest", "near_duplicates", "sensitivity",
@@ -99,7 +98,7 @@ class Sources:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return stored["test_ids"], stored["test_logits"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise StudyError(f"{path} cannot be read ({error}); delete it and run this training again.") from None
 
     def class_order(self) -> np.ndarray:

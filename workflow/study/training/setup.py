@@ -2,7 +2,6 @@
 
 import json
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from torch import nn
 from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset, read_dataset
 from study.data.split import split_train
 from study.errors import StudyError
-from study.files import file_digest
+from study.files import DAMAGED, file_digest
 from study.models import network as networks
 from study.training import device as devices
 from study.training import loop, streams
@@ -113,7 +112,7 @@ def _read_features(path: Path, rows: int, weights_sha256: str) -> tuple[torch.Te
     try:
         with np.load(path, allow_pickle=False) as stored:
             features, record = stored["features"], json.loads(str(stored["record"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise StudyError(
             f"{path.resolve()} cannot be read ({type(error).__name__}); delete it, run the workflow."
         ) from None
