@@ -60,7 +60,7 @@ class Model(Strict):
         _check_architecture(self)
         try:
             canonical_json(resolved_arguments(self))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise ValueError("arguments must be plain numbers, text, lists or sections of these") from None
         if not self.architecture.startswith("timm/") and self.regime != "scratch":
             raise ValueError(f"{self.architecture} has no pretrained weights, so regime is scratch, not {self.regime}")
