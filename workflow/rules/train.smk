@@ -41,7 +41,8 @@ rule features:
 
 
 # The spec is a parameter, so that a changed config repeats the runs whose spec it changed, and no other.
-# With allow_missing there is no such rule: what is there is compared, whatever spec it is of.
+# The log is added to, because the job of a killed Snakemake may still write there. With allow_missing there is no such
+# rule: what is there is compared, whatever spec it is of.
 if not STUDY.allow_missing:
 
     rule train:
@@ -71,4 +72,4 @@ if not STUDY.allow_missing:
             path=str(RUN / "spec.json"),
         shell:
             "python -m study train {params.path:q} --spec {params.spec:q} {params.weights}"
-            " >> {log:q} 2>&1"  # a killed Snakemake's job may still write there
+            " >> {log:q} 2>&1"
