@@ -171,3 +171,11 @@ def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
     assert data_sentences(own)[0].endswith(
         "the same for every run, but for recipe short, which holds out 15 %, drawn with seed 3."
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.6, "1 second"), (61, "61 seconds"), (720, "12 minutes"), (23_400, "6.5 hours")],
+)
+def test_how_long_something_took_in_words(seconds, said):
+    assert text.duration(seconds) == said

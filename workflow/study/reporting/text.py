@@ -54,7 +54,7 @@ def minutes(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """Seconds as "50 seconds", "12 minutes" or "6.5 hours"."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        return counted(round(seconds), "second")
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:,.1f} hours"
 
 
