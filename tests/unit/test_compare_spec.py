@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from configs import COMPUTE
 
 from study.compare_spec import read_suspects
 from study.errors import StudyError
@@ -13,7 +14,6 @@ from study.launch import compared_runs
 from study.spec import load_config, study_record
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
-COMPUTE = {"device": "cpu", "threads": 2, "precision": "float32"}
 PAIR = {"model": "efficientnet_b0", "baseline": "scratch_cnn"}
 
 

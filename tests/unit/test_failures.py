@@ -66,6 +66,17 @@ def test_exhausted_memory_is_a_sentence(tmp_path):
     assert [one.name for one in path.parent.iterdir()] == ["spec.json"]
 
 
+def test_a_python_without_the_studys_packages_is_a_sentence(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "study", "duplicates", "--dataset", "d.npz", "--output", str(tmp_path / "o.csv")],
+        env={"PYTHONPATH": str(WORKFLOW)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told(done).startswith(f"Error: numpy is not installed for {sys.executable}: activate")
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     path = write_spec(tmp_path, scratch_spec(epochs=1))
     frozen = subprocess.run(["chattr", "+i", path.parent], capture_output=True, check=False)  # binds root too

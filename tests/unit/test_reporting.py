@@ -25,7 +25,7 @@ from study.reporting.figures import draw_figures, figure_names
 from study.reporting.landing import was_run
 from study.reporting.markup import BANNER, Column, table
 from study.reporting.pages import page_names, write_pages
-from study.reporting.provenance import code_sentence, provenance_rows
+from study.reporting.provenance import code_sentence, machine, provenance_rows, settings_sentence
 from study.reporting.samples import sample_ids, top_classes
 from study.reporting.sources import read_sources
 
@@ -358,11 +358,32 @@ def test_what_was_run_counts_images_runs_and_minutes(study):
     )
 
 
+def test_runs_of_different_machines_are_told_apart(tmp_path):
+    folder = make_study(tmp_path / "two", {"scratch_cnn": 0.5}, seeds=[0, 1])
+    path = folder / "runs" / "scratch_cnn" / "seed-1" / "run.json"
+    record = json.loads(path.read_text())
+    record["environment"] |= {"device_name": "H200", "precision": "bfloat16", "threads": 1}
+    path.write_text(json.dumps(record))
+    analyse(folder)
+    assert machine(read_sources(folder, folder / "tables")) == (
+        "CPU (float32, 2 CPU threads a run) and H200 (bfloat16, 1 CPU thread a run)"
+    )
+
+
+def test_runs_of_other_settings_are_named():
+    runs = pd.DataFrame({"model": ["cnn"] * 3, "seed": [0, 1, 2], "as_configured": ["no", "yes", "no"]})
+    assert settings_sentence(runs, {"cnn": "CNN"}).startswith(
+        "2 runs of 3 were trained with other settings than the config has now: CNN, seed 0 and 2."
+    )
+    assert settings_sentence(runs.assign(as_configured=["yes", None, "yes"]), {"cnn": "CNN"}) == ""
+
+
 def test_numbers_as_text():
     assert text.percent(0.8128, 2) == "81.28"
     assert text.percent(np.nan) == "–"
     assert text.points(-0.004) == "−0.4"
     assert text.points(0.004) == "+0.4"
+    assert text.points(-0.0004) == "+0.0"
     assert text.listed([4, 2, 3]) == "2 to 4"
     assert text.listed([7, 0]) == "0 and 7"
     assert text.weights("file:/home/me/secret/lite0.pth") == "file lite0.pth"

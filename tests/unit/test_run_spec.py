@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from configs import COMPUTE, changed, raw, refusal
 
+from study.code import settings_sha256
 from study.files import canonical_json
 from study.spec import (
     FOLDER_VARIABLE,
@@ -143,6 +144,8 @@ def test_named_and_spelled_out_statistics_share_features():
     assert features_of({"normalisation": {"mean": mean, "std": std}}) == features_of({})
 
 
+STATISTICS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
 
@@ -161,11 +164,16 @@ def test_the_record_of_a_study_holds_the_models_of_the_grid_only():
         "label": "EfficientNet-B0, fine-tuned",
         "regime": "finetune",
         "architecture": "timm/tf_efficientnet_b0.aa_in1k",
+        "arguments": {"drop_rate": 0.5},
         "input_size": 224,
+        "normalisation": "imagenet",
         "weights": "hub",
         "recipe": "report",
     }
-    assert record["grid"][0] == {"model": "scratch_cnn", "seed": 0} and len(record["grid"]) == 10
+    spec = run_spec(load_config(raw()), "scratch_cnn", 0, COMPUTE)
+    assert record["grid"][0] == {"model": "scratch_cnn", "seed": 0, "settings_sha256": settings_sha256(spec)}
+    assert len({cell["settings_sha256"] for cell in record["grid"]}) == len(record["grid"]) == 10
+    canonical_json(study_record(load_config(changed("models.efficientnet_b0.normalisation", STATISTICS)), COMPUTE))
     assert record["dataset"] == {
         "name": "cifar100",
         "title": "CIFAR-100",

@@ -116,15 +116,15 @@ def summary_of(frame):
     return summary(sources, "class_differences", "class", "classes")
 
 
-def test_transfer_buys_nothing_only_where_the_verdict_says_equivalent():
+def test_a_summary_names_what_is_equivalent_and_no_other():
     rows = [("sweet_pepper", 0.001, 0.9, "equivalent"), ("cloud", 0.0, 0.99, "unclear"), ("oak", -0.2, 0.0, "worse"),
             ("cup", 0.3, 0.0, "better")]  # fmt: skip
     assert summary_of(differences(*rows)) == [
-        "B0 − CNN: better in 1 class, worse in 1, unclear in 1. It surely buys nothing beyond ±5 points in 1: "
+        "B0 − CNN: better in 1 class, worse in 1, unclear in 1. Surely within ±5 points, and neither of these, in 1: "
         "sweet pepper."
     ]
     assert summary_of(differences(*rows[1:]))[0].endswith(
-        "For no class do the data show that it buys nothing: none is surely within ±5 points."
+        "For no other class is the difference surely within ±5 points."
     )
     assert summary_of(differences(("cloud", 0.0, np.nan, "unclear"))) == [
         "B0 − CNN: no verdict on any class, for that takes at least 3 seeds of both models."

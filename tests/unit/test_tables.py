@@ -14,7 +14,9 @@ from study.analysis import summary as summary_module
 from study.analysis.contrasts import contrast
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
+from study.code import settings_sha256
 from study.errors import StudyError
+from study.files import canonical_json, sha256_text, write_json
 
 TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "class_differences", "superclass_differences",
           "confusion", "errors", "calibration", "agreement", "mcnemar", "hardest", "near_duplicates", "sensitivity",
@@ -208,7 +210,7 @@ def test_a_model_that_always_diverged_still_appears(tmp_path, dead):
     study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (0, 1), {(dead, 0), (dead, 1)})
     tables, summary = analyse(study)
     rows = tables["models"][tables["models"]["model"] == dead]
-    assert len(rows) == 13
+    assert len(rows) == 15
     assert (rows["n_seeds"] == 0).all()
     assert rows.drop(columns=["model", "label", "metric", "n_seeds"]).isna().all(axis=None)
     assert tables["contrasts"]["method"].unique().tolist() == ["not tested here (no finished seed)"]
@@ -309,6 +311,7 @@ def test_missing_runs_are_listed_where_the_config_allows_them(tmp_path):
         "allow_missing": True,
         "diverged": [{"model": "vit", "seed": 2}],
         "missing": [{"model": "vit", "seed": 1}, *({"model": "gone", "seed": seed} for seed in range(4))],
+        "other_settings": [],
     }
     assert len(tables["costs"]) == 12 and tables["costs"].query("model == 'gone'")["train_seconds"].isna().all()
     models = tables["models"].set_index(["model", "metric"])["n_seeds"]
@@ -319,6 +322,45 @@ def test_missing_runs_are_listed_where_the_config_allows_them(tmp_path):
     assert tables["claims"]["verdict"].tolist() == ["not tested here"]
     assert "gone" not in set(tables["classes"]["model"]) | set(tables["front"]["model"])
     assert set(tables["learning"]["model"]) == {"cnn", "vit"}
+
+
+def test_runs_tell_whether_they_were_trained_with_the_configs_settings(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5}, range(4))
+    asked = {
+        "model": "cnn",
+        "seed": 0,
+        "weights": None,
+        "recipe": {"epochs": 4},
+        "compute": {"threads": 1},
+        "files": {},
+    }
+    on_another_machine = asked | {"compute": {"threads": 8}, "files": {"dataset": "elsewhere"}}
+    of_another_recipe = asked | {"recipe": {"epochs": 2}}
+    for seed, spec in enumerate([on_another_machine, of_another_recipe, asked]):
+        folder = study / "runs" / "cnn" / f"seed-{seed}"
+        write_json(folder / "spec.json", spec)
+        if seed < 2:  # the spec of seed 2 is not the one that its run.json names, and seed 3 has none
+            edit_json(folder / "run.json", spec_sha256=sha256_text(canonical_json(spec)))
+    (study / "runs" / "cnn" / "seed-3" / "spec.json").unlink()
+    grid = [{"model": "cnn", "seed": seed, "settings_sha256": settings_sha256(asked)} for seed in range(4)]
+    edit_json(study / "config.json", grid=grid)
+    tables, summary = analyse(study)
+    assert tables["runs"]["as_configured"].fillna("").tolist() == ["yes", "no", "", ""]
+    assert summary["runs"]["other_settings"] == [{"model": "cnn", "seed": 1}]
+
+
+def test_the_weights_are_a_setting_and_the_hash_of_their_file_is_none():
+    spec = {"weights": {"source": "hub", "id": "b0-1"}, "compute": {}, "files": {}}
+    assert settings_sha256(spec) == settings_sha256(spec | {"weights": {"source": "hub", "id": "b0-1", "sha256": "7"}})
+    assert settings_sha256(spec) != settings_sha256(spec | {"weights": {"source": "package:b0", "id": "b0-1"}})
+
+
+def test_the_gaps_are_differences_of_the_runs_own_accuracies(study, analysed):
+    runs, models = analysed[0]["runs"], analysed[0]["models"].set_index(["model", "metric"])["mean"]
+    assert (runs["train_val_gap"] + runs["val_accuracy"]).tolist() == pytest.approx(runs["train_accuracy"].tolist())
+    assert (runs["val_test_gap"] + runs["test_accuracy"]).tolist() == pytest.approx(runs["val_accuracy"].tolist())
+    mean = runs.query("model == 'lite0_frozen'")["val_test_gap"].mean()
+    assert models["lite0_frozen", "val_test_gap"] == pytest.approx(mean, abs=1e-6)
 
 
 def swap_ids(arrays):

@@ -1,8 +1,11 @@
-"""Which code trained a run: the hash that run.json records and the workflow compares."""
+"""Which code trained a run, and with which settings, as hashes."""
 
 import functools
 import hashlib
 from pathlib import Path
+from typing import Any
+
+from study.files import canonical_json, sha256_text
 
 ROOT = Path(__file__).parent
 TRAINS = ("data/dataset.py", "data/split.py", "models/*.py", "training/*.py")
@@ -15,3 +18,10 @@ def training_code_sha256() -> str:
     for path in sorted({path for pattern in TRAINS for path in ROOT.glob(pattern)}):
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def settings_sha256(spec: dict[str, Any]) -> str:
+    """SHA-256 of what a config decides of a run on any machine: its `spec` without device, paths and weights' hash."""
+    settings = {key: value for key, value in spec.items() if key not in ("compute", "files")}
+    settings["weights"] = spec["weights"] and spec["weights"]["source"]
+    return sha256_text(canonical_json(settings))

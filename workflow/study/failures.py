@@ -1,8 +1,10 @@
-"""What the machine may refuse - room on a disk, permission, memory, a GPU - as one sentence for the user."""
+"""What the machine may refuse - a package, room on a disk, permission, memory, a GPU - as one sentence for the user."""
 
 import errno
+import sys
 
 AGAIN = "then start again: it goes on from its last epoch"
+ACTIVATE = ". .venv/bin/activate, which make env makes"
 _FULL = ("No space left on device", "Disk quota exceeded", "inline_container.cc", "PytorchStreamWriter failed",
          "iostream error")  # fmt: skip
 _WRITES = (" requested and ", " written")  # numpy's words for a write that was cut short
@@ -17,6 +19,8 @@ def sentence(error: BaseException | None) -> str | None:
         return None
     text = " ".join(str(error).split())
     where = f" for {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{error.name} is not installed for {sys.executable}: activate the study's environment ({ACTIVATE})."
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT) or _says(text, _FULL) or all(words in text for words in _WRITES):
         return f"The disk is full{where}: free some of it, {AGAIN}."

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from study import names
 from study.claims_spec import Claim, Published, check_claims
+from study.code import settings_sha256
 from study.compare_spec import (
     Comparison,
     Step,
@@ -211,7 +212,7 @@ def features_id(spec: dict[str, Any]) -> str:
 def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> dict[str, Any]:
     """All that decides the run of model `name` with `seed`: the train step adds the weights' sha256 and writes it.
 
-    `compute` is {"device", "threads", "precision"} as resolved for this machine (see `study.machine`).
+    `compute` is {"device", "threads", "precision", "deterministic", "compile"} as resolved (see `study.machine`).
     Paths are relative to the run's folder, so that a study can be moved as a whole.
     """
     model = config.models[name]
@@ -254,7 +255,7 @@ def _repays_compiling(config: Config, model: Model, compute: dict[str, Any]) -> 
 def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:
     """What the analysis and the report need to know of the config: labels, order, recipes, grid, data."""
     manifest = load_manifest(config.dataset.name)
-    keys = ("label", "regime", "architecture", "input_size", "weights", "recipe")
+    keys = ("label", "regime", "architecture", "arguments", "input_size", "normalisation", "weights", "recipe")
     used = {name: config.models[name] for name in config.grid.models}
     return {
         "study": config.study,
@@ -265,9 +266,12 @@ def study_record(config: Config, compute: dict[str, Any]) -> dict[str, Any]:
             "validation": config.dataset.validation.model_dump(),
         },
         "baseline": config.baseline,
-        "models": {name: {key: getattr(model, key) for key in keys} for name, model in used.items()},
+        "models": {name: model.model_dump(include=set(keys)) for name, model in used.items()},
         "recipes": {model.recipe: config.recipes[model.recipe].model_dump() for model in used.values()},
-        "grid": [{"model": model, "seed": seed} for model, seed in config.runs()],
+        "grid": [
+            {"model": name, "seed": seed, "settings_sha256": settings_sha256(run_spec(config, name, seed, compute))}
+            for name, seed in config.runs()
+        ],
         "compute": compute,
         "search": None if config.search is None else {"model": config.search.model, "trials": trials(config.search)},
         "contrasts": [one.model_dump() for one in config.compared()],

@@ -144,6 +144,8 @@ def judge(claim: Claim, measured: Measured) -> tuple[str, str]:
         where = "inside" if inside else "outside"
         verdict = REPRODUCED if inside else NOT_REPRODUCED
         return verdict, f"The published number lies {where} the 95 % prediction interval for one more run."
+    if measured.n_seeds < FEWEST_SEEDS:
+        return INCONCLUSIVE, f"Its interval covers {measured.over}; other seeds need {FEWEST_SEEDS} finished ones."
     above, below = measured.low > expected, measured.high < expected
     if not above and not below:
         return INCONCLUSIVE, f"The 95 % interval includes the threshold; it covers {measured.over}."

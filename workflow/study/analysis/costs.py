@@ -8,6 +8,7 @@ import pandas as pd
 from study.analysis.load import Run
 
 MEASURED = ["train_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
+MACHINE = ["device_name", "precision", "threads"]
 FRONT = ["model", "label", "accuracy", "train_seconds", "macs", "parameters", "peak_memory_mb", "images_per_second",
          "on_front"]  # fmt: skip
 
@@ -26,10 +27,11 @@ def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
             "macs": run.record.get("macs"),
         }
         | {name: run.record.get("cost", {}).get(name) for name in MEASURED}
-        | {"device_name": run.record.get("environment", {}).get("device_name")}
+        | {name: run.record.get("environment", {}).get(name) for name in MACHINE}
         for run in runs
     ]
-    return pd.DataFrame(rows).astype({"parameters": "Int64", "macs": "Int64"} | dict.fromkeys(MEASURED, float))
+    counts = dict.fromkeys(("parameters", "macs", "threads"), "Int64")
+    return pd.DataFrame(rows).astype(counts | dict.fromkeys(MEASURED, float))
 
 
 def front_table(config: dict[str, Any], finished: dict[str, list[Run]]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ interval is centred on the slightly shrunken difference; the difference itself i
 simulated in docs/coverage.md.
 
 *Many classes.* p_holm adjusts p for the number of classes (or superclasses) of the contrast, and `better` and `worse`
-are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are those where two
+are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are others where two
 one-sided tests (Schuirmann 1987) find the difference above minus the margin of config.yaml and below plus the margin,
 each at 5 % over the number of classes (Bonferroni): an interval that is wider than low and high lies within the margin.
 A class may be neither, as not seeing a difference is not seeing that there is none. With 100 images and a margin of 5
@@ -82,12 +82,10 @@ def verdict(result: Contrast, p_holm: float, comparisons: int, margin: float) ->
     """better, worse, equivalent or unclear, as the module says; `margin` is a fraction."""
     if np.isnan(p_holm):
         return UNCLEAR
-    low, high = widened(result, comparisons)
-    if -margin <= low and high <= margin:
-        return EQUIVALENT
     if p_holm < ERROR:
         return BETTER if result.difference > 0 else WORSE
-    return UNCLEAR
+    low, high = widened(result, comparisons)
+    return EQUIVALENT if -margin <= low and high <= margin else UNCLEAR
 
 
 def _table(

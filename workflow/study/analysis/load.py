@@ -12,9 +12,10 @@ import pandas as pd
 
 from study.analysis import metrics
 from study.analysis.temperature import fit_temperature, scaled
+from study.code import settings_sha256
 from study.data.dataset import TEST, VALIDATION
 from study.errors import StudyError
-from study.files import DAMAGED, read_json
+from study.files import DAMAGED, canonical_json, read_json, sha256_text
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Run:
 
     `predicted` uint8 [T], `in_top5` bool [T] and `confidence` float64 [2, T], the top class's probability before and
     after the temperature, are in the order of `Dataset.ids(TEST)`; a run that diverged or is missing has none of them,
-    and no numbers. A missing run's `record` says no more than that.
+    and no numbers. A missing run's `record` says no more than that. `settings_sha256` is of what it was trained with,
+    empty where that is not known.
     """
 
     model: str
@@ -54,6 +56,7 @@ class Run:
     predicted: np.ndarray | None
     in_top5: np.ndarray | None
     confidence: np.ndarray | None
+    settings_sha256: str = ""
 
 
 def load_dataset(study: Path) -> Dataset:
@@ -122,9 +125,9 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
         raise StudyError(
             f"{folder}/run.json: the run was trained on other data than dataset.npz holds; train it again."
         )
-    history = _read_history(folder / "history.csv")
+    history, settings = _read_history(folder / "history.csv"), _settings_sha256(folder, record)
     if outcome != "finished":
-        return Run(model, seed, record, history, {}, None, None, None)
+        return Run(model, seed, record, history, {}, None, None, None, settings)
     path = folder / "predictions.npz"
     with whole(path), open_npz(path, "train the run again") as file:
         held_out = _held_out(path, record, file["val_ids"], dataset)
@@ -135,10 +138,14 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
     rank = metrics.true_rank(test_logits, fine)
     temperature = fit_temperature(val_logits, val_fine)
     scaled_logits = scaled(test_logits, temperature)
+    train = _chosen_train_accuracy(folder / "history.csv", history, chosen_epoch)
+    val, test = metrics.top_k_accuracy(val_logits, val_fine, 1), float((rank < 1).mean())
     numbers = {
-        "train_accuracy": _chosen_train_accuracy(folder / "history.csv", history, chosen_epoch),
-        "val_accuracy": metrics.top_k_accuracy(val_logits, val_fine, 1),
-        "test_accuracy": float((rank < 1).mean()),
+        "train_accuracy": train,
+        "val_accuracy": val,
+        "test_accuracy": test,
+        "train_val_gap": train - val,
+        "val_test_gap": val - test,
         "test_top5": float((rank < 5).mean()),
         "test_superclass": metrics.superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
         "test_superclass_summed": metrics.summed_superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
@@ -148,7 +155,7 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
     }
     confidence = np.array([metrics.top_confidence(test_logits), metrics.top_confidence(scaled_logits)])
     predicted = test_logits.argmax(axis=1).astype(np.uint8)
-    return Run(model, seed, record, history, numbers, predicted, rank < 5, confidence)
+    return Run(model, seed, record, history, numbers, predicted, rank < 5, confidence, settings)
 
 
 def _calibration(logits: np.ndarray, fine: np.ndarray, suffix: str) -> dict[str, float]:
@@ -178,6 +185,18 @@ def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
         raise StudyError(f"{path} is missing; {remedy}.") from None
     except DAMAGED:
         raise StudyError(f"{path} is not a whole npz file; {remedy}.") from None
+
+
+def _settings_sha256(folder: Path, record: dict[str, Any]) -> str:
+    """The hash of the settings in the run's spec.json; empty where it is not the spec that the run was trained from."""
+    path = folder / "spec.json"
+    if not path.exists():
+        return ""
+    spec = read_json(path)
+    if sha256_text(canonical_json(spec)) != record.get("spec_sha256"):
+        return ""
+    with whole(path):
+        return settings_sha256(spec)
 
 
 def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Dataset) -> np.ndarray:

@@ -52,12 +52,14 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
 
 
 def _runs(runs: pd.DataFrame, allow_missing: bool) -> dict[str, Any]:
-    """How many runs the grid has, and which of them gave no numbers."""
-    lost = {
-        outcome: runs.loc[runs["outcome"] == outcome, ["model", "seed"]].to_dict("records")
-        for outcome in ("diverged", "missing")
+    """How many runs the grid has, which of them gave no numbers, and which were trained with other settings."""
+    named = {
+        "diverged": runs["outcome"] == "diverged",
+        "missing": runs["outcome"] == "missing",
+        "other_settings": runs["as_configured"] == "no",
     }
-    return {"grid": len(runs), "finished": (runs["outcome"] == "finished").sum(), "allow_missing": allow_missing} | lost
+    counted = {"grid": len(runs), "finished": (runs["outcome"] == "finished").sum(), "allow_missing": allow_missing}
+    return counted | {key: runs.loc[rows, ["model", "seed"]].to_dict("records") for key, rows in named.items()}
 
 
 def _model(name: str, entry: dict[str, Any], runs: pd.DataFrame, models: pd.DataFrame) -> dict[str, Any]:

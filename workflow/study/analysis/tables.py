@@ -41,8 +41,9 @@ CALIBRATION = [
     "test_brier_scaled",
 ]
 TEST_ACCURACIES = ["test_accuracy", "test_top5", "test_superclass", "test_superclass_summed"]
-RUN_METRICS = ["train_accuracy", "val_accuracy", *TEST_ACCURACIES, *CALIBRATION]
-MODEL_METRICS = [*TEST_ACCURACIES, "val_accuracy", "train_accuracy", *CALIBRATION]
+GAPS = ["train_val_gap", "val_test_gap"]
+RUN_METRICS = ["train_accuracy", "val_accuracy", *TEST_ACCURACIES, *GAPS, *CALIBRATION]
+MODEL_METRICS = [*TEST_ACCURACIES, "val_accuracy", "train_accuracy", *GAPS, *CALIBRATION]
 VARIANCES = ["var_seeds", "var_images"]
 SMALL = [*VARIANCES, "p", "p_holm"]
 NOT_REPEATABLE = ["seconds", "images_per_second"]
@@ -84,7 +85,12 @@ def write_tables(study: Path, out: Path) -> None:
 
 
 def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
-    """One row per run of the grid; the metrics of a run that diverged or is missing are empty."""
+    """One row per run of the grid; the metrics of a run that diverged or is missing are empty.
+
+    `as_configured` says whether the run was trained with the config's settings, yes or no; empty where that is not
+    known. With `allow_missing` a run of other settings may be compared.
+    """
+    asked = {(cell["model"], cell["seed"]): cell.get("settings_sha256") for cell in config["grid"]}
     rows = [
         {
             "model": run.model,
@@ -93,6 +99,7 @@ def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
             "outcome": run.record["outcome"],
             "epochs": run.record.get("epochs"),
             "chosen_epoch": run.record.get("chosen_epoch"),
+            "as_configured": run.settings_sha256 and _yes(run.settings_sha256 == asked[run.model, run.seed]),
         }
         | {metric: run.numbers.get(metric, np.nan) for metric in RUN_METRICS}
         for run in runs
@@ -100,11 +107,15 @@ def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
 
 
+def _yes(true: bool) -> str:
+    return "yes" if true else "no"
+
+
 def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_images: int) -> pd.DataFrame:
     """Mean, spread and intervals over a model's finished seeds; the two sources of variance stand apart.
 
-    ci_* is what other seeds would have given on these test images; test_* what other test images would have given,
-    Wilson's interval at the mean with n = the test images, whatever the number of seeds.
+    ci_* is where the mean over ever more seeds would lie on these test images; test_* where the accuracy on ever more
+    test images would, Wilson's interval at the mean with n = the test images, whatever the number of seeds.
     """
     rows = []
     for model, runs in finished.items():

@@ -113,8 +113,8 @@ def how_to_read(models: pd.DataFrame) -> list[str]:
     """What the intervals cover and what they do not."""
     seeds = models.loc[models["metric"] == "test_accuracy", "n_seeds"]
     sentences = [
-        "The 95 % interval of a mean is a t interval over seeds: where the mean of other seeds would lie, on the same "
-        "test images. The interval of a difference covers other seeds and other test images; images are paired.",
+        "The 95 % interval of a mean is a t interval over seeds: where the mean over ever more seeds would lie, on the "
+        "same test images. The interval of a difference covers other seeds and other test images; images are paired.",
         "Every choice, such as the epoch, was made on the validation split. That split is one fixed draw, so what "
         "another one would change is in no interval.",
         "Each model was trained with one recipe: other hyper-parameters are not tested here.",

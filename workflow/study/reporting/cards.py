@@ -25,7 +25,7 @@ def card_page(sources: Sources, model: str) -> list[dict[str, Any]]:
         prose("Data", data_sentences(sources)),
         _results(sources, model),
         _superclasses(sources, model),
-        facts("Cost", _cost(sources, model), "Mean over runs; they depend on the machine."),
+        facts("Cost", _cost(sources, model), "Mean over finished runs; they depend on the machine."),
         prose("Intended use and limits", [_use(sources, entry)], limitations(sources)),
         _usage(sources, model, seeds),
     ]
@@ -88,7 +88,8 @@ def _superclasses(sources: Sources, model: str) -> dict[str, Any]:
 
 
 def _cost(sources: Sources, model: str) -> list[tuple[str, str]]:
-    costs = sources.rows("costs", model=model)
+    costs = sources.finished_costs()
+    costs = costs[costs["model"] == model]
     mean = costs.assign(seconds=run_seconds(costs)).mean(numeric_only=True)
     devices = ", ".join(sorted(costs["device_name"].dropna().unique()))
     return [

@@ -97,9 +97,9 @@ def summary(sources: Sources, name: str, one: str, many: str) -> list[str]:
             continue
         same = [text.words(each) for each in rows.loc[rows["verdict"] == "equivalent", one]]
         if same:
-            end = f"It surely buys nothing beyond ±{margin} points in {len(same)}: {', '.join(same)}."
+            end = f"Surely within ±{margin} points, and neither of these, in {len(same)}: {', '.join(same)}."
         else:
-            end = f"For no {one} do the data show that it buys nothing: none is surely within ±{margin} points."
+            end = f"For no other {one} is the difference surely within ±{margin} points."
         said.append(start + counts + end)
     return said
 
@@ -122,10 +122,11 @@ def _page(sources: Sources, name: str, one: str, many: str) -> list[dict[str, An
     ]
     margin = text.published(_margin(sources))
     note = (
-        f"In percentage points; each interval is that of one {one} by itself, over seeds and images. The verdicts hold "
-        f"for all {many} of a contrast together: better and worse where p, adjusted by Holm's method, is below 5 %; "
-        f"equivalent where two one-sided tests, at 5 % over their number, put it within ±{margin} points; else "
-        "unclear, which is no sign of equality. With fewer than 3 seeds of either model there is no verdict."
+        f"In percentage points; each interval is that of one {one} by itself, over seeds and images, or the images "
+        f"only with fewer than 3 seeds of either model. The verdicts hold for all {many} of a contrast together: "
+        "better and worse where p, adjusted by Holm's method, is below 5 %; equivalent where it is neither and two "
+        f"one-sided tests, at 5 % over their number, put it within ±{margin} points; else unclear, which is no sign "
+        "of equality. With fewer than 3 seeds of either model there is no verdict."
     )
     title = f"Differences by {one}"
     return [

@@ -30,12 +30,12 @@ def hardest_page(sources: Sources) -> list[dict[str, Any]]:
     frame = sources.tables["hardest"].head(HARDEST).copy()
     frame["pictures"] = [[picture(sources, image)] for image in frame["image_id"]]
     frame[["class", "most_named"]] = frame[["class", "most_named"]].map(lambda name: text.words(str(name)))
-    models = len(sources.models)
+    models = sources.tables["runs"].query("outcome == 'finished'")["model"].nunique()
     columns = [
         Column("pictures", "Image", pictures=True),
         Column("class", "Labelled"),
         Column("most_named", "Most often named"),
-        Column("most_named_share", "by (% of the runs)", partial(text.percent, digits=0)),
+        Column("most_named_share", "by (%, mean over models)", partial(text.percent, digits=0)),
         Column("correct_share", "Right (%, mean over models)", text.percent),
         Column("models_all_wrong", f"Models that always err (of {models})", whole),
         Column("test_position", "Place in the test file", whole),

@@ -89,5 +89,8 @@ def ladder_page(sources: Sources) -> list[dict[str, Any]]:
         Column("p", "p", text.p_value),
         Column("n_seeds", "Seeds", partial(text.number, digits=0)),
     ]
-    note = "Mean over seeds. The interval covers other seeds and other test images; p is not adjusted for the steps."
+    note = (
+        "Mean over seeds. The interval covers other seeds and other test images, or the images only where either step "
+        "has fewer than 3 seeds, which has no p either; p is not adjusted for the steps."
+    )
     return [prose("How to read it", [ORDER]), table("Steps", frame, columns, sources.csv("ladder"), note)]

@@ -12,6 +12,7 @@ from study.reporting.accuracy import run_seconds
 from study.reporting.answer import answer, best_model, how_to_read, lost_runs
 from study.reporting.claims import claims_in_short
 from study.reporting.markup import data_uri
+from study.reporting.provenance import machine
 from study.reporting.sources import Sources
 
 SHORT_REGIMES = {"scratch": "from scratch", "finetune": "fine-tuned", "frozen": "frozen backbone"}
@@ -37,7 +38,8 @@ def headline_rows(sources: Sources) -> list[dict[str, Any]]:
     """One row of ready text per model, in report order."""
     models, runs = sources.tables["models"], sources.tables["runs"]
     best = best_model(models)
-    seconds = run_seconds(sources.tables["costs"]).groupby(sources.tables["costs"]["model"]).mean()
+    costs = sources.finished_costs()
+    seconds = run_seconds(costs).groupby(costs["model"]).mean()
     rows = []
     for name, entry in sources.config["models"].items():
         metrics = models[models["model"] == name].set_index("metric")
@@ -87,14 +89,11 @@ def was_run(sources: Sources) -> list[str]:
     each = f"seeds {text.listed(*seeds)} each" if len(seeds) == 1 else "with different numbers of seeds"
     if len(seeds) == 1 and len(next(iter(seeds))) == 1:
         each = f"seed {next(iter(seeds))[0]}"
-    compute = sources.config["compute"]
-    devices = " and ".join(sorted(costs["device_name"].dropna().unique())) or compute["device"]
     shared = costs.groupby("model")["features_seconds"].max().fillna(0).sum()
     total = text.duration(costs["train_seconds"].sum() + shared)
-    machine = f"{devices} ({compute['precision']}, {text.counted(compute['threads'], 'CPU thread')} a run)"
     return [
         f"Data: {sources.config['dataset']['title']}, {parts[0]} training, {parts[1]} validation and {parts[2]} test "
         "images of 32 × 32 pixels, resized to each model's input.",
-        f"Runs: {text.counted(len(sources.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on {machine}, "
-        f"{total} of training in all.",
+        f"Runs: {text.counted(len(sources.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on "
+        f"{machine(sources)}, {total} of training in all.",
     ]

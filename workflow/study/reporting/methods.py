@@ -9,6 +9,7 @@ from study.reporting import text
 from study.reporting.hardest import SUBSETS
 from study.reporting.ladder import ORDER
 from study.reporting.markup import Column, prose, table
+from study.reporting.provenance import machine
 from study.reporting.sources import Sources
 
 CHOSEN = {
@@ -41,7 +42,7 @@ def data_sentences(sources: Sources) -> list[str]:
         f"{per_class} test images in each class. The validation images are {text.setting(100 * held_out['fraction'])} "
         f"% of the official training images, drawn by class with seed {held_out['seed']}, the same for every run"
         f"{own_splits(sources)}.",
-        "Each image is resized to the model's input (bicubic) and normalised as the model expects. "
+        "Each image is resized to the model's input (bicubic) and normalised as its row below says. "
         f"The content of the data, with the split, has the fingerprint {dataset.meta['fingerprint'][:12]}…",
     ]
 
@@ -62,11 +63,14 @@ def _models(sources: Sources) -> dict[str, Any]:
         seeds = [cell["seed"] for cell in sources.config["grid"] if cell["model"] == name]
         rows.append({
             "label": model["label"], "regime": text.REGIMES[model["regime"]], "architecture": model["architecture"],
-            "weights": text.weights(model["weights"]), "input": f"{model['input_size']} px", "recipe": model["recipe"],
-            "seeds": text.listed(seeds),
+            "weights": text.weights(model["weights"]), "input": f"{model['input_size']} px",
+            "normalisation": text.setting(model.get("normalisation")),
+            "arguments": ", ".join(f"{key} {said}" for key, said in text.settings(model.get("arguments") or {})),
+            "recipe": model["recipe"], "seeds": text.listed(seeds),
         })  # fmt: skip
-    titles = {"label": "Model", "regime": "How", "architecture": "Architecture", "weights": "Weights", "input": "Input",
-              "recipe": "Recipe", "seeds": "Seeds"}  # fmt: skip
+    titles = {"label": "Model", "regime": "How", "architecture": "Architecture", "arguments": "Arguments",
+              "weights": "Weights", "input": "Input", "normalisation": "Normalisation", "recipe": "Recipe",
+              "seeds": "Seeds"}  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(titles))
     csv = ("methods_models.csv", frame.to_csv(index=False, lineterminator="\n").encode())
     return table("Models", frame, [Column(key, title) for key, title in titles.items()], csv)
@@ -90,13 +94,10 @@ def _recipes(sources: Sources) -> dict[str, Any]:
 
 def training_sentences(sources: Sources) -> list[str]:
     """What is the same for all recipes, and by what the epoch is chosen."""
-    compute, recipes = sources.config["compute"], sources.config["recipes"]
-    rules = {recipe.get("best_epoch", "not named") for recipe in recipes.values()}
+    rules = {recipe.get("best_epoch", "not named") for recipe in sources.config["recipes"].values()}
     rule = " or ".join(sorted(CHOSEN.get(one, f"that best_epoch says ({one})") for one in rules))
-    device = "a GPU" if compute["device"] == "cuda" else compute["device"].upper()
     return [
-        f"Every run trains on {device} in {compute['precision']} with "
-        f"{text.counted(compute['threads'], 'CPU thread')} from a specification of its own. The weights kept are those "
+        f"Every run trains from a specification of its own, on {machine(sources)}. The weights kept are those "
         f"of the epoch {rule}; the test images are read once, after that, and decide nothing. All random "
         "streams (weights, order, augmentation, mixing, dropout) follow from the seed, the epoch and their purpose.",
         "Each model is trained with the one recipe named above. How long its settings were searched for is not part of "
@@ -107,12 +108,13 @@ def training_sentences(sources: Sources) -> list[str]:
 def statistics_sentences(sources: Sources) -> list[str]:
     """How every kind of interval, p and verdict of this study comes about."""
     config, calibration = sources.config, sources.tables["calibration"]
+    tested = int(sources.tables["contrasts"]["p_holm"].notna().sum())
     said = [
         "A model's accuracy is the mean over its finished seeds; its 95 % interval is a t interval over seeds, from 3 "
         "seeds on. Apart from it stands Wilson's interval at the mean for the number of test images.",
         "A difference is paired by image; seeds of different models are not pairs. Its variance is the sum of that "
         "over seeds and that over images, its 95 % interval a t interval with Satterthwaite's degrees of freedom. p is "
-        f"two-sided, adjusted by Holm's method over the {text.counted(len(sources.contrasts), 'contrast')} of test "
+        f"two-sided, adjusted by Holm's method over the {text.counted(tested, 'contrast')} of test "
         "accuracy. With fewer than 3 seeds of either model there is no p, and the interval covers images only. In "
         "simulated studies with 3 or 5 seeds the interval covers the truth in 95 to 99 % of them, whichever variance "
         "dominates (docs/coverage.md).",

@@ -19,7 +19,7 @@ from study.reporting.markup import BANNER, pictures_in, png, write_page
 from study.reporting.methods import methods_page
 from study.reporting.mistakes import confusions_page
 from study.reporting.pairs import pairs_page
-from study.reporting.provenance import provenance_page
+from study.reporting.provenance import provenance_page, settings_sentence
 from study.reporting.samples import samples_page
 from study.reporting.search import write_search_pages
 from study.reporting.sources import Sources, read_sources
@@ -82,12 +82,13 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
         write_search_pages(config, study, tables, figures / "search.svg", out)
         return
     sources = read_sources(study, tables)
+    runs = sources.tables["runs"]
     accuracy = figures / "accuracy.svg"
     if not accuracy.is_file():
         raise StudyError(f"{accuracy} is missing; draw the figures before the pages.")
     common = {
         "banner": BANNER if sources.synthetic else "",
-        "notice": notice(sources.tables["runs"]),
+        "notice": " ".join(filter(None, [notice(runs), settings_sentence(runs, sources.labels)])),
         "study": sources.config["study"],
         "dataset": sources.config["dataset"]["title"],
     }

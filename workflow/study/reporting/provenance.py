@@ -15,7 +15,11 @@ ENVIRONMENT = ("python", "torch", "timm", "numpy", "platform", "device", "device
 
 
 def provenance_rows(sources: Sources) -> pd.DataFrame:
-    """One row per run that is there, from its run.json; `older_code` says whether the code has changed since."""
+    """One row per run that is there, from its run.json.
+
+    `older_code` says whether the code has changed since, `as_configured` whether the run was trained with the config's
+    settings (empty where that is not known).
+    """
     rows = []
     there = sources.tables["runs"].query("outcome != 'missing'")
     for cell in there[["model", "seed"]].to_dict("records"):
@@ -37,6 +41,7 @@ def provenance_rows(sources: Sources) -> pd.DataFrame:
         )
     frame = pd.DataFrame(rows)
     frame.insert(4, "older_code", (frame["code_sha256"] != training_code_sha256()).map({True: "yes", False: "no"}))
+    frame.insert(6, "as_configured", there["as_configured"].fillna("").to_numpy())
     return frame
 
 
@@ -47,13 +52,36 @@ def code_sentence(frame: pd.DataFrame, labels: dict[str, str]) -> str:
         return f"All runs were trained by the present code ({text.short_hash(frame['code_sha256'].iloc[0])})."
     if len(older) == len(frame):
         return "All runs were trained by older code than the present one. To renew them: snakemake --forcerun train."
-    parts = [
-        f"{labels[model]}, seed {text.listed(own['seed'].tolist())}"
-        for model, own in older.groupby("model", sort=False)
-    ]
     return (
-        f"{len(older)} of {len(frame)} runs were trained by older code than the present one: {'; '.join(parts)}. "
+        f"{len(older)} of {len(frame)} runs were trained by older code than the present one: {_named(older, labels)}. "
         "To renew every run: snakemake --forcerun train."
+    )
+
+
+def machine(sources: Sources) -> str:
+    """Device, precision and threads of the runs that are there; where they differ, every combination."""
+    known = sources.tables["costs"].dropna(subset=["device_name"])
+    kinds = known[["device_name", "precision", "threads"]].drop_duplicates().sort_values(["device_name", "threads"])
+    return " and ".join(
+        f"{kind.device_name} ({kind.precision}, {text.counted(int(kind.threads), 'CPU thread')} a run)"
+        for kind in kinds.itertuples()
+    )
+
+
+def settings_sentence(runs: pd.DataFrame, labels: dict[str, str]) -> str:
+    """Which runs were trained with other settings than the config has; nothing where none was."""
+    other = runs[runs["as_configured"] == "no"]
+    if other.empty:
+        return ""
+    return (
+        f"{text.counted(len(other), 'run')} of {len(runs)} {'was' if len(other) == 1 else 'were'} trained with other "
+        f"settings than the config has now: {_named(other, labels)}. To train anew: allow_missing: false."
+    )
+
+
+def _named(runs: pd.DataFrame, labels: dict[str, str]) -> str:
+    return "; ".join(
+        f"{labels[model]}, seed {text.listed(own['seed'].tolist())}" for model, own in runs.groupby("model", sort=False)
     )
 
 
@@ -72,6 +100,7 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
         *first,
         Column("short code_sha256", "Code"),
         Column("older_code", "Older code"),
+        Column("as_configured", "As the config has it"),
         Column("weights", "Weights", None, "short weights_sha256"),
         Column("short data_fingerprint", "Data"),
         Column("stopped", "Why it ended"),
@@ -81,5 +110,7 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
     for key in ENVIRONMENT:
         frame[key] = frame[key].astype(str)
     csv = ("provenance.csv", stored.getvalue().encode())
-    note = code_sentence(frame, sources.labels) + " Hashes are the first digits of SHA-256; the CSV has them whole."
+    settings = settings_sentence(sources.tables["runs"], sources.labels)
+    hashes = "Hashes are the first digits of SHA-256; the CSV has them whole."
+    note = " ".join(filter(None, [code_sentence(frame, sources.labels), settings, hashes]))
     return [table("Made with", frame, made_with, csv, note), table("Ran on", frame, environment, csv)]

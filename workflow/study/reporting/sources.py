@@ -16,7 +16,7 @@ TABLES = ("runs", "models", "contrasts", "mcnemar", "classes", "class_difference
           "calibration", "claims", "ladder", "learning", "costs", "front")  # fmt: skip
 _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name",
          "id", "text", "source", "judgement", "verdict", "reason", "model_a", "model_b", "most_named", "subset",
-         "change")  # fmt: skip
+         "change", "as_configured", "precision")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,12 @@ class Sources:
         for column, value in equal.items():
             found = found[found[column] == value]
         return found
+
+    def finished_costs(self) -> pd.DataFrame:
+        """The costs of the runs that finished: one that diverged early would look cheap."""
+        return self.tables["costs"].merge(
+            self.rows("runs", outcome="finished")[["model", "seed"]], on=["model", "seed"]
+        )
 
     def csv(self, table: str) -> tuple[str, bytes]:
         """Name and content of a table's file."""

@@ -34,6 +34,8 @@ METRICS: dict[str, tuple[str, Callable[..., str]]] = {
     "test_superclass_summed": ("test superclass, summed (%)", text.percent),
     "val_accuracy": ("validation accuracy (%)", text.percent),
     "train_accuracy": ("train accuracy (%)", text.percent),
+    "train_val_gap": ("train − validation (points)", text.percent),
+    "val_test_gap": ("validation − test (points)", text.percent),
     "test_nll": ("test NLL (nats)", text.number),
     "test_ece": ("test ECE (%)", text.percent),
     "test_brier": ("test Brier score", text.number),
@@ -57,10 +59,13 @@ def runs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("test_accuracy", "Test (%)", partial(text.percent, digits=2)),
         Column("test_top5", "Top-5 (%)", text.percent),
         Column("test_superclass", "Superclass (%)", text.percent),
+        Column("train_val_gap", "Train − validation (points)", text.percent),
+        Column("val_test_gap", "Validation − test (points)", text.percent),
         Column("test_nll", "NLL (nats)", partial(text.number, digits=3)),
         Column("test_ece", "ECE (%)", text.percent),
     ]
-    return [table("Every run", frame, columns, sources.csv("runs"))]
+    note = "The training accuracy is that of the chosen epoch's weights on a sample of the training images as they are."
+    return [table("Every run", frame, columns, sources.csv("runs"), note)]
 
 
 def models_page(sources: Sources) -> list[dict[str, Any]]:
@@ -88,7 +93,7 @@ def models_page(sources: Sources) -> list[dict[str, Any]]:
             shown.append(Column(metric, title, partial(show, digits=2), metric + "_sd"))
     return [
         table("Test accuracy", test, columns, csv,
-              "Over seeds: a t interval, from 3 seeds on. Over images: what another test set of this size would do."),
+              "Over seeds: a t interval, from 3 seeds on. Over images: where that on ever more such images lies."),
         table("Other metrics", others, [Column("label", "Model"), *shown], csv,
               "Mean over seeds, with the standard deviation below it. Superclass is that of the top class; summed, the "
               "one whose classes' probabilities add up to most."),
@@ -187,6 +192,8 @@ def _by_group(sources: Sources, name: str, keys: list[str]) -> dict[str, Any]:
         columns.append(Column("gain", f"{sources.labels[best]} − {sources.labels[baseline]} (points)", text.points))
     images = long["n_images"].max()
     note = f"Mean over seeds; below it the 95 % Wilson interval for {images} test images. The difference has none here."
+    if long.empty:
+        note = "No run has finished."
     return table(f"Accuracy by {keys[1]}", frame, columns, sources.csv(name), note)
 
 
@@ -202,10 +209,15 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("macs", "MACs per image (millions)", millions),
     ]
     keys = [column.key for column in quantities]
-    means = frame.groupby(["model", "label"], sort=False)[keys].mean().reset_index()
+    finished = sources.finished_costs()
+    finished = finished.assign(run_seconds=run_seconds(finished))
+    means = finished.groupby(["model", "label"], sort=False)[keys].mean().reset_index()
     by_run = [Column("label", "Model"), Column("seed", "Seed", whole), *quantities, Column("device_name", "Device")]
     csv = sources.csv("costs")
-    note = "Mean over runs. A frozen backbone computes its features once for all its seeds; each run counts them."
+    note = (
+        "Mean over finished runs. A frozen backbone computes its features once for all its seeds; each run counts "
+        "them, and its images/s are those of the head on them."
+    )
     return [front_chart(sources), front_table(sources),
             table("By model", means, [Column("label", "Model"), *quantities], csv, note),
             table("By run", frame, by_run, csv)]  # fmt: skip

@@ -32,7 +32,7 @@ def points(fraction: float, digits: int = 1) -> str:
     """A difference of fractions in percentage points, with its sign."""
     if np.isnan(fraction):
         return NOTHING
-    text = number(fraction * 100, digits)
+    text = number(round(fraction * 100, digits) + 0.0, digits)  # no minus before a zero
     return text if text.startswith("−") else f"+{text}"
 
 
