@@ -15,6 +15,8 @@ from grids import quick
 from project import Project
 from runs import scratch_spec, write_spec
 
+from study.files import read_json
+
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
 
@@ -147,6 +149,10 @@ def test_a_second_snakemake_on_the_same_study_is_refused_and_harms_nothing(study
 def test_results_that_were_copied_elsewhere_are_taken_as_they_are(demo, fresh, tmp_path):
     shutil.copytree(demo.folder / "results", fresh.folder / "results")  # without Snakemake's own records
     assert [job for job in fresh.planned() if job.startswith(("train", "features", "plan"))] == []
+    other = fresh.overlay("other", {"equivalence_margin": 0.1})
+    done = fresh.snakemake("--", "results/demo/summary.json", config=("workflow/presets/demo.yaml", other))
+    assert done.returncode == 0 and "rule train" not in done.stdout, done.stdout
+    assert read_json(fresh.results / "summary.json")["class_verdicts"][0]["margin"] == 0.1
     moved = tmp_path / "elsewhere" / "run"
     shutil.copytree(demo.results, tmp_path / "elsewhere")
     spec = moved.parent / "runs" / "scratch_cnn" / "seed-0" / "spec.json"

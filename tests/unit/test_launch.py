@@ -15,11 +15,11 @@ from study.code import training_code_sha256
 from study.data.manifest import load_manifest
 from study.errors import StudyError
 from study.estimate import disk_gb, hours, macs
-from study.files import write_json, write_text
+from study.files import canonical_json, sha256_text, write_json, write_text
 from study.launch import describe, handle_beside_main_thread, is_prepared, preflight, start
 from study.machine import has_bfloat16, resolve_compute
 from study.restore import restore_dataset
-from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config
+from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config, run_spec
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CPU = {"device": "cpu", "threads": 2, "precision": "float32", "compile": "auto"}
@@ -91,6 +91,20 @@ def test_where_every_run_is_of_older_code_they_are_not_listed(tmp_path):
     write_run(tmp_path, "scratch_cnn/seed-1", "0" * 64)
     last = describe(load_config(raw()), CPU, tmp_path).splitlines()[-1]
     assert last.startswith("  trained by older code: all of these; renew them")
+
+
+@pytest.mark.parametrize(("allow_missing", "fate"), [(True, "compared as they are"), (False, "--forcerun train")])
+def test_runs_of_other_settings_are_named_and_what_becomes_of_them(tmp_path, allow_missing, fate):
+    study = load_config(raw(allow_missing=allow_missing))
+    for seed, fewer in enumerate([0, 1, 1]):
+        spec = run_spec(study, "scratch_cnn", seed, CPU) | {"compute": GPU}
+        spec["recipe"]["epochs"] -= fewer
+        record = {"code_sha256": training_code_sha256(), "spec_sha256": sha256_text(canonical_json(spec))}
+        folder = tmp_path / "runs" / "scratch_cnn" / f"seed-{seed}"
+        write_json(folder / "spec.json", spec)
+        write_json(folder / "run.json", record if seed < 2 else record | {"spec_sha256": "of another spec"})
+    last = describe(study, CPU, tmp_path).splitlines()[-1]
+    assert last.startswith("  trained with other settings than the config's: scratch_cnn/seed-1;") and fate in last
 
 
 @pytest.mark.parametrize("record", ["", "{", "{}", "[]", "null"])

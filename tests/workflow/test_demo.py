@@ -35,6 +35,12 @@ def test_the_demo_leaves_every_table_figure_and_page(demo):
     assert (demo.results / "figures" / "samples.svg").exists()
 
 
+def test_models_stand_in_the_order_of_the_config(demo):
+    order = ["scratch_cnn", "efficientnet_lite0_frozen"]
+    assert list(read_json(demo.results / "config.json")["models"]) == order
+    assert list(dict.fromkeys(row["model"] for row in rows(demo.results / "tables" / "classes.csv"))) == order
+
+
 def test_tables_can_be_recomputed_by_hand_from_predictions(demo):
     with np.load(demo.results / "dataset.npz") as data:
         fine = data["fine"]

@@ -12,7 +12,13 @@ from study.data.manifest import files_fingerprint, load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, file_digest, read_json
 from study.jobs import accept
-from study.launch import compared_runs, is_prepared, preflight, start
+from study.launch import (
+    compared_runs,
+    is_of_other_config,
+    is_prepared,
+    preflight,
+    start,
+)
 from study.names import weights_id
 from study.spec import (
     data_fingerprint,
@@ -34,6 +40,7 @@ try:
     COMPARED = compared_runs(STUDY, RESULTS)
 except StudyError as error:
     raise SystemExit(f"Error: {error}")
+RECORD = study_record(STUDY, COMPUTE)
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
 WEIGHTS = {
     weights_id(model.architecture, model.weights): model

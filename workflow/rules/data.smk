@@ -1,5 +1,8 @@
 # From the official files, or the synthetic stand-in, to dataset.npz.
 
+import json
+import tempfile
+
 
 rule obtain:
     output:
@@ -41,7 +44,18 @@ rule prepare:
         " > {log:q} 2>&1"
 
 
+# Of results that were copied without Snakemake's own records it does not know for which config they were made. A file
+# that is newer than a config.json of another config, while this Snakemake lives, has it written anew all the same.
+NEWER = (
+    [tempfile.NamedTemporaryFile(prefix="config-")]
+    if is_of_other_config(RESULTS / "config.json", RECORD)
+    else []
+)
+
+
 rule record:
+    input:
+        [file.name for file in NEWER],
     output:
         RESULTS / "config.json",
     log:
@@ -50,6 +64,6 @@ rule record:
     conda:
         "../../envs/analyse.yaml"
     params:
-        config=canonical_json(study_record(STUDY, COMPUTE)),
+        config=json.dumps(RECORD, ensure_ascii=False),  # in the order of config.yaml
     shell:
         "python -m study record --config {params.config:q} --output {output:q} > {log:q} 2>&1"

@@ -3,7 +3,6 @@
 from study.reporting.figures import figure_names
 from study.reporting.pages import page_names
 
-RECORD = study_record(STUDY, COMPUTE)
 FIGURES = [
     marked("figures", "report/captions/{}.rst", name) for name in figure_names(RECORD)
 ]

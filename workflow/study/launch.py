@@ -8,17 +8,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from study.code import training_code_sha256
+from study.code import settings_sha256, trained_settings, training_code_sha256
 from study.data.download import reachable, without_data
 from study.data.manifest import load_manifest
 from study.data.source import find_folder
 from study.errors import StudyError
 from study.estimate import disk_gb, hours
-from study.files import read_json
+from study.files import canonical_json, read_json
 from study.locks import holder, try_lock
 from study.machine import resolve_compute
 from study.restore import restore_dataset, restore_weights
-from study.spec import Config, data_fingerprint, data_folder, load_config
+from study.spec import Config, data_fingerprint, data_folder, load_config, run_spec
 
 RESOURCES = Path("resources")
 
@@ -45,6 +45,14 @@ def is_prepared(study: Config) -> bool:
     except (StudyError, KeyError, TypeError):
         return False
     return recorded == data_fingerprint(study)
+
+
+def is_of_other_config(path: Path, record: dict[str, Any]) -> bool:
+    """Is there a config.json at `path` that is not `record`?"""
+    try:
+        return path.exists() and canonical_json(read_json(path)) != canonical_json(record)
+    except StudyError:
+        return True
 
 
 def compared_runs(study: Config, results: Path) -> list[Path]:
@@ -115,7 +123,11 @@ def describe(study: Config, compute: dict[str, Any], results: Path) -> str:
         model = study.models[name]
         seeds = ", ".join(str(seed) for seed in study.seeds_of(name))
         lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, seeds {seeds}")
-    done, older = _earlier(study, results)
+    done, older, other = _earlier(study, compute, results)
+
+    def named(runs: list[str]) -> str:
+        return "all of these" if len(runs) == done else ", ".join(runs)
+
     rough = hours(study, compute)
     time = f"{rough:.1f} hours" if rough >= 1 else f"{60 * rough:.0f} minutes"
     lines.append(
@@ -123,22 +135,29 @@ def describe(study: Config, compute: dict[str, Any], results: Path) -> str:
         f"runs there already: {done}"
     )
     if older:
-        which = "all of these" if len(older) == done else ", ".join(older)
-        lines.append(f"  trained by older code: {which}; renew them with --forcerun train, if you want to")
+        lines.append(f"  trained by older code: {named(older)}; renew them with --forcerun train, if you want to")
+    if other:
+        fate = "they are compared as they are" if study.allow_missing else (
+            "those that are no job of this start, as in a copied folder, are renewed by --forcerun train")  # fmt: skip
+        lines.append(f"  trained with other settings than the config's: {named(other)}; {fate}")
     return "\n".join(lines)
 
 
-def _earlier(study: Config, results: Path) -> tuple[int, list[str]]:
-    """(number of runs already there, those among them whose training code was another)."""
-    done, older = 0, []
+def _earlier(study: Config, compute: dict[str, Any], results: Path) -> tuple[int, list[str], list[str]]:
+    """(number of runs already there, those among them of other training code, those of other settings)."""
+    done, older, other = 0, [], []
     for model, seed in study.runs():
-        path = results / "runs" / model / f"seed-{seed}" / "run.json"
-        if not path.exists():
+        folder, name = results / "runs" / model / f"seed-{seed}", f"{model}/seed-{seed}"
+        if not (folder / "run.json").exists():
             continue
         done += 1
         try:
-            if read_json(path)["code_sha256"] != training_code_sha256():
-                older.append(f"{model}/seed-{seed}")
+            record = read_json(folder / "run.json")
+            if record["code_sha256"] != training_code_sha256():
+                older.append(name)
+            settings = trained_settings(folder, record)
+            if settings and settings != settings_sha256(run_spec(study, model, seed, compute)):
+                other.append(name)
         except (StudyError, KeyError, TypeError):
-            older.append(f"{model}/seed-{seed}")
-    return done, older
+            older.append(name)
+    return done, older, other

@@ -12,10 +12,10 @@ import pandas as pd
 
 from study.analysis import metrics
 from study.analysis.temperature import fit_temperature, scaled
-from study.code import settings_sha256
+from study.code import trained_settings
 from study.data.dataset import TEST, VALIDATION
 from study.errors import StudyError
-from study.files import DAMAGED, canonical_json, read_json, sha256_text
+from study.files import DAMAGED, read_json
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,9 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
         raise StudyError(
             f"{folder}/run.json: the run was trained on other data than dataset.npz holds; train it again."
         )
-    history, settings = _read_history(folder / "history.csv"), _settings_sha256(folder, record)
+    with whole(folder / "spec.json"):
+        settings = trained_settings(folder, record)
+    history = _read_history(folder / "history.csv")
     if outcome != "finished":
         return Run(model, seed, record, history, {}, None, None, None, settings)
     path = folder / "predictions.npz"
@@ -185,18 +187,6 @@ def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
         raise StudyError(f"{path} is missing; {remedy}.") from None
     except DAMAGED:
         raise StudyError(f"{path} is not a whole npz file; {remedy}.") from None
-
-
-def _settings_sha256(folder: Path, record: dict[str, Any]) -> str:
-    """The hash of the settings in the run's spec.json; empty where it is not the spec that the run was trained from."""
-    path = folder / "spec.json"
-    if not path.exists():
-        return ""
-    spec = read_json(path)
-    if sha256_text(canonical_json(spec)) != record.get("spec_sha256"):
-        return ""
-    with whole(path):
-        return settings_sha256(spec)
 
 
 def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Dataset) -> np.ndarray:

@@ -66,14 +66,18 @@ def _models(sources: Sources) -> dict[str, Any]:
             "weights": text.weights(model["weights"]), "input": f"{model['input_size']} px",
             "normalisation": text.setting(model.get("normalisation")),
             "arguments": ", ".join(f"{key} {said}" for key, said in text.settings(model.get("arguments") or {})),
-            "recipe": model["recipe"], "seeds": text.listed(seeds),
+            "recipe": model["recipe"], "seeds": f"{'seed' if len(seeds) == 1 else 'seeds'} {text.listed(seeds)}",
         })  # fmt: skip
-    titles = {"label": "Model", "regime": "How", "architecture": "Architecture", "arguments": "Arguments",
-              "weights": "Weights", "input": "Input", "normalisation": "Normalisation", "recipe": "Recipe",
-              "seeds": "Seeds"}  # fmt: skip
-    frame = pd.DataFrame(rows, columns=list(titles))
+    frame = pd.DataFrame(rows)
     csv = ("methods_models.csv", frame.to_csv(index=False, lineterminator="\n").encode())
-    return table("Models", frame, [Column(key, title) for key, title in titles.items()], csv)
+    columns = [
+        Column("label", "Model", None, "regime"),
+        Column("architecture", "Architecture and its arguments", None, "arguments"),
+        Column("weights", "Weights"),
+        Column("input", "Input and its normalisation", None, "normalisation"),
+        Column("recipe", "Recipe and seeds", None, "seeds"),
+    ]
+    return table("Models", frame, columns, csv)
 
 
 def _recipes(sources: Sources) -> dict[str, Any]:

@@ -100,11 +100,10 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
         *first,
         Column("short code_sha256", "Code"),
         Column("older_code", "Older code"),
-        Column("as_configured", "As the config has it"),
+        Column("as_configured", "As configured"),
         Column("weights", "Weights", None, "short weights_sha256"),
         Column("short data_fingerprint", "Data"),
-        Column("stopped", "Why it ended"),
-        Column("when", "Finished"),
+        Column("stopped", "Ended", None, "when"),
     ]
     environment = [*first, *[Column(key, key.replace("_", " ").capitalize()) for key in ENVIRONMENT]]
     for key in ENVIRONMENT:

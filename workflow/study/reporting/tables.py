@@ -59,8 +59,6 @@ def runs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("test_accuracy", "Test (%)", partial(text.percent, digits=2)),
         Column("test_top5", "Top-5 (%)", text.percent),
         Column("test_superclass", "Superclass (%)", text.percent),
-        Column("train_val_gap", "Train − validation (points)", text.percent),
-        Column("val_test_gap", "Validation − test (points)", text.percent),
         Column("test_nll", "NLL (nats)", partial(text.number, digits=3)),
         Column("test_ece", "ECE (%)", text.percent),
     ]
@@ -69,7 +67,7 @@ def runs_page(sources: Sources) -> list[dict[str, Any]]:
 
 
 def models_page(sources: Sources) -> list[dict[str, Any]]:
-    """Every model: test accuracy with both variances, the other metrics, the differences to the baseline."""
+    """Every model: test accuracy with both variances, and the other metrics."""
     models = sources.tables["models"]
     csv = sources.csv("models")
     fine = partial(text.percent, digits=2)
@@ -93,7 +91,7 @@ def models_page(sources: Sources) -> list[dict[str, Any]]:
             shown.append(Column(metric, title, partial(show, digits=2), metric + "_sd"))
     return [
         table("Test accuracy", test, columns, csv,
-              "Over seeds: a t interval, from 3 seeds on. Over images: where that on ever more such images lies."),
+              "Over seeds: a t interval of the mean, from 3 seeds on. Over images: Wilson's, at the mean."),
         table("Other metrics", others, [Column("label", "Model"), *shown], csv,
               "Mean over seeds, with the standard deviation below it. Superclass is that of the top class; summed, the "
               "one whose classes' probabilities add up to most."),
