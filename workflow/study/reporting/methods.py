@@ -42,7 +42,7 @@ def data_sentences(sources: Sources) -> list[str]:
         f"{per_class} test images in each class. The validation images are {text.setting(100 * held_out['fraction'])} "
         f"% of the official training images, drawn by class with seed {held_out['seed']}, the same for every run"
         f"{own_splits(sources)}.",
-        "Each image is resized to the model's input (bicubic) and normalised as its row below says. "
+        "Each image is resized to the model's input (bicubic) and normalised; Methods says how for each model. "
         f"The content of the data, with the split, has the fingerprint {dataset.meta['fingerprint'][:12]}…",
     ]
 

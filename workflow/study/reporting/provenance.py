@@ -75,7 +75,8 @@ def settings_sentence(runs: pd.DataFrame, labels: dict[str, str]) -> str:
         return ""
     return (
         f"{text.counted(len(other), 'run')} of {len(runs)} {'was' if len(other) == 1 else 'were'} trained with other "
-        f"settings than the config has now: {_named(other, labels)}. To train anew: allow_missing: false."
+        f"settings than the config has now: {_named(other, labels)}. "
+        "To renew them: snakemake --forcerun train, with allow_missing: false."
     )
 
 
