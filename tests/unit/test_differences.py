@@ -54,11 +54,11 @@ def test_verdicts():
     ahead, alike = small_contrast(*matrices()), small_contrast(np.ones((5, 100), bool), np.ones((5, 100), bool))
     assert verdict(ahead, 0.01, 100, 0.05) == "better"
     assert verdict(ahead, 0.06, 100, 0.05) == "unclear"
-    assert verdict(ahead, np.nan, 100, 0.05) == "unclear"
+    assert verdict(ahead, np.nan, 100, 0.05) == "not tested"
     assert verdict(small_contrast(*matrices()[::-1]), 0.01, 100, 0.05) == "worse"
     assert verdict(alike, 1.0, 100, 0.05) == "equivalent"  # 4.7 points to either side
     assert verdict(alike, 1.0, 100, 0.04) == "unclear"
-    assert verdict(alike, np.nan, 1, 0.05) == "unclear"  # fewer than 3 seeds
+    assert verdict(alike, np.nan, 1, 0.05) == "not tested"  # fewer than 3 seeds
     assert verdict(ahead, 0.01, 100, 1.0) == "better"  # a difference that is surely there, however small
     assert verdict(ahead, 0.06, 100, 1.0) == "equivalent"
 
@@ -127,9 +127,9 @@ def test_superclasses_are_judged_by_superclass(study):
     assert superclass_of(np.array([42])) == 2
 
 
-def test_two_seeds_leave_every_class_unclear(tmp_path):
+def test_two_seeds_leave_every_class_untested(tmp_path):
     folder = make_study(tmp_path / "demo", {"cnn": 0.1, "vit": 1.0}, (0, 1))
     write_tables(folder, folder / "tables")
     table = pd.read_csv(folder / "tables" / "class_differences.csv")
-    assert (table["verdict"] == "unclear").all() and table[["p", "p_holm"]].isna().all(axis=None)
+    assert (table["verdict"] == "not tested").all() and table[["p", "p_holm"]].isna().all(axis=None)
     assert (table["low"] > 0).any()  # over images there is an interval

@@ -20,6 +20,7 @@ from study.launch import describe, handle_beside_main_thread, is_prepared, prefl
 from study.machine import has_bfloat16, resolve_compute
 from study.restore import restore_dataset
 from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config, run_spec
+from study.work import seconds_of
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CPU = {"device": "cpu", "threads": 2, "precision": "float32", "compile": "auto"}
@@ -250,9 +251,11 @@ def test_a_backbone_costs_with_the_square_of_its_input_size():
 
 def test_hours_by_hand():
     study = study_with(["efficientnet_b0"], [0])
-    # 0.39·10⁹ per image, three times for a step, 50000 images, 15 epochs, 20·10⁹ per second; and 36 s around a run
-    assert hours(study, CPU) == pytest.approx(0.39 * 3 * 50_000 * 15 / 20 / 3600 + 0.01)
+    # 0.39·10⁹ per image, three times for a step, 50000 images, 15 epochs, 45·10⁹ per second; and 36 s around a run
+    assert hours(study, CPU) == pytest.approx(0.39 * 3 * 50_000 * 15 / 45 / 3600 + 0.01)
     assert hours(study, GPU) == pytest.approx(0.39 * 3 * 50_000 * 15 / 2000 / 3600 + 0.01)
+    plain, recipe = study.models["scratch_resnet18"], study.recipes["scratch_modern"]  # 0.56·10⁹, at 100·10⁹ per second
+    assert seconds_of(plain, recipe, 1000, "cpu") == pytest.approx(0.56 * 3 * 1000 * recipe.epochs / 100)
 
 
 def test_hours_grow_with_the_seeds():
@@ -265,7 +268,7 @@ def test_seeds_and_models_share_the_forward_pass_of_a_frozen_backbone():
     models = raw()["models"]
     models["second_head"] = models["efficientnet_b0_frozen"] | {"label": "Second head"}
     one = hours(study_with(["efficientnet_b0_frozen"], [0], models=models), CPU)
-    assert one == pytest.approx(0.39 * 60_000 / 20 / 3600 + 0.01)
+    assert one == pytest.approx(0.39 * 60_000 / 45 / 3600 + 0.01)
     both = hours(study_with(["efficientnet_b0_frozen", "second_head"], [0, 1, 2], models=models), CPU)
     assert both == pytest.approx(one + 5 * 0.01)
 

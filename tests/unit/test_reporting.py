@@ -236,7 +236,8 @@ def test_answer_says_how_much_better_the_best_model_is():
     models = models_table(cnn=(5, 0.36, 0.37), b0=(5, 0.82, 0.83))
     assert answer(TWO, models, contrasts_table(("b0", 0.46, 0.445, 0.475, 5, 5))) == (
         "Of 2 models, B0 (pretrained and fine-tuned) has the highest validation accuracy; it classifies 82.0 % of the "
-        "test images correctly (mean of 5 seeds, 95 % interval 81.0 to 83.0 %), 46.0 percentage points more than the "
+        "test images correctly (mean of 5 seeds, 95 % interval over seeds 81.0 to 83.0 %), 46.0 "
+        "percentage points more than the "
         "baseline CNN (95 % interval +44.5 to +47.5)."
     )
 
@@ -245,7 +246,8 @@ def test_answer_chooses_by_validation_and_not_by_test():
     models = models_table(cnn=(3, 0.70, 0.68), b0=(3, 0.69, 0.71))
     assert answer(TWO, models, contrasts_table(("b0", -0.01, -0.018, -0.002, 3, 3))) == (
         "Of 2 models, B0 (pretrained and fine-tuned) has the highest validation accuracy; it classifies 69.0 % of the "
-        "test images correctly (mean of 3 seeds, 95 % interval 68.0 to 70.0 %), 1.0 percentage points fewer than the "
+        "test images correctly (mean of 3 seeds, 95 % interval over seeds 68.0 to 70.0 %), 1.0 "
+        "percentage points fewer than the "
         "baseline CNN (95 % interval −1.8 to −0.2)."
     )
 
@@ -272,7 +274,8 @@ def test_answer_when_the_baseline_is_best():
     models = models_table(cnn=(3, 0.70, 0.72), b0=(3, 0.65, 0.66))
     assert answer(TWO, models, contrasts_table(("b0", -0.05, -0.07, -0.03, 3, 3))) == (
         "Of 2 models, CNN (trained from scratch) has the highest validation accuracy; it classifies 70.0 % of the test "
-        "images correctly (mean of 3 seeds, 95 % interval 69.0 to 71.0 %), 5.0 percentage points more than the next "
+        "images correctly (mean of 3 seeds, 95 % interval over seeds 69.0 to 71.0 %), 5.0 "
+        "percentage points more than the next "
         "best, B0 (95 % interval +3.0 to +7.0). It is the baseline."
     )
 
@@ -280,8 +283,8 @@ def test_answer_when_the_baseline_is_best():
 def test_answer_of_one_model():
     said = answer(config_of(cnn="scratch"), models_table(cnn=(3, 0.36, 0.37)), contrasts_table())
     assert said == (
-        "CNN (trained from scratch) classifies 36.0 % of the test images correctly (mean of 3 seeds, 95 % interval "
-        "35.0 to 37.0 %). It is the only model, so there is nothing to compare it with."
+        "CNN (trained from scratch) classifies 36.0 % of the test images correctly (mean of 3 seeds, 95 % interval over "
+        "seeds 35.0 to 37.0 %). It is the only model, so there is nothing to compare it with."
     )
 
 

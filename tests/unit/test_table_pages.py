@@ -126,7 +126,7 @@ def test_a_summary_names_what_is_equivalent_and_no_other():
     assert summary_of(differences(*rows[1:]))[0].endswith(
         "For no other class is the difference surely within ±5 points."
     )
-    assert summary_of(differences(("cloud", 0.0, np.nan, "unclear"))) == [
+    assert summary_of(differences(("cloud", 0.0, np.nan, "not tested"))) == [
         "B0 − CNN: no verdict on any class, for that takes at least 3 seeds of both models."
     ]
     assert "no finished run" in summary_of(differences())[0]

@@ -8,8 +8,9 @@ MACS_224 = {"efficientnet_b0": 0.39, "efficientnet_b1": 0.57, "efficientnet_b2":
             "efficientnet_b4": 1.5, "efficientnet_b5": 2.4, "efficientnet_lite0": 0.40, "efficientnet_lite2": 0.65,
             "resnet18": 1.8, "resnet50": 4.1, "vit_tiny": 1.3, "vit_small": 4.6, "vit_base": 17.6}  # fmt: skip
 UNKNOWN_224 = 2.0
-# 10^9 multiply-accumulates per second in forward passes: two cores of a server CPU, and one data-centre GPU
-RATE = {"cpu": 20.0, "cuda": 2000.0}
+# 10^9 multiply-accumulates per second: two cores of a server CPU (docs/performance.md), one data-centre GPU (guessed)
+RATE = {"cpu": 45.0, "cuda": 2000.0}
+PLAIN_ON_CPU = 100.0  # networks of few, large convolutions
 BACKWARD = 3  # a training step costs about three forward passes
 
 
@@ -31,7 +32,8 @@ def macs(model: Model) -> float:
 
 def seconds_of(model: Model, recipe: Recipe, images: int, device: str) -> float:
     """Seconds that training on `images` takes on `device`, cpu or cuda, to the recipe's last epoch."""
-    return macs(model) * images * BACKWARD * recipe.epochs / RATE[device]
+    is_plain = device == "cpu" and model.architecture.startswith("scratch_")
+    return macs(model) * images * BACKWARD * recipe.epochs / (PLAIN_ON_CPU if is_plain else RATE[device])
 
 
 def compiling_pays(architecture: str, device: str) -> bool:

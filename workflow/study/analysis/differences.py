@@ -17,7 +17,7 @@ A class may be neither, as not seeing a difference is not seeing that there is n
 points only classes on which the models hardly ever disagree can be called equivalent.
 
 With fewer than 3 seeds of either model nothing is known on other seeds: low and high cover the images only, there is
-no p, and the verdict is `unclear`.
+no p, and the verdict is `not tested`.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ from study.analysis.contrasts import Contrast, contrast, holm
 from study.analysis.load import Dataset, Run, correctness
 from study.data.dataset import TEST
 
-BETTER, WORSE, EQUIVALENT, UNCLEAR = "better", "worse", "equivalent", "unclear"
+BETTER, WORSE, EQUIVALENT, UNCLEAR, NOT_TESTED = "better", "worse", "equivalent", "unclear", "not tested"
 ERROR = 0.05
 COUNTS = ["n_images", "n_seeds", "n_seeds_baseline"]
 MEASURED = ["difference", "low", "high", "p", "p_holm", "verdict"]
@@ -79,9 +79,9 @@ def widened(result: Contrast, comparisons: int) -> tuple[float, float]:
 
 
 def verdict(result: Contrast, p_holm: float, comparisons: int, margin: float) -> str:
-    """better, worse, equivalent or unclear, as the module says; `margin` is a fraction."""
+    """better, worse, equivalent, unclear or not tested, as the module says; `margin` is a fraction."""
     if np.isnan(p_holm):
-        return UNCLEAR
+        return NOT_TESTED
     if p_holm < ERROR:
         return BETTER if result.difference > 0 else WORSE
     low, high = widened(result, comparisons)

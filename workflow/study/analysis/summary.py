@@ -17,7 +17,7 @@ from study.files import read_json, write_json
 SCHEMA = 2
 TABLES = ("runs", "models", "contrasts", "class_differences", "superclass_differences", "near_duplicates",
           "sensitivity", "ladder", "claims", "costs", "front")  # fmt: skip
-VERDICTS = ("better", "worse", "equivalent", "unclear")
+VERDICTS = ("better", "worse", "equivalent", "unclear", "not tested")
 
 
 def write_summary(study: Path, tables: Path, out: Path) -> None:
@@ -92,7 +92,7 @@ def _verdicts(config: dict[str, Any], classes: pd.DataFrame, superclasses: pd.Da
         entry = pair | {"margin": config["equivalence_margin"]}
         for name, table in (("classes", classes), ("superclasses", superclasses)):
             own = table[(table["model"] == pair["model"]) & (table["baseline"] == pair["baseline"])]
-            entry[name] = {verdict: (own["verdict"] == verdict).sum() for verdict in VERDICTS}
+            entry[name] = {verdict.replace(" ", "_"): (own["verdict"] == verdict).sum() for verdict in VERDICTS}
         counted.append(entry)
     return counted
 

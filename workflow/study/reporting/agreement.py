@@ -14,7 +14,7 @@ from study.reporting.style import CORRECT_MAP, INK, new_figure, say, wrap
 
 QUANTITIES = {
     "agreement": "same class named (% of the images)",
-    "same_wrong": "same wrong class (% of the images both get wrong)",
+    "same_wrong": "same wrong class (% of shared errors)",
 }
 
 

@@ -50,7 +50,7 @@ def _seeds(test: pd.Series) -> str:
     mean = "1 seed" if seeds == 1 else f"mean of {seeds} seeds"
     if seeds < FEWEST_SEEDS:
         return f"{mean}; an interval over seeds needs at least {FEWEST_SEEDS}"
-    return f"{mean}, 95 % interval {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
+    return f"{mean}, 95 % interval over seeds {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
 
 
 def _difference(contrasts: pd.DataFrame, model: str, baseline: str, other: str, sign: int) -> str:

@@ -16,6 +16,7 @@ from study.reporting.style import FAINT, GRID, INK, colours, new_figure, say, wr
 
 ACROSS = 3
 BEFORE = "#7A7A7A"
+FEWEST_DRAWN = 5  # images of a seed; a point of fewer says nothing, and would pull the line
 MEASURES = {
     "ece": ("ECE (%)", text.percent),
     "nll": ("NLL (nats)", partial(text.number, digits=3)),
@@ -58,7 +59,7 @@ def _panel(axis: Axes, sources: Sources, model: str, bins: pd.DataFrame) -> None
     axis.set_axis_on()
     axis.plot([0, 100], [0, 100], color=FAINT, ls=(0, (4, 2)), lw=1, zorder=1)
     for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(sources.models)[model], None)):
-        own = bins[(bins["scaled"] == scaled) & (bins["n_images"] > 0)]
+        own = bins[(bins["scaled"] == scaled) & (bins["n_images"] >= FEWEST_DRAWN)]
         axis.vlines(own["confidence"] * 100, own["low"] * 100, own["high"] * 100, color=colour, lw=1, alpha=0.5)
         axis.plot(own["confidence"] * 100, own["accuracy"] * 100, color=colour, marker="o", mfc=fill or colour, ms=4.2,
                   lw=1.2, zorder=3 + scaled)  # fmt: skip

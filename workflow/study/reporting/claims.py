@@ -36,7 +36,8 @@ def claims_page(sources: Sources) -> list[dict[str, Any]]:
     ]
     note = (
         "A published number is held against the 95 % prediction interval for one more run, a direction against the "
-        "95 % interval of what was measured here, which stands below it. Every claim is judged on its own: nothing is "
+        "95 % interval of what was measured here, which stands below it. Inside a prediction interval means "
+        "compatible, no more: the fewer the seeds, the wider it is. Every claim is judged on its own: nothing is "
         "adjusted for their number. The models are those of this study, so another recipe is part of any difference."
     )
     return [table("Claims and verdicts", claim_rows(sources), columns, sources.csv("claims"), note)]

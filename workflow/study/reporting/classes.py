@@ -83,7 +83,7 @@ def _marks(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str],
     """Dots and intervals of every model, side by side within a row."""
     palette, shapes = colours(sources.models), markers(sources.models)
     small = len(models) > 4
-    for model, offset in zip(models, dodge(len(models), min(0.2 * len(models), 0.78)), strict=True):
+    for model, offset in zip(models, dodge(len(models), min(0.2 * len(models), 0.6)), strict=True):
         part = table[table["model"] == model]
         rows = places[part.index] + offset
         axis.hlines(

@@ -42,7 +42,7 @@ def data_sentences(sources: Sources) -> list[str]:
         f"{per_class} test images in each class. The validation images are {text.setting(100 * held_out['fraction'])} "
         f"% of the official training images, drawn by class with seed {held_out['seed']}, the same for every run"
         f"{own_splits(sources)}.",
-        "Each image is resized to the model's input (bicubic) and normalised; Methods says how for each model. "
+        "Each image is resized to the model's input (bicubic) and normalised as the models' table in Methods says. "
         f"The content of the data, with the split, has the fingerprint {dataset.meta['fingerprint'][:12]}…",
     ]
 
@@ -118,10 +118,10 @@ def statistics_sentences(sources: Sources) -> list[str]:
         "seeds on. Apart from it stands Wilson's interval at the mean for the number of test images.",
         "A difference is paired by image; seeds of different models are not pairs. Its variance is the sum of that "
         "over seeds and that over images, its 95 % interval a t interval with Satterthwaite's degrees of freedom. p is "
-        f"two-sided, adjusted by Holm's method over the {text.counted(tested, 'contrast')} of test "
-        "accuracy. With fewer than 3 seeds of either model there is no p, and the interval covers images only. In "
-        "simulated studies with 3 or 5 seeds the interval covers the truth in 95 to 99 % of them, whichever variance "
-        "dominates (docs/coverage.md).",
+        "two-sided, adjusted by Holm's method over the contrasts of test accuracy that have one "
+        f"(here {tested or 'none'}). With fewer than 3 seeds of either model there is no p, and the interval covers "
+        "images only. In simulated studies with 3 or 5 seeds the interval covers the truth in 95 to 99 % of them, "
+        "whichever variance dominates (docs/coverage.md).",
         "Classes and superclasses: Wilson's intervals for the class's test images, however many seeds there are. "
         "Differences by class have one interval each; the verdicts better and worse take p adjusted by Holm's method "
         "over all classes of a contrast, and equivalent takes two one-sided tests, each at 5 % over the number of "

@@ -106,7 +106,11 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
         Column("short data_fingerprint", "Data"),
         Column("stopped", "Ended", None, "when"),
     ]
-    environment = [*first, *[Column(key, key.replace("_", " ").capitalize()) for key in ENVIRONMENT]]
+    shown = [key for key in ENVIRONMENT if key != "device_name"]
+    environment = [
+        *first,
+        *[Column(key, key.capitalize(), None, "device_name" if key == "device" else None) for key in shown],
+    ]
     for key in ENVIRONMENT:
         frame[key] = frame[key].astype(str)
     csv = ("provenance.csv", stored.getvalue().encode())
