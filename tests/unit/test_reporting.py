@@ -283,8 +283,8 @@ def test_answer_when_the_baseline_is_best():
 def test_answer_of_one_model():
     said = answer(config_of(cnn="scratch"), models_table(cnn=(3, 0.36, 0.37)), contrasts_table())
     assert said == (
-        "CNN (trained from scratch) classifies 36.0 % of the test images correctly (mean of 3 seeds, 95 % interval over "
-        "seeds 35.0 to 37.0 %). It is the only model, so there is nothing to compare it with."
+        "CNN (trained from scratch) classifies 36.0 % of the test images correctly (mean of 3 seeds, 95 % interval "
+        "over seeds 35.0 to 37.0 %). It is the only model, so there is nothing to compare it with."
     )
 
 
