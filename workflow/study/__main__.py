@@ -178,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (refused := failures.sentence(error)) is None:
             raise
         print(f"Error: {refused}", file=sys.stderr)
+        sys.unraisablehook = lambda unraisable: None  # what fails for the same reason while Python ends adds nothing
         return 1
     return 0
 

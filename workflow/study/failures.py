@@ -1,6 +1,7 @@
 """What the machine may refuse - a package, room on a disk, permission, memory, a GPU - as one sentence for the user."""
 
 import errno
+import mmap
 import sys
 
 AGAIN = "then start again: it goes on from its last epoch"
@@ -10,6 +11,8 @@ _FULL = ("No space left on device", "Disk quota exceeded", "inline_container.cc"
 _WRITES = (" requested and ", " written")  # numpy's words for a write that was cut short
 _MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Cannot allocate memory",
            "failed to map segment", "can't start new thread")  # fmt: skip
+_VAGUE = (ImportError, RuntimeError, SystemError)  # what Python, torch and oneDNN raise when an allocation failed, too
+_ROOM = 2**28  # bytes; with less, torch cannot do a thing
 _GPU = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "No CUDA GPUs are available")
 
 
@@ -32,7 +35,18 @@ def sentence(error: BaseException | None) -> str | None:
         return f"The memory is used up: give the job more, or start fewer at once (--cores), {AGAIN}."
     if _says(text, _GPU):
         return f"The GPU failed ({text[:100].rstrip('.')}): see what nvidia-smi says of it, {AGAIN}."
+    if isinstance(error, _VAGUE) and not _has_room():
+        return sentence(MemoryError())
     return sentence(error.__context__)
+
+
+def _has_room() -> bool:
+    """Does this process still get memory? Asked while the error is alive, and with it what it had allocated."""
+    try:
+        mmap.mmap(-1, _ROOM).close()
+    except OSError:
+        return False
+    return True
 
 
 def _says(text: str, words: tuple[str, ...]) -> bool:
