@@ -98,7 +98,7 @@ def check(project: Project, undisturbed: dict[str, bytes]) -> None:
     assert now.keys() == undisturbed.keys()
     assert [name for name in now if now[name] != undisturbed[name]] == []
     left = [path for path in project.results.rglob("*") if path.name[0] == "." or path.suffix in LEFTOVER]
-    assert left == []
+    assert left == [], left
     assert [*(project.folder / ".snakemake" / "locks").iterdir()] == []
     for path in project.results.glob("logs/train/*.log"):
         assert repeated(path.read_text()) == [], path.read_text()

@@ -1,6 +1,7 @@
 """The whole workflow on the embedded default: what it leaves, and what a change runs again."""
 
 import csv
+import fcntl
 import os
 import re
 import shutil
@@ -81,6 +82,17 @@ def test_runs_record_where_everything_came_from(demo):
 
 def test_a_rerun_with_nothing_changed_does_nothing(demo):
     assert demo.planned() == []
+
+
+def test_a_lock_goes_with_the_next_start_unless_another_snakemake_holds_it(changed):
+    lock = changed.results / "snakemake.lock"
+    with lock.open("w") as handle:
+        fcntl.lockf(handle, fcntl.LOCK_EX)
+        assert changed.planned() == []
+        assert lock.exists()
+    done = changed.snakemake()
+    assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout
+    assert not lock.exists()
 
 
 def test_touched_data_retrains_nothing(changed):

@@ -17,6 +17,7 @@ from study.launch import (
     is_of_other_config,
     is_prepared,
     preflight,
+    remove_stale_lock,
     start,
 )
 from study.names import weights_id
@@ -40,6 +41,7 @@ try:
     COMPARED = compared_runs(STUDY, RESULTS)
 except StudyError as error:
     raise SystemExit(f"Error: {error}")
+remove_stale_lock(RESULTS)
 RECORD = study_record(STUDY, COMPUTE)
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
 WEIGHTS = {

@@ -1,6 +1,7 @@
 """What the workflow does before its first job: check the config and the data, say what is about to run."""
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from study.restore import restore_dataset, restore_weights
 from study.spec import Config, data_fingerprint, data_folder, load_config, run_spec
 
 RESOURCES = Path("resources")
+LOCK = "snakemake.lock"
 
 
 def start(raw: dict[str, Any]) -> tuple[Config, dict[str, Any], Path]:
@@ -94,7 +96,7 @@ def _hold(results: Path) -> None:
     for folder in (results, *results.glob("runs/*/*")):
         if folder.exists() and not os.access(folder, os.W_OK):  # Snakemake itself would break off with a traceback
             raise SystemExit(f"Error: {folder} cannot be written; make it writable.")
-    path = results / "snakemake.lock"
+    path = results / LOCK
     try:
         handle = try_lock(path, str(results))
     except OSError as error:
@@ -102,6 +104,15 @@ def _hold(results: Path) -> None:
     if handle is None:
         raise SystemExit(f"Error: Another Snakemake works on {results} ({holder(path)}); wait for it, or stop it.")
     atexit.register(lambda: (path.unlink(missing_ok=True), handle.close()))
+
+
+def remove_stale_lock(results: Path) -> None:
+    """Remove the lock of a Snakemake that was killed; one that finds nothing to be done locks nothing itself."""
+    path = results / LOCK
+    with contextlib.suppress(OSError):
+        if path.exists() and (handle := try_lock(path, str(results))) is not None:
+            with handle:
+                path.unlink()
 
 
 def handle_beside_main_thread(number: signal.Signals) -> None:
