@@ -44,7 +44,7 @@ fuzz: $(READY) ## try 10,000 generated configs and as many damaged files (TIMES=
 	$(RUN) FUZZ=$(TIMES) python -m pytest tests/system/test_fuzz.py
 
 bench: $(READY) ## time training against the usual way, and the workflow itself; results/bench/*.csv, 15 minutes
-	$(RUN) PYTHONPATH=workflow python -m study bench --output results/bench
+	$(RUN) PYTHONPATH=workflow:. python -m benchmarks.run --output results/bench
 	$(RUN) python tests/system/overhead.py 100
 
 style: $(READY) ## check the style of code and workflow

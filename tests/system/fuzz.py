@@ -8,9 +8,9 @@ from configs import COMPUTE, raw
 from hypothesis import strategies as st
 from test_spec import paths
 
+from study.config.study import load_config, run_spec, study_record
 from study.errors import StudyError
 from study.files import canonical_json
-from study.spec import load_config, run_spec, study_record
 
 MARKUP = ["<script>alert(1)</script>", "\x1b[31mred", "a\x00b", "\u202e\u2028", "../../outside", "$(touch x)",
           "{{7*7}}", "'; touch x; '", "%s%n", "\ud800", "é" * 5000]  # fmt: skip

@@ -12,8 +12,8 @@ import pytest
 from runs import history, make_dataset, recipe, scratch_spec, write_spec
 
 from study.files import canonical_json
-from study.jobs import OUTPUTS, accept
 from study.models import weights
+from study.orchestration.jobs import OUTPUTS, accept
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 LITE0 = "timm/tf_efficientnet_lite0.in1k"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from study.config.study import load_config
 from study.errors import StudyError
-from study.spec import load_config
 
 ROOT = Path(__file__).parents[2]
 COMPUTE = {"device": "cpu", "threads": 2, "precision": "float32", "deterministic": True, "compile": "never"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from study.config.recipes import Augmentation, Recipe
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.files import write_json
-from study.recipe_spec import Augmentation, Recipe
 
 TIMES = ("seconds", "images_per_second")
 PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}

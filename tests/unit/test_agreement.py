@@ -14,7 +14,7 @@ from study.analysis.contrasts import contrast
 from study.analysis.costs import front_table, on_front
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
-from study.analysis.load import Dataset, Run
+from study.analysis.runs import Dataset, Run
 from study.analysis.sensitivity import sensitivity_table
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST, TRAIN

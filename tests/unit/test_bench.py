@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from benchmarks import usual
+from benchmarks.cases import CASES, STATISTICS, case_setup, case_spec, random_dataset
+from benchmarks.run import speedups
+from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
 from runs import augmentation
 
-from study.bench import usual
-from study.bench.cases import CASES, STATISTICS, case_setup, case_spec, random_dataset
-from study.bench.run import speedups
-from study.bench.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
 from study.training.inputs import ImageInputs
 
 COMPUTE = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "compile": False}

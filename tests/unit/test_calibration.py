@@ -10,7 +10,7 @@ from study_factory import make_study
 
 from study.analysis import metrics
 from study.analysis.calibration import calibration_table
-from study.analysis.load import load_dataset, load_runs
+from study.analysis.runs import load_dataset, load_runs
 from study.analysis.tables import write_tables
 from study.analysis.temperature import HIGHEST, LOWEST, fit_temperature, scaled
 from study.analysis.uncertainty import wilson

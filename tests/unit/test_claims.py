@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from study_factory import make_study
 
 from study.analysis.claims import Measured, claims_table, judge, measure, one_more_run
-from study.analysis.load import Dataset, Run
+from study.analysis.runs import Dataset, Run
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
+from study.config.study import load_config, study_record
 from study.data.dataset import TEST
 from study.errors import StudyError
 from study.reporting.accuracy import draw_accuracy
@@ -26,7 +27,6 @@ from study.reporting.claims import MARKS
 from study.reporting.pages import write_pages
 from study.reporting.sources import read_sources
 from study.reporting.style import save, settings
-from study.spec import load_config, study_record
 
 ROOT = Path(__file__).parents[2]
 CLASSES = np.arange(100)

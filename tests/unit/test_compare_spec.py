@@ -7,11 +7,11 @@ import pytest
 import yaml
 from configs import COMPUTE
 
-from study.compare_spec import read_suspects
+from study.config.comparison import read_suspects
+from study.config.study import load_config, study_record
 from study.errors import StudyError
 from study.files import file_digest
-from study.launch import compared_runs
-from study.spec import load_config, study_record
+from study.orchestration.start import compared_runs
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 PAIR = {"model": "efficientnet_b0", "baseline": "scratch_cnn"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from study_factory import make_study
 
-from study.analysis.load import load_dataset, load_runs
+from study.analysis.runs import load_dataset, load_runs
 from study.errors import StudyError
 from study.files import read_json
 

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from study_factory import make_study, superclass_of
 
-from study.analysis.load import Dataset, Run
+from study.analysis.classes import errors_table
+from study.analysis.runs import Dataset, Run
 from study.analysis.tables import write_tables
-from study.analysis.tables_classes import errors_table
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST
 from study.reporting.mistakes import confused_pairs

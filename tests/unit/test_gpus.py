@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from study.gpus import VISIBLE, visible_gpus
+from study.machine.gpus import VISIBLE, visible_gpus
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 LISTED = """\
@@ -23,7 +23,7 @@ GPU 1: NVIDIA H200 (UUID: GPU-bbbb-2)
 # is killed, so a failure to get one is a second job where only `share` are allowed.
 WORKER = """
 import fcntl, os, sys, time
-from study.gpus import own_gpu
+from study.machine.gpus import own_gpu
 folder, share, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 witnesses = {(gpu, k): open(f"{folder}/{gpu}.{k}", "a") for gpu in ("GPU-aaaa-1", "GPU-bbbb-2") for k in range(share)}
 with own_gpu("cuda"):

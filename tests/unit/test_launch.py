@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
-from study.code import training_code_sha256
+from study.config.compute_cost import seconds_of
+from study.config.study import FOLDER_VARIABLE, Config, data_fingerprint, load_config, run_spec
 from study.data.manifest import load_manifest
 from study.errors import StudyError
-from study.estimate import disk_gb, hours, macs
 from study.files import canonical_json, sha256_text, write_json, write_text
-from study.launch import describe, handle_beside_main_thread, is_prepared, preflight, start
-from study.machine import has_bfloat16, resolve_compute
-from study.restore import restore_dataset
-from study.spec import FOLDER_VARIABLE, Config, data_fingerprint, load_config, run_spec
-from study.work import seconds_of
+from study.fingerprints import training_code_sha256
+from study.machine.hardware import has_bfloat16, resolve_compute
+from study.orchestration.overview import disk_gb, hours, macs
+from study.orchestration.restore import restore_dataset
+from study.orchestration.start import describe, handle_beside_main_thread, is_prepared, preflight, start
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 CPU = {"device": "cpu", "threads": 2, "precision": "float32", "compile": "auto"}

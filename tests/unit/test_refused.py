@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import LONGEST, StudyError
-from study.failures import sentence
+from study.machine.failures import sentence
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_mistake_in_the_code_is_not_talked_away(error):
 @pytest.mark.parametrize(("room", "told"), [(64, "The memory is used up: "), (1024, "None")])
 def test_a_vague_error_is_put_down_to_memory_where_none_is_left(kind, room, told):
     code = (
-        "import resource; from study.failures import sentence; "
+        "import resource; from study.machine.failures import sentence; "
         "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize(); "
         f"resource.setrlimit(resource.RLIMIT_AS, 2 * (size + {room} * 2**20,)); "
         f"print(sentence({kind}('error return without exception set')))"

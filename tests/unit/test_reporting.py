@@ -15,9 +15,9 @@ from study_factory import make_study
 
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
-from study.code import training_code_sha256
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
+from study.fingerprints import training_code_sha256
 from study.reporting import text
 from study.reporting.answer import answer, how_to_read, lost_runs, notice
 from study.reporting.confusion import shares, superclass_counts

@@ -13,8 +13,8 @@ import pytest
 import torch
 from runs import history, recipe, scratch_spec, write_spec
 
-from study.code import training_code_sha256
 from study.files import canonical_json, file_digest, read_json, sha256_text
+from study.fingerprints import training_code_sha256
 from study.models import weights
 from study.training.run import train_run
 

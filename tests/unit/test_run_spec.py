@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from configs import COMPUTE, changed, raw, refusal
 
-from study.code import settings_sha256
-from study.files import canonical_json
-from study.spec import (
+from study.config.study import (
     FOLDER_VARIABLE,
     NORMALISATIONS,
     data_folder,
@@ -19,6 +17,8 @@ from study.spec import (
     run_spec,
     study_record,
 )
+from study.files import canonical_json
+from study.fingerprints import settings_sha256
 
 
 def specs(config: dict[str, Any]) -> dict[str, str]:

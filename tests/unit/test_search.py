@@ -9,11 +9,11 @@ from configs import COMPUTE, changed, raw, refusal
 from runs import scratch_spec, write_spec
 
 from study.analysis.search import write_search
+from study.config.search import Search
+from study.config.study import load_config, run_spec, study_record
 from study.errors import StudyError
 from study.files import read_json, write_json
 from study.reporting.search import answer, read_search, write_search_pages
-from study.search_spec import Search
-from study.spec import load_config, run_spec, study_record
 from study.training.run import train_run
 
 SEARCH = {"model": "scratch_cnn", "arguments": {"dropout": [0.1, 0.3]}, "recipe": {"learning_rate": ["3e-4", 1e-3]}}

@@ -9,9 +9,9 @@ from configs import COMPUTE, MISSING, ROOT, Keys, changed, raw, refusal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from study.config.study import load_config, run_spec, study_record
 from study.errors import StudyError
 from study.files import canonical_json
-from study.spec import load_config, run_spec, study_record
 
 # --- the files in the repository --------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ from study.reporting import text
 from study.reporting.calibration import calibration_page
 from study.reporting.confusion import counts
 from study.reporting.differences import summary
-from study.reporting.front import on_front
 from study.reporting.methods import data_sentences
 from study.reporting.mistakes import confusions_page
+from study.reporting.models import contrasts_table
 from study.reporting.pairs import PAIRS, examples, pairs_page
+from study.reporting.pareto import on_front
 from study.reporting.sources import Sources, read_sources
 from study.reporting.style import compact
-from study.reporting.tables import contrasts_table
 
 FINETUNE, FROZEN = "Lite0 finetune − Scratch cnn", "Lite0 frozen − Scratch cnn"
 

@@ -14,9 +14,9 @@ from study.analysis import summary as summary_module
 from study.analysis.contrasts import contrast
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
-from study.code import settings_sha256
 from study.errors import StudyError
 from study.files import canonical_json, sha256_text, write_json
+from study.fingerprints import settings_sha256
 
 TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "class_differences", "superclass_differences",
           "confusion", "errors", "calibration", "agreement", "mcnemar", "hardest", "near_duplicates", "sensitivity",

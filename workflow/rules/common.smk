@@ -7,12 +7,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from study.code import training_code_sha256
+from study.fingerprints import training_code_sha256
 from study.data.manifest import files_fingerprint, load_manifest
 from study.errors import StudyError
 from study.files import canonical_json, file_digest, read_json
-from study.jobs import accept
-from study.launch import (
+from study.orchestration.jobs import accept
+from study.orchestration.start import (
     compared_runs,
     is_of_other_config,
     is_prepared,
@@ -20,8 +20,8 @@ from study.launch import (
     remove_stale_lock,
     start,
 )
-from study.names import weights_id
-from study.spec import (
+from study.config.messages import weights_id
+from study.config.study import (
     data_fingerprint,
     features_id,
     features_spec,

@@ -5,20 +5,19 @@ Imports stand in the functions, so that a step loads no more than it needs (torc
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study import failures
 from study.errors import StudyError
+from study.machine import failures
 
 
 def obtain(args: argparse.Namespace) -> None:
     """See that the official files are there: check a folder, or download the archive, or render the stand-in."""
     from study.data.obtain import obtain as see_to
-    from study.locks import locked
+    from study.machine.locks import locked
 
     with locked(args.output.with_suffix(".lock"), str(args.source)):
         see_to(args.dataset, args.source, args.mirror, args.output)
@@ -52,7 +51,7 @@ def record(args: argparse.Namespace) -> None:
 
 def features(args: argparse.Namespace) -> None:
     """Compute the pooled features of a frozen backbone for every image."""
-    from study.jobs import features as compute
+    from study.orchestration.jobs import features as compute
 
     compute(json.loads(args.spec), args.dataset, args.weights, args.output)
 
@@ -64,7 +63,7 @@ def train(args: argparse.Namespace) -> None:
     from, which stands in their record.
     """
     from study.files import read_json, write_json
-    from study.jobs import train as train_alone
+    from study.orchestration.jobs import train as train_alone
 
     if args.spec is not None:
         spec = json.loads(args.spec)
@@ -116,13 +115,6 @@ def predict(args: argparse.Namespace) -> None:
     predict_images(args.model, args.images, args.top, args.trust_code)
 
 
-def bench(args: argparse.Namespace) -> None:
-    """Time training, start-up, frozen features and analysis on this machine, against the usual way."""
-    from study.bench.run import bench as measure
-
-    measure(args.output, args.threads, args.rounds, args.seconds)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m study", description=__doc__.splitlines()[0])
     steps = parser.add_subparsers(title="steps", required=True, metavar="STEP")
@@ -156,10 +148,6 @@ def _parser() -> argparse.ArgumentParser:
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),
          ("--top", {"type": int, "default": 3, "help": "how many classes to name"}))  # fmt: skip
-    step(bench, output,
-         ("--threads", {"type": int, "default": os.cpu_count(), "help": "CPU threads, and workers of the usual way"}),
-         ("--rounds", {"type": int, "default": 3, "help": "turns of which each figure is the median"}),
-         ("--seconds", {"type": float, "default": 5.0, "help": "length of a turn, at least"}))  # fmt: skip
     return parser
 
 

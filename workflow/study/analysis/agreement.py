@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtr
 
-from study.analysis.load import Dataset, Run, correctness
+from study.analysis.runs import Dataset, Run, correctness
 from study.data.dataset import TEST
 
 SHARES = ["agreement", "both_right", "both_wrong", "same_wrong"]

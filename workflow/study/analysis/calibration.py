@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.load import Dataset, Run
+from study.analysis.runs import Dataset, Run
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
+from study.analysis.classes import classes_table, errors_table
 from study.analysis.contrasts import IMAGES_ONLY, contrast
-from study.analysis.load import Dataset, Run
-from study.analysis.tables_classes import classes_table, errors_table
+from study.analysis.runs import Dataset, Run
 from study.analysis.uncertainty import FEWEST_SEEDS, UPPER_TAIL, t_interval, wilson
 from study.data.dataset import TEST, VALIDATION
 

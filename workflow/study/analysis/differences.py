@@ -27,7 +27,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from study.analysis.contrasts import Contrast, contrast, holm
-from study.analysis.load import Dataset, Run, correctness
+from study.analysis.runs import Dataset, Run, correctness
 from study.data.dataset import TEST
 
 BETTER, WORSE, EQUIVALENT, UNCLEAR, NOT_TESTED = "better", "worse", "equivalent", "unclear", "not tested"

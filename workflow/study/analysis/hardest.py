@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from study.analysis.load import Dataset, Run
 from study.analysis.metrics import FINE_CLASSES
+from study.analysis.runs import Dataset, Run
 from study.data.dataset import TEST
 
 SHOWN = 200

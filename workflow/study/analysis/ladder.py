@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.contrasts import contrast
-from study.analysis.load import Dataset, Run, correctness
+from study.analysis.runs import Dataset, Run, correctness
 from study.data.dataset import TEST
 
 COLUMNS = ["step", "model", "label", "change", "n_seeds", "accuracy", "difference", "low", "high", "p"]

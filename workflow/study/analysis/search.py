@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.load import Dataset, grid, load_dataset, load_record, open_npz, run_folder
+from study.analysis.runs import Dataset, grid, load_dataset, load_record, open_npz, run_folder
 from study.analysis.tables import write_table
 from study.files import read_json, write_json
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.load import Dataset, Run, correctness
+from study.analysis.runs import Dataset, Run, correctness
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import duplicates
-from study.analysis.load import Dataset, load_dataset
+from study.analysis.runs import Dataset, load_dataset
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.files import read_json, write_json
 

@@ -18,15 +18,15 @@ import pandas as pd
 from study.analysis.agreement import agreement_table, mcnemar_table
 from study.analysis.calibration import calibration_table
 from study.analysis.claims import claims_table
+from study.analysis.classes import classes_table, confusion_table, errors_table, superclasses_table
 from study.analysis.contrasts import contrast, holm
 from study.analysis.costs import costs_table, front_table
 from study.analysis.differences import class_differences_table, superclass_differences_table
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
-from study.analysis.load import Dataset, Run, correctness, load_dataset, load_runs
+from study.analysis.runs import Dataset, Run, correctness, load_dataset, load_runs
 from study.analysis.sensitivity import sensitivity_table
-from study.analysis.tables_classes import classes_table, confusion_table, errors_table, superclasses_table
 from study.analysis.uncertainty import t_interval, wilson
 from study.data.dataset import TEST
 from study.files import atomic_write, read_json

@@ -9,8 +9,8 @@ from study.reporting import text
 from study.reporting.accuracy import run_seconds
 from study.reporting.markup import Column, facts, prose, table
 from study.reporting.methods import data_sentences, limitations
+from study.reporting.models import METRICS, whole
 from study.reporting.sources import Sources, read_run
-from study.reporting.tables import METRICS, whole
 
 
 def card_page(sources: Sources, model: str) -> list[dict[str, Any]]:

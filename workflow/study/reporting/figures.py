@@ -14,8 +14,8 @@ from study.reporting.classes import draw_classes, draw_superclasses
 from study.reporting.confusion import draw_confusion, draw_superconfusion
 from study.reporting.curves import draw_curves
 from study.reporting.differences import draw_differences
-from study.reporting.front import draw_front
 from study.reporting.ladder import draw_ladder
+from study.reporting.pareto import draw_front
 from study.reporting.samples import draw_samples
 from study.reporting.search import draw_search, read_search
 from study.reporting.sources import Sources, read_sources

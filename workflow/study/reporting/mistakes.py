@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from study.reporting import text
+from study.reporting.charts import confusion_chart
 from study.reporting.confusion import counts, shares
-from study.reporting.explore import confusion_chart
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources
 

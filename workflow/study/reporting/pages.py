@@ -18,12 +18,7 @@ from study.reporting.landing import landing
 from study.reporting.markup import BANNER, pictures_in, png, write_page
 from study.reporting.methods import methods_page
 from study.reporting.mistakes import confusions_page
-from study.reporting.pairs import pairs_page
-from study.reporting.provenance import provenance_page, settings_sentence
-from study.reporting.samples import samples_page
-from study.reporting.search import write_search_pages
-from study.reporting.sources import Sources, read_sources
-from study.reporting.tables import (
+from study.reporting.models import (
     classes_page,
     contrasts_page,
     costs_page,
@@ -31,6 +26,11 @@ from study.reporting.tables import (
     runs_page,
     superclasses_page,
 )
+from study.reporting.pairs import pairs_page
+from study.reporting.provenance import provenance_page, settings_sentence
+from study.reporting.samples import samples_page
+from study.reporting.search import write_search_pages
+from study.reporting.sources import Sources, read_sources
 
 Sections = list[dict[str, Any]]
 PAGES: dict[str, tuple[str, Callable[[Sources], Sections]]] = {

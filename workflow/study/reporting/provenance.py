@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from study.code import training_code_sha256
+from study.fingerprints import training_code_sha256
 from study.reporting import text
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources, read_run

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from study import failures
 from study.files import atomic_write
+from study.machine import failures
 
 NAME = "checkpoint.pt"
 NAMES = {"spec_sha256": "spec", "code_sha256": "version of the training code"}

@@ -11,7 +11,7 @@ import numpy
 import torch
 
 from study.errors import StudyError
-from study.memory import process_peak_mb
+from study.machine.memory import process_peak_mb
 
 
 def prepare(compute: dict[str, Any]) -> torch.device:

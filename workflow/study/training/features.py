@@ -15,7 +15,7 @@ from study.models import network as networks
 from study.training import device as devices
 from study.training.compiling import compiled
 from study.training.inputs import ImageInputs
-from study.training.report import show
+from study.training.progress import show
 
 BATCH = 100
 

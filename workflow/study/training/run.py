@@ -5,15 +5,15 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from study.code import training_code_sha256
 from study.files import canonical_json, read_json, sha256_text, write_json
+from study.fingerprints import training_code_sha256
 from study.models import network as networks
 from study.training import checkpoint, loop
 from study.training import device as devices
 from study.training.averaging import WeightAverage
 from study.training.optimizers import make_optimizer, make_plateau
 from study.training.outputs import write_history, write_model, write_predictions
-from study.training.report import Reporter
+from study.training.progress import Reporter
 from study.training.setup import compile_network, make_setup, read_data
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from study.config.recipes import Recipe
 from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
-from study.recipe_spec import Recipe
 from study.training.setup import make_setup
 
 SCRATCH = {"channels": [32, 64, 128], "convolutions": 2, "kernel_size": 3, "hidden": 512, "dropout": 0.3}

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from study.bench.cases import CASES, case_setup, random_dataset
-from study.bench.throughput import steps_per_second
-from study.recipe_spec import Recipe
+from benchmarks.cases import CASES, case_setup, random_dataset
+from benchmarks.throughput import steps_per_second
+from study.config.recipes import Recipe
 from study.training import device as devices
 from study.training import loop
 from study.training.compiling import compiled

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from study.config.messages import weights_id
+from study.config.study import Config
 from study.data.manifest import load_manifest
 from study.errors import StudyError
 from study.files import read_json
-from study.names import weights_id
-from study.spec import Config
 
 
 def restore_dataset(study: Config, source: Path, results: Path) -> None:

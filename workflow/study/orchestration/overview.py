@@ -6,9 +6,9 @@ measured rates, not from a trial.
 
 from typing import Any
 
+from study.config.compute_cost import RATE, macs, seconds_of
+from study.config.study import Config, features_id, features_spec
 from study.data.manifest import load_manifest
-from study.spec import Config, features_id, features_spec
-from study.work import RATE, macs, seconds_of
 
 
 def hours(study: Config, compute: dict[str, Any]) -> float:

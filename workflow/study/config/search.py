@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from study.fields import Strict, as_number
+from study.config.fields import Strict, as_number
 
 MOST_TRIALS = 500
 Choices = dict[str, Annotated[list[Any], Field(min_length=1)]]

@@ -20,7 +20,7 @@ FINGERPRINT = "bench"
 MEASURED = """
 import sys
 from study.__main__ import main
-from study.memory import process_peak_mb
+from study.machine.memory import process_peak_mb
 failed = main()
 print(process_peak_mb())
 sys.exit(failed)

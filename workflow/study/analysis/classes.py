@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from study.analysis.load import Dataset, Run
 from study.analysis.metrics import FINE_CLASSES
+from study.analysis.runs import Dataset, Run
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST
 

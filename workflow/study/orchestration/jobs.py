@@ -17,8 +17,8 @@ from typing import Any
 
 from study.errors import StudyError
 from study.files import DAMAGED, canonical_json, read_json, sha256_text
-from study.gpus import own_gpu
-from study.locks import locked
+from study.machine.gpus import own_gpu
+from study.machine.locks import locked
 
 OUTPUTS = ("history.csv", "predictions.npz", "model.safetensors", "run.json")
 FINISHED = ".finished"

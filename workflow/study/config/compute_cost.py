@@ -1,7 +1,7 @@
 """How much a model computes, roughly: from published multiply-accumulate counts and two measured rates."""
 
-from study.model_spec import Model
-from study.recipe_spec import Recipe
+from study.config.models import Model
+from study.config.recipes import Recipe
 
 # 10^9 multiply-accumulates per image at 224 px, from the papers' and timm's tables
 MACS_224 = {"efficientnet_b0": 0.39, "efficientnet_b1": 0.57, "efficientnet_b2": 0.66, "efficientnet_b3": 1.0,

@@ -10,7 +10,7 @@ import pandas as pd
 from study.reporting import text
 from study.reporting.accuracy import run_seconds
 from study.reporting.answer import best_model
-from study.reporting.explore import front_chart, groups_chart
+from study.reporting.charts import front_chart, groups_chart
 from study.reporting.hardest import is_true
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources, read_run

@@ -1,5 +1,7 @@
-"""`python -m study bench`: everything that is timed, one after the other, printed and written as tables."""
+"""`python -m benchmarks.run --output FOLDER`: everything that is timed, one after the other, as tables."""
 
+import argparse
+import os
 import platform
 import sys
 import tempfile
@@ -11,16 +13,16 @@ import pandas as pd
 import torch
 import yaml
 
-from study.bench.analysis import bench_analysis
-from study.bench.cases import CASES
-from study.bench.frozen import time_frozen
-from study.bench.startup import time_startup
-from study.bench.throughput import COMPILED, EAGER, FIXED, USUAL, time_case
+from benchmarks.analysis import bench_analysis
+from benchmarks.cases import CASES
+from benchmarks.frozen import time_frozen
+from benchmarks.startup import time_startup
+from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, time_case
 from study.files import atomic_write
-from study.machine import resolve_compute
+from study.machine.hardware import resolve_compute
 from study.training import device as devices
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 
 
 def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
@@ -84,3 +86,18 @@ def _write(path: Path, table: pd.DataFrame) -> None:
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4g")
     print(f"\n{path.stem}\n{table.to_string(index=False, float_format='%.4g')}", file=sys.stdout, flush=True)
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="folder for the tables")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads, and workers of the usual way")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of which each figure is the median")
+    parser.add_argument("--seconds", type=float, default=5.0, help="shortest length of a turn")
+    args = parser.parse_args()
+    bench(args.output, args.threads, args.rounds, args.seconds)
+
+
+if __name__ == "__main__":
+    main()

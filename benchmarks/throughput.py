@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
-from study.bench import usual
-from study.bench.cases import CASES, STATISTICS, case_setup, random_dataset
+from benchmarks import usual
+from benchmarks.cases import CASES, STATISTICS, case_setup, random_dataset
+from study.config.compute_cost import compiling_pays
 from study.training import device as devices
 from study.training import streams
 from study.training.loop import Setup, loss_and_correct
 from study.training.optimizers import make_optimizer
 from study.training.setup import compile_network
-from study.work import compiling_pays
 
 IMAGES = 12_000
 WARM_UP = 3  # steps that are not timed in each turn: they empty what the loader's workers had made in advance

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from study.bench.cases import case_spec, random_dataset
+from benchmarks.cases import case_spec, random_dataset
 from study.files import write_json
 
 STEPS = 30  # after which memory has peaked

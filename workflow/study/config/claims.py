@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from study import names
-from study.fields import Name, Number, Strict, Text
+from study.config import messages
+from study.config.fields import Name, Number, Strict, Text
 
 PREDICTED = ("test_accuracy", "val_accuracy")  # one number per run, so that one more run can be predicted
 Share = Annotated[Number, Field(ge=-1, le=1)]
@@ -69,5 +69,5 @@ def check_claims(claims: Sequence[Claim], models: Iterable[str]) -> None:
         for key in ("model", "baseline"):
             name = getattr(claim, key)
             if name is not None:
-                names.check_known(name, models, f"claims: {claim.id}: {key}", "model")
-    names.check_unique([claim.id for claim in claims], "claims: id")
+                messages.check_known(name, models, f"claims: {claim.id}: {key}", "model")
+    messages.check_unique([claim.id for claim in claims], "claims: id")

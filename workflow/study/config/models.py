@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from study import names
-from study.fields import Number, Strict, as_number
+from study.config import messages
+from study.config.fields import Number, Strict, as_number
 from study.files import canonical_json
 
 NORMALISATIONS = {
@@ -69,7 +69,7 @@ class Model(Strict):
         if self.regime != "scratch" and self.weights is None:
             raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
         if self.weights is not None:
-            names.check_weights(self.weights)
+            messages.check_weights(self.weights)
         return self
 
 
@@ -80,7 +80,7 @@ def _check_architecture(model: Model) -> None:
         try:
             ScratchCNNArguments(**model.arguments)
         except ValidationError as error:
-            problem = names.sentence(error, ScratchCNNArguments, ("arguments",))
+            problem = messages.sentence(error, ScratchCNNArguments, ("arguments",))
             raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
         smallest = 2 ** len(model.arguments["channels"])
         if model.input_size < smallest:
@@ -89,7 +89,7 @@ def _check_architecture(model: Model) -> None:
         if model.arguments:
             raise ValueError(f"scratch_resnet18 takes no arguments; remove {next(iter(model.arguments))}")
     elif architecture.startswith("timm/"):
-        names.check_timm(architecture.removeprefix("timm/"))
+        messages.check_timm(architecture.removeprefix("timm/"))
     elif architecture.startswith("file:"):
         own_network(architecture)
     else:
@@ -114,7 +114,7 @@ def own_network(architecture: str) -> str:
         raise ValueError(f"{path} cannot be read ({error.strerror}); correct architecture: {architecture}") from None
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"{path} is no valid Python ({error}); correct it") from None
-    names.check_known(name, classes, path, "class")
+    messages.check_known(name, classes, path, "class")
     if len(source) > OWN_NETWORK_CHARACTERS:
         raise ValueError(f"{path} has over {OWN_NETWORK_CHARACTERS} characters; keep the network in a file of its own")
     return source

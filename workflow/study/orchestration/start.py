@@ -9,17 +9,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from study.code import settings_sha256, trained_settings, training_code_sha256
+from study.config.study import Config, data_fingerprint, data_folder, load_config, run_spec
 from study.data.download import reachable, without_data
 from study.data.manifest import load_manifest
 from study.data.source import find_folder
 from study.errors import StudyError
-from study.estimate import disk_gb, hours
 from study.files import canonical_json, read_json
-from study.locks import holder, try_lock
-from study.machine import resolve_compute
-from study.restore import restore_dataset, restore_weights
-from study.spec import Config, data_fingerprint, data_folder, load_config, run_spec
+from study.fingerprints import settings_sha256, trained_settings, training_code_sha256
+from study.machine.hardware import resolve_compute
+from study.machine.locks import holder, try_lock
+from study.orchestration.overview import disk_gb, hours
+from study.orchestration.restore import restore_dataset, restore_weights
 
 RESOURCES = Path("resources")
 LOCK = "snakemake.lock"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from study.errors import StudyError
-from study.locks import open_lock
+from study.machine.locks import open_lock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = "CUDA_DEVICE_ORDER"

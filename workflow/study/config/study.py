@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from study import names
-from study.claims_spec import Claim, Published, check_claims
-from study.code import settings_sha256
-from study.compare_spec import (
+from study.config import messages
+from study.config.claims import Claim, Published, check_claims
+from study.config.comparison import (
     Comparison,
     Step,
     Switch,
@@ -22,14 +21,15 @@ from study.compare_spec import (
     read_suspects,
     suspects_record,
 )
+from study.config.compute_cost import compiling_pays, seconds_of
+from study.config.fields import Name, Number, Strict
+from study.config.models import NORMALISATIONS, Model, Seeds, Statistics, own_network, resolved_arguments
+from study.config.recipes import Recipe, Validation
+from study.config.search import Search, trials, with_trials
 from study.data.manifest import MANIFESTS, files_fingerprint, fingerprint, load_manifest
 from study.errors import StudyError
-from study.fields import Name, Number, Strict
 from study.files import canonical_json, sha256_text
-from study.model_spec import NORMALISATIONS, Model, Seeds, Statistics, own_network, resolved_arguments
-from study.recipe_spec import Recipe, Validation
-from study.search_spec import Search, trials, with_trials
-from study.work import compiling_pays, seconds_of
+from study.fingerprints import settings_sha256
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
 COMPILE_FROM = 20_000  # images: compiling a backbone takes about as long as the forward pass of some thousand
@@ -82,13 +82,13 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _references(self) -> "Config":
-        names.check_known(self.dataset.name, MANIFESTS, "dataset: name", "dataset")
+        messages.check_known(self.dataset.name, MANIFESTS, "dataset: name", "dataset")
         self._check_split(self.dataset.validation, "dataset")
         for name, recipe in self.recipes.items():
             if recipe.validation is not None:
                 self._check_split(recipe.validation, f"recipes: {name}")
         for name, model in self.models.items():
-            names.check_known(model.recipe, self.recipes, f"models: {name}: recipe", "recipe")
+            messages.check_known(model.recipe, self.recipes, f"models: {name}: recipe", "recipe")
             recipe = self.recipes[model.recipe]
             if model.regime == "frozen" and recipe.augmentation is not None:
                 raise ValueError(
@@ -101,14 +101,14 @@ class Config(Strict):
                     f"name another recipe for regime {model.regime}"
                 )
         for name in self.grid.models:
-            names.check_known(name, self.models, "grid: models", "model")
-        names.check_unique(self.grid.models, "grid: models")
+            messages.check_known(name, self.models, "grid: models", "model")
+        messages.check_unique(self.grid.models, "grid: models")
         for name in self.grid.models:
-            names.check_unique(self.seeds_of(name), f"seeds of {name}")
-        names.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
+            messages.check_unique(self.seeds_of(name), f"seeds of {name}")
+        messages.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
         check_claims(self.claims, self.models)
         if self.search is not None and not self.search.is_expanded(self.models):
-            names.check_known(self.search.model, self.models, "search: model", "model")
+            messages.check_known(self.search.model, self.models, "search: model", "model")
         check_comparisons(self.contrasts or [], self.grid.models)
         check_ladder(self.ladder, list(self.models))
         if self.suspect_labels is not None:
@@ -150,7 +150,7 @@ def load_config(raw: dict[str, Any]) -> Config:
         config = Config.model_validate(raw)
         return config if config.search is None else Config.model_validate(with_trials(raw, config.search))
     except ValidationError as error:
-        raise StudyError(" ".join(names.sentence(error, Config).split())) from None  # a key may hold a line break
+        raise StudyError(" ".join(messages.sentence(error, Config).split())) from None  # a key may hold a line break
 
 
 def data_folder(config: Config) -> Path | None:
@@ -182,7 +182,7 @@ def _input(model: Model) -> dict[str, Any]:
 def _weights(model: Model) -> dict[str, Any] | None:
     if model.weights is None:
         return None
-    return {"source": model.weights, "id": names.weights_id(model.architecture, model.weights)}
+    return {"source": model.weights, "id": messages.weights_id(model.architecture, model.weights)}
 
 
 def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[str, Any]:
@@ -206,13 +206,13 @@ def features_spec(config: Config, name: str, compute: dict[str, Any]) -> dict[st
 
 def features_id(spec: dict[str, Any]) -> str:
     """File name for the features that `spec` decides: the architecture and a hash."""
-    return f"{names.slug(spec['architecture'])}-{sha256_text(canonical_json(spec))[:10]}"
+    return f"{messages.slug(spec['architecture'])}-{sha256_text(canonical_json(spec))[:10]}"
 
 
 def run_spec(config: Config, name: str, seed: int, compute: dict[str, Any]) -> dict[str, Any]:
     """All that decides the run of model `name` with `seed`: the train step adds the weights' sha256 and writes it.
 
-    `compute` is {"device", "threads", "precision", "deterministic", "compile"} as resolved (see `study.machine`).
+    `compute` is {"device", "threads", "precision", "deterministic", "compile"} as resolved (see `study.machine.hardware`).
     Paths are relative to the run's folder, so that a study can be moved as a whole.
     """
     model = config.models[name]

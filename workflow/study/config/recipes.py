@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from study.fields import Number, Strict
+from study.config.fields import Number, Strict
 
 Watched = Literal["val_loss", "val_accuracy"]
 Share = Annotated[Number, Field(ge=0, le=1)]

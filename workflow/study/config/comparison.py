@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from study import names
-from study.fields import Strict, Text
+from study.config import messages
+from study.config.fields import Strict, Text
 from study.files import file_digest
 
 # `snakemake --config allow_missing=true` passes text
@@ -35,15 +35,15 @@ def check_comparisons(contrasts: Sequence[Comparison], grid: Sequence[str]) -> N
     """Raise ValueError if a contrast names a model that is not in the grid, or stands twice."""
     for number, one in enumerate(contrasts, 1):
         for key in ("model", "baseline"):
-            names.check_known(getattr(one, key), grid, f"contrasts: {number}: {key}", "model of the grid")
-    names.check_unique([f"{one.model} minus {one.baseline}" for one in contrasts], "contrasts")
+            messages.check_known(getattr(one, key), grid, f"contrasts: {number}: {key}", "model of the grid")
+    messages.check_unique([f"{one.model} minus {one.baseline}" for one in contrasts], "contrasts")
 
 
 def check_ladder(ladder: Sequence[Step], models: Sequence[str]) -> None:
     """Raise ValueError if a step names a model that is not defined, or that is another step already."""
     for number, step in enumerate(ladder, 1):
-        names.check_known(step.model, models, f"ladder: {number}: model", "model")
-    names.check_unique([step.model for step in ladder], "ladder")
+        messages.check_known(step.model, models, f"ladder: {number}: model", "model")
+    messages.check_unique([step.model for step in ladder], "ladder")
 
 
 def read_suspects(file: str, images: int) -> list[int]:
