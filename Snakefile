@@ -22,17 +22,17 @@ report: "report/workflow.rst"
 
 
 onstart:
-    preflight(STUDY, COMPUTE, DATA_SOURCE, RESULTS)
+    preflight(START)
     if workflow.dag_settings.forcerun or workflow.dag_settings.forceall:
-        accept(RESULTS)
+        delete_output_backups(PATHS)
 
 
 onsuccess:
-    accept(RESULTS)
+    delete_output_backups(PATHS)
 
 
 onerror:
-    accept(RESULTS)
+    delete_output_backups(PATHS)
 
 
 rule all:
@@ -40,6 +40,6 @@ rule all:
     input:
         TABLES,
         NEAR_DUPLICATES,
-        RESULTS / "summary.json",
+        PATHS.summary,
         FIGURES,
         PAGES,

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from study.config.compute_cost import compiling_pays
 
 from benchmarks import usual
 from benchmarks.cases import CASES, STATISTICS, case_setup, random_dataset
-from study.config.compute_cost import compiling_pays
 from study.training import device as devices
 from study.training import streams
 from study.training.loop import Setup, loss_and_correct

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import augmentation
+from study.training.mixing import is_mixed, mix
 from torch.nn import functional
 
 from study.training.augment import bicubic_weights, cutout, transform
-from study.training.mixing import is_mixed, mix
 from study.training.streams import generator
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-
 from study.config.compute_cost import seconds_of
+
 from study.config.study import FOLDER_VARIABLE, Config, data_fingerprint, load_config, run_spec
 from study.data.manifest import load_manifest
 from study.errors import StudyError

@@ -7,63 +7,49 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from study.fingerprints import training_code_sha256
-from study.data.manifest import files_fingerprint, load_manifest
-from study.errors import StudyError
-from study.files import canonical_json, file_digest, read_json
-from study.orchestration.jobs import accept
-from study.orchestration.start import (
-    compared_runs,
-    is_of_other_config,
-    is_prepared,
-    preflight,
-    remove_stale_lock,
-    start,
-)
-from study.config.messages import weights_id
-from study.config.study import (
+from study.config.planning import (
     data_fingerprint,
-    features_id,
     features_spec,
     run_spec,
     study_record,
 )
+from study.config.specs import weights_id
+from study.errors import StudyError
+from study.files import canonical_json, file_digest, read_json, sha256_text
+from study.fingerprints import training_code_sha256
+from study.orchestration.jobs import delete_output_backups
+from study.orchestration.start import (
+    compared_runs,
+    is_of_other_config,
+    preflight,
+    start,
+)
+from study.paths import RUN_FILES, SPEC
 
 try:
-    STUDY, COMPUTE, DATA_SOURCE = start(config)
+    START = start(config)
+    STUDY, PATHS = START.study, START.paths
+    COMPARED = compared_runs(STUDY, PATHS)
 except StudyError as error:
     raise SystemExit(f"Error: {error}")
 
-RESULTS = Path("results") / STUDY.study
-LOGS = RESULTS / "logs"
-RUN = RESULTS / "runs" / "{model}" / "seed-{seed}"
-try:
-    COMPARED = compared_runs(STUDY, RESULTS)
-except StudyError as error:
-    raise SystemExit(f"Error: {error}")
-remove_stale_lock(RESULTS)
-RECORD = study_record(STUDY, COMPUTE)
+LOGS = PATHS.folder / "logs"
+RUN = PATHS.run("{model}", "{seed}")
+RECORD = study_record(STUDY, START.compute)
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
 WEIGHTS = {
     weights_id(model.architecture, model.weights): model
     for model in MODELS.values()
     if model.weights
 }
-FEATURES = {
-    features_id(features_spec(STUDY, name, COMPUTE)): features_spec(
-        STUDY, name, COMPUTE
-    )
+FEATURES_OF = {
+    name: features_spec(STUDY, name, START.compute)
     for name, model in MODELS.items()
     if model.regime == "frozen"
 }
-# Named by what the files must be, so that another manifest asks for them anew.
-SOURCE_RECORD = Path("resources") / (
-    f"{STUDY.dataset.name}-{files_fingerprint(load_manifest(STUDY.dataset.name))[:8]}.json"
-)
-GPUS = 1 if COMPUTE["device"] == "cuda" else 0
-if not DATA_SOURCE.exists():
-    SOURCE_RECORD.unlink(missing_ok=True)  # it says that the files are there
-# Relative, because a moved project would else look like one with other inputs.
+FEATURES = {spec.id: spec for spec in FEATURES_OF.values()}
+GPUS = 1 if START.compute.device == "cuda" else 0
+# Relative, because a moved project would otherwise look like one with other inputs.
 SOURCES = Path(os.path.relpath(workflow.basedir))
 
 # The report's menu sorts its categories by name: hence numbers.
@@ -126,7 +112,7 @@ wildcard_constraints:
 # The data's whereabouts travel outside the rules: moving them must not look like a change of the data.
 EXPORTS = {
     "PYTHONPATH": Path(workflow.basedir) / "workflow",
-    "STUDY_DATA": DATA_SOURCE,
+    "STUDY_DATA": START.source,
     "STUDY_WORKFLOW": 1,
     "STUDY_RUNS_PER_GPU": STUDY.compute.runs_per_gpu,
 }
@@ -134,51 +120,38 @@ PREFIX = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in EXPORTS.i
 shell.prefix(f"export {PREFIX}; ".replace("{", "{{").replace("}", "}}"))
 
 
-def source_record(wildcards):
-    """The record that the official files are there; once the data are prepared, nothing asks for them any more."""
-    return [] if is_prepared(STUDY) else ancient(SOURCE_RECORD)
-
-
 def weights_record(wildcards):
     """The record of the weights that a model starts from, or nothing."""
     model = MODELS[wildcards.model]
-    return (
-        RESULTS / "weights" / f"{weights_id(model.architecture, model.weights)}.json"
-        if model.weights
-        else []
+    if not model.weights:
+        return []
+    return PATHS.weights(weights_id(model.architecture, model.weights)).with_suffix(
+        ".json"
     )
 
 
 def features_file(wildcards):
     """The features that a frozen model's head trains on, or nothing."""
-    if MODELS[wildcards.model].regime != "frozen":
+    if wildcards.model not in FEATURES_OF:
         return []
-    return (
-        RESULTS
-        / "features"
-        / f"{features_id(features_spec(STUDY, wildcards.model, COMPUTE))}.npz"
-    )
+    return PATHS.features(FEATURES_OF[wildcards.model].id)
 
 
 def features_weights(wildcards):
     """The weights of a frozen backbone."""
-    return (
-        RESULTS
-        / "weights"
-        / f"{FEATURES[wildcards.features]['weights']['id']}.safetensors"
-    )
+    return PATHS.weights(FEATURES[wildcards.features].weights.id)
 
 
 def weights_file_sha256(wildcards):
     """The content of a weights file that the user names: another content is other weights, a touch is not.
 
-    Of a file that is there no more, what was read from it once is as good.
+    Of a file that has gone, the record of what was read from it once is as good.
     """
     kind, _, name = WEIGHTS[wildcards.weights].weights.partition(":")
     path = Path(name).expanduser()
     if kind == "file" and path.is_file():
         return file_digest(path)
-    record = RESULTS / "weights" / f"{wildcards.weights}.json"
+    record = PATHS.weights(wildcards.weights).with_suffix(".json")
     return (
         read_json(record)["file_sha256"] if kind == "file" and record.exists() else ""
     )
@@ -190,7 +163,7 @@ def marked(folder, caption, name):
     form = "table" if name.endswith(".html") else "figure"
     shown = f"{TITLES.get(kind, kind)}, {form}"
     return report(
-        RESULTS / folder / name,
+        PATHS.folder / folder / name,
         caption=caption.format(kind),
         category=CATEGORY[kind],
         # One label only: Snakemake's menu fails where a second one happens to split the items in equal halves.

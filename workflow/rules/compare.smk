@@ -21,28 +21,25 @@ COMPARISON = (
     "costs",
     "front",
 )
-TABLES = [
-    RESULTS / "tables" / f"{name}.csv"
-    for name in (["search"] if STUDY.search else COMPARISON)
-]
+TABLES = [PATHS.table(name) for name in (["search"] if STUDY.search else COMPARISON)]
 # A search never looks at the test images.
-NEAR_DUPLICATES = [] if STUDY.search else [RESULTS / "tables" / "near_duplicates.csv"]
+NEAR_DUPLICATES = [] if STUDY.search else [PATHS.table("near_duplicates")]
 
 
 # Of the images alone, so that it is not looked for again when a run or the analysis changes.
 rule duplicates:
     input:
-        dataset=RESULTS / "dataset.json",
+        dataset=PATHS.dataset_record,
         code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
     output:
-        RESULTS / "tables" / "near_duplicates.csv",
+        PATHS.table("near_duplicates"),
     log:
         LOGS / "duplicates.log",
     conda:
         "../../envs/analyse.yaml"
     threads: 2
     params:
-        dataset=RESULTS / "dataset.npz",
+        dataset=PATHS.dataset,
     shell:
         "python -m study duplicates --dataset {params.dataset:q} --output {output:q} > {log:q} 2>&1"
 
@@ -53,19 +50,19 @@ rule analyse:
         predictions=[run / "predictions.npz" for run in COMPARED],
         histories=[run / "history.csv" for run in COMPARED],
         near_duplicates=NEAR_DUPLICATES,
-        config=RESULTS / "config.json",
-        dataset=RESULTS / "dataset.json",
+        config=PATHS.config,
+        dataset=PATHS.dataset_record,
         code=sorted((SOURCES / "workflow" / "study" / "analysis").glob("*.py")),
     output:
         tables=TABLES,
-        summary=RESULTS / "summary.json",
+        summary=PATHS.summary,
     log:
         LOGS / "analyse.log",
     conda:
         "../../envs/analyse.yaml"
     params:
-        study=RESULTS,
-        tables=RESULTS / "tables",
+        study=PATHS.folder,
+        tables=PATHS.tables,
         compared=len(COMPARED),  # with allow_missing, a run that has gone is in no input that changed
     shell:
         "python -m study analyse --study {params.study:q} --output {params.tables:q} --summary {output.summary:q}"

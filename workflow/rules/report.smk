@@ -7,7 +7,7 @@ FIGURES = [
     marked("figures", "report/captions/{}.rst", name) for name in figure_names(RECORD)
 ]
 FRAGMENTS = [
-    RESULTS / "pages" / name
+    PATHS.folder / "pages" / name
     for name in page_names(RECORD)
     if name in ("landing.html", "index.html")
 ]
@@ -24,8 +24,8 @@ rule figures:
         tables=TABLES,
         near_duplicates=NEAR_DUPLICATES,
         predictions=[run / "predictions.npz" for run in COMPARED],
-        config=RESULTS / "config.json",
-        dataset=RESULTS / "dataset.json",
+        config=PATHS.config,
+        dataset=PATHS.dataset_record,
         code=REPORTING,
     output:
         FIGURES,
@@ -34,8 +34,8 @@ rule figures:
     conda:
         "../../envs/analyse.yaml"
     params:
-        study=RESULTS,
-        figures=RESULTS / "figures",
+        study=PATHS.folder,
+        figures=PATHS.folder / "figures",
     shell:
         "python -m study figures --study {params.study:q} --output {params.figures:q} > {log:q} 2>&1"
 
@@ -44,12 +44,14 @@ rule pages:
     input:
         tables=TABLES,
         near_duplicates=NEAR_DUPLICATES,
-        summary=RESULTS / "summary.json",
+        summary=PATHS.summary,
         records=[run / "run.json" for run in COMPARED],
         predictions=[run / "predictions.npz" for run in COMPARED],
-        dataset=RESULTS / "dataset.json",
-        figures=RESULTS / "figures" / ("search.svg" if STUDY.search else "accuracy.svg"),
-        config=RESULTS / "config.json",
+        dataset=PATHS.dataset_record,
+        figures=PATHS.folder
+        / "figures"
+        / ("search.svg" if STUDY.search else "accuracy.svg"),
+        config=PATHS.config,
         code=REPORTING,
         templates=sorted((SOURCES / "report" / "templates").glob("*")),
     output:
@@ -60,8 +62,8 @@ rule pages:
     conda:
         "../../envs/analyse.yaml"
     params:
-        study=RESULTS,
-        pages=RESULTS / "pages",
+        study=PATHS.folder,
+        pages=PATHS.folder / "pages",
         training_code=training_code_sha256(),  # the last page says which runs are of older code
     shell:
         "python -m study pages --study {params.study:q} --output {params.pages:q} > {log:q} 2>&1"

@@ -3,8 +3,8 @@
 
 rule weights:
     output:
-        tensors=RESULTS / "weights" / "{weights}.safetensors",
-        record=RESULTS / "weights" / "{weights}.json",
+        tensors=PATHS.weights("{weights}"),
+        record=PATHS.weights("{weights}").with_suffix(".json"),
     log:
         LOGS / "weights-{weights}.log",
     localrule: True  # compute nodes may have no network, and one fetch serves all
@@ -21,10 +21,10 @@ rule weights:
 
 rule features:
     input:
-        dataset=ancient(RESULTS / "dataset.json"),  # features are of all images, however they are split
+        dataset=ancient(PATHS.dataset_record),  # features are of all images, however they are split
         weights=features_weights,
     output:
-        RESULTS / "features" / "{features}.npz",
+        PATHS.features("{features}"),
     log:
         LOGS / "features-{features}.log",
     conda:
@@ -33,14 +33,14 @@ rule features:
     resources:
         gpu=GPUS,
     params:
-        spec=lambda wildcards: canonical_json(FEATURES[wildcards.features]),
-        dataset=RESULTS / "dataset.npz",
+        plan=lambda wildcards: PATHS.planned_features(wildcards.features),
+        dataset=PATHS.dataset,
     shell:
-        "python -m study features --spec {params.spec:q} --dataset {params.dataset:q} --weights {input.weights:q}"
+        "python -m study features --plan {params.plan:q} --dataset {params.dataset:q} --weights {input.weights:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
-# The spec is a parameter, so that a changed config repeats the runs whose spec it changed, and no other.
+# The hash of the spec is a parameter, so that a changed config repeats the runs whose spec it changed, and no other.
 # The log is added to, because the job of a killed Snakemake may still write there. With allow_missing there is no such
 # rule: what is there is compared, whatever spec it is of.
 if not STUDY.allow_missing:
@@ -48,13 +48,10 @@ if not STUDY.allow_missing:
     rule train:
         input:
             weights=weights_record,
-            dataset=RESULTS / "dataset.json",
+            dataset=PATHS.dataset_record,
             features=features_file,
         output:
-            RUN / "history.csv",
-            RUN / "predictions.npz",
-            RUN / "model.safetensors",
-            RUN / "run.json",
+            [RUN / name for name in RUN_FILES],
         log:
             LOGS / "train" / "{model}-{seed}.log",
         conda:
@@ -63,13 +60,13 @@ if not STUDY.allow_missing:
         resources:
             gpu=GPUS,
         params:
-            spec=lambda wildcards: canonical_json(
-                run_spec(STUDY, wildcards.model, int(wildcards.seed), COMPUTE)
-            ),
+            spec_sha256=lambda wildcards: run_spec(
+                STUDY, wildcards.model, int(wildcards.seed), START.compute
+            ).sha256(),
+            plan=lambda wildcards: PATHS.planned_run(wildcards.model, wildcards.seed),
             weights=lambda wildcards, input: (
                 f"--weights '{input.weights}'" if input.weights else ""
             ),
-            path=str(RUN / "spec.json"),
+            path=str(RUN / SPEC),
         shell:
-            "python -m study train {params.path:q} --spec {params.spec:q} {params.weights}"
-            " >> {log:q} 2>&1"
+            "python -m study train {params.path:q} --plan {params.plan:q} {params.weights} >> {log:q} 2>&1"

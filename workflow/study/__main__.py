@@ -4,7 +4,6 @@ Imports stand in the functions, so that a step loads no more than it needs (torc
 """
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,25 +13,14 @@ from study.errors import StudyError
 from study.machine import failures
 
 
-def obtain(args: argparse.Namespace) -> None:
-    """See that the official files are there: check a folder, or download the archive, or render the stand-in."""
-    from study.data.obtain import obtain as see_to
+def prepare(args: argparse.Namespace) -> None:
+    """Find, download or render the official files, check them, split off the validation images, write dataset.npz."""
+    from study.data.prepare import prepare_dataset
     from study.machine.locks import locked
 
-    with locked(args.output.with_suffix(".lock"), str(args.source)):
-        see_to(args.dataset, args.source, args.mirror, args.output)
-
-
-def prepare(args: argparse.Namespace) -> None:
-    """Check the official files, split off the validation images, write dataset.npz."""
-    from study.data import source
-    from study.data.manifest import load_manifest
-    from study.data.prepare import write_dataset
-
-    manifest = load_manifest(args.dataset)
-    read = source.read_folder if args.source.is_dir() or not args.source.exists() else source.read_archive
     validation = {"fraction": args.fraction, "seed": args.seed}
-    write_dataset(read(args.source, manifest), manifest, validation, args.output)
+    with locked(args.source.with_suffix(".lock"), str(args.source)):
+        prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
 
 
 def weights(args: argparse.Namespace) -> None:
@@ -42,34 +30,23 @@ def weights(args: argparse.Namespace) -> None:
     fetch(args.architecture, args.source, args.output)
 
 
-def record(args: argparse.Namespace) -> None:
-    """Write config.json: what analysis and report need to know of the config."""
-    from study.files import write_json
-
-    write_json(args.output, json.loads(args.config))
-
-
 def features(args: argparse.Namespace) -> None:
     """Compute the pooled features of a frozen backbone for every image."""
     from study.orchestration.jobs import features as compute
 
-    compute(json.loads(args.spec), args.dataset, args.weights, args.output)
+    compute(args.plan, args.dataset, args.weights, args.output)
 
 
 def train(args: argparse.Namespace) -> None:
     """Train one run from its spec.json; its results are written beside it.
 
-    With --spec that file is written first: what the config says of the run, and the sha256 of the weights it starts
-    from, which stands in their record.
+    With --plan that file is written first, from the spec that the workflow planned and the record of its weights.
     """
-    from study.files import read_json, write_json
     from study.orchestration.jobs import train as train_alone
+    from study.orchestration.jobs import write_spec
 
-    if args.spec is not None:
-        spec = json.loads(args.spec)
-        if args.weights is not None:
-            spec["weights"] = {**spec["weights"], **read_json(args.weights)}
-        write_json(args.path, spec)
+    if args.plan is not None:
+        write_spec(args.plan, args.weights, args.path)
     train_alone(args.path)
 
 
@@ -131,15 +108,22 @@ def _parser() -> argparse.ArgumentParser:
     study = ("--study", {**path, "help": "results/<study>"})
     source = ("--source", {**path, "help": "folder or archive with the official files"})
     mirror = ("--mirror", {"action": "append", "default": [], "help": "address of the archive; may be repeated"})
-    step(obtain, dataset, source, mirror, output)
     fraction = ("--fraction", {**required, "type": float, "help": "share of the training images for validation"})
-    step(prepare, dataset, source, fraction, ("--seed", {**required, "type": int, "help": "of the split"}), output)
+    step(
+        prepare,
+        dataset,
+        source,
+        mirror,
+        fraction,
+        ("--seed", {**required, "type": int, "help": "of the split"}),
+        output,
+    )
     step(weights, ("--architecture", required), ("--source", required), output)
     weights_record = ("--weights", {"type": Path, "help": "the record of the weights it starts from"})
-    step(record, ("--config", {**required, "help": "JSON"}), output)
-    step(features, ("--spec", {**required, "help": "JSON"}), ("--dataset", path), ("--weights", path), output)
+    plan = {"type": Path, "help": "the spec as the workflow planned it"}
+    step(features, ("--plan", plan | {"required": True}), ("--dataset", path), ("--weights", path), output)
     step(train, ("path", {"type": Path, "metavar": "SPEC", "help": "runs/<model>/seed-<s>/spec.json"}),
-         ("--spec", {"help": "JSON, to be written there first"}), weights_record)  # fmt: skip
+         ("--plan", plan), weights_record)  # fmt: skip
     step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}), output)
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
@@ -163,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if (refused := failures.sentence(error)) is None:
+        if (refused := failures.explain(error)) is None:
             raise
         print(f"Error: {refused}", file=sys.stderr)
         sys.unraisablehook = lambda unraisable: None  # what fails for the same reason while Python ends adds nothing

@@ -1,40 +1,46 @@
-"""Which code trained a run, and with which settings, as hashes."""
+"""Which code trained a run, as a hash of what that code does: comments, docstrings and layout do not count."""
 
+import ast
 import functools
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from study.files import canonical_json, read_json, sha256_text
+from study.files import sha256_text
 
 ROOT = Path(__file__).parent
 TRAINS = ("data/dataset.py", "data/split.py", "models/*.py", "training/*.py")
+DECIDES_NOTHING = ("models/weights.py", "training/progress.py")  # fetches what has a hash of its own; prints
 
 
 @functools.cache
 def training_code_sha256() -> str:
-    """SHA-256 over the names and contents of the modules that a training job runs."""
-    digest = hashlib.sha256()
-    for path in sorted({path for pattern in TRAINS for path in ROOT.glob(pattern)}):
-        digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    """Return the SHA-256 of the modules that decide the result of a training job."""
+    paths = {path.relative_to(ROOT).as_posix() for pattern in TRAINS for path in ROOT.glob(pattern)}
+    modules = {path: (ROOT / path).read_text(encoding="utf-8") for path in paths.difference(DECIDES_NOTHING)}
+    return sha256_text(repr([(path, code_structure(source)) for path, source in sorted(modules.items())]))
 
 
-def settings_sha256(spec: dict[str, Any]) -> str:
-    """SHA-256 of what a config decides of a run on any machine: its `spec` without device, paths and weights' hash."""
-    settings = {key: value for key, value in spec.items() if key not in ("compute", "files")}
-    settings["weights"] = spec["weights"] and spec["weights"]["source"]
-    return sha256_text(canonical_json(settings))
+def code_structure(source: str) -> Any:
+    """Return the syntax tree of `source` as nested lists, without comments, docstrings and places in the file.
 
-
-def trained_settings(folder: Path, record: dict[str, Any]) -> str:
-    """`settings_sha256` of the run in `folder`, whose run.json is `record`.
-
-    Empty where the spec.json beside it is not the one that the run was trained from, or is not there.
+    Empty fields are left out, because new versions of Python add some.
     """
-    path = folder / "spec.json"
-    if not path.exists():
-        return ""
-    spec = read_json(path)
-    same = sha256_text(canonical_json(spec)) == record.get("spec_sha256")
-    return settings_sha256(spec) if same else ""
+    return _structure(ast.parse(source))
+
+
+def _structure(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_structure(one) for one in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = dict(ast.iter_fields(node))
+    if _has_docstring(node):
+        fields["body"] = fields["body"][1:]
+    kept = {name: _structure(value) for name, value in fields.items() if value not in (None, [])}
+    return [type(node).__name__, *sorted(kept.items())]
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    """Return whether the first statement of a module, class or function is its docstring."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None

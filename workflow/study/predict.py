@@ -8,6 +8,7 @@ import safetensors
 import torch
 from PIL import Image, ImageOps
 
+from study.config.specs import InputSpec, NetworkSpec
 from study.errors import StudyError
 from study.models import network as networks
 from study.training.inputs import ImageInputs
@@ -28,27 +29,27 @@ def predict_images(model: Path, images: list[Path], top: int, trust_code: bool) 
         print(f"{path}: {named}")
 
 
-def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, dict, list[str]]:
-    """(network in evaluation mode, its spec, class names) from a run's model.safetensors.
+def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, InputSpec, list[str]]:
+    """Return (network in evaluation mode, its input, class names) from a run's model.safetensors.
 
     The file of a user's own network holds that network's source, which is run only with `trust_code`.
     """
     try:
         with safetensors.safe_open(path, "pt") as stored:
-            spec = json.loads(stored.metadata()["study"])
-            own = spec["architecture"].startswith("file:")
+            about = json.loads(stored.metadata()["study"])
+            spec = NetworkSpec.from_json(about["network"], str(path))
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         kind = type(error).__name__
-        raise StudyError(f"{path} is no model of this study ({kind}); name a run's model.safetensors.") from None
+        raise StudyError(f"{path} is not a model of this study ({kind}); name a run's model.safetensors.") from None
     if not tensors:
         raise StudyError(f"{path} is of a run that diverged and holds no network; name another run's.")
-    if own and not trust_code:
+    if spec.source is not None and not trust_code:
         raise StudyError(f"{path} holds code of its own, for its network; if you trust who made it, add --trust-code.")
     try:
-        network = networks.build(spec, None)
+        network = networks.build(spec, len(about["classes"]))
         network.load_state_dict(tensors)
-        return network.eval(), spec, spec["classes"]
+        return network.eval(), spec.input, about["classes"]
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyError(

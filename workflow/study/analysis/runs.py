@@ -12,10 +12,10 @@ import pandas as pd
 
 from study.analysis import metrics
 from study.analysis.temperature import fit_temperature, scaled
+from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION
 from study.errors import StudyError
 from study.files import DAMAGED, read_json
-from study.fingerprints import trained_settings
 
 
 @dataclass(frozen=True)

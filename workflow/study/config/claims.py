@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from study.config import messages
-from study.config.fields import Name, Number, Strict, Text
+from study.config.fields import Fraction, Name, Strict, Text
+from study.config.options import Number
 
 PREDICTED = ("test_accuracy", "val_accuracy")  # one number per run, so that one more run can be predicted
 Share = Annotated[Number, Field(ge=-1, le=1)]
@@ -57,7 +58,7 @@ class Published(Strict):
     """A number from the literature: shown beside the study's own, apart from them, and never computed with."""
 
     label: Text
-    accuracy: Annotated[Number, Field(ge=0, le=1)] = Field(description="on CIFAR-100's test images, a fraction")
+    accuracy: Fraction = Field(description="on CIFAR-100's test images, a fraction")
     model_kind: Literal["scratch", "finetune", "frozen"]
     source: Text = Field(description="paper or repository, as plain text")
     note: Text = Field(description="what to know before comparing with it")

@@ -3,16 +3,13 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from study.config import messages
 from study.config.fields import Strict, Text
 from study.files import file_digest
-
-# `snakemake --config allow_missing=true` passes text
-Switch = Annotated[bool, BeforeValidator(lambda value: value == "true" if value in ("true", "false") else value)]
 
 
 class Comparison(Strict):

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from study.config import messages
-from study.config.fields import Number, Strict, as_number
+from study.config.fields import Strict
+from study.config.options import Number, Whole, as_number
+from study.config.timm_names import check_timm
 from study.files import canonical_json
 
 NORMALISATIONS = {
@@ -18,16 +20,23 @@ NORMALISATIONS = {
     "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
 }
 
-OWN_NETWORK_CHARACTERS = 60_000  # it travels in spec.json, on a command line
-
-Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+Seeds = Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Field(min_length=1)]
 
 
-class ScratchCNNArguments(Strict):
-    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=5)]
-    convolutions: Annotated[int, Field(ge=1)] = Field(description="convolutions in each block")
-    kernel_size: Annotated[int, Field(ge=1, le=31)]
-    hidden: Annotated[int, Field(ge=1)] = Field(description="units of the fully connected layer")
+class NoArguments(Strict):
+    """The arguments of an architecture that takes none."""
+
+    def check_input_size(self, size: int) -> None:
+        """Raise ValueError if the network cannot take images of `size` pixels."""
+
+
+class ScratchCNNArguments(NoArguments):
+    """The arguments of `study.models.scratch.ScratchCNN`."""
+
+    channels: Annotated[list[Annotated[Whole, Field(ge=1)]], Field(min_length=1, max_length=5)]
+    convolutions: Annotated[Whole, Field(ge=1)] = Field(description="convolutions in each block")
+    kernel_size: Annotated[Whole, Field(ge=1, le=31)]
+    hidden: Annotated[Whole, Field(ge=1)] = Field(description="units of the fully connected layer")
     dropout: Annotated[Number, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
@@ -36,20 +45,33 @@ class ScratchCNNArguments(Strict):
             raise ValueError(f"kernel_size must be odd, so that padding keeps the size, not {self.kernel_size}")
         return self
 
+    def check_input_size(self, size: int) -> None:
+        """Raise ValueError if the pooling leaves no pixel of an image of `size` pixels."""
+        if size < 2 ** len(self.channels):
+            raise ValueError(f"input_size must be at least {2 ** len(self.channels)} for {len(self.channels)} blocks")
+
+
+# the study's own architectures: study.models.network builds them
+BUILT_IN: dict[str, type[NoArguments]] = {"scratch_cnn": ScratchCNNArguments, "scratch_resnet18": NoArguments}
+
 
 class Statistics(Strict):
+    """Mean and standard deviation of the R, G and B channels of pixels scaled to [0, 1]."""
+
     mean: Annotated[list[Number], Field(min_length=3, max_length=3)]
     std: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=3, max_length=3)]
 
 
 class Model(Strict):
+    """A network, what it starts from, what it sees, and how it is trained."""
+
     label: Annotated[str, Field(min_length=1, max_length=80)]
     architecture: str = Field(
         description="scratch_cnn, scratch_resnet18, timm/<full timm name with its tag>, or file:<path>.py:<class>"
     )
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
     weights: str | None = Field(description="hub, package:<registry package>, file:<path>, or null")
-    input_size: Annotated[int, Field(ge=8, le=1024)] = Field(description="pixels; images are resized, bicubic")
+    input_size: Annotated[Whole, Field(ge=8, le=1024)] = Field(description="pixels; images are resized, bicubic")
     normalisation: Literal["cifar100", "imagenet", "half", "none"] | Statistics
     regime: Literal["scratch", "finetune", "frozen"]
     recipe: str
@@ -69,40 +91,41 @@ class Model(Strict):
         if self.regime != "scratch" and self.weights is None:
             raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
         if self.weights is not None:
-            messages.check_weights(self.weights)
+            _check_weights(self.weights)
         return self
 
 
 def _check_architecture(model: Model) -> None:
     """Raise ValueError unless the architecture is known and takes the model's arguments and input size."""
     architecture = model.architecture
-    if architecture == "scratch_cnn":
+    if architecture in BUILT_IN:
         try:
-            ScratchCNNArguments(**model.arguments)
+            BUILT_IN[architecture](**model.arguments).check_input_size(model.input_size)
         except ValidationError as error:
-            problem = messages.sentence(error, ScratchCNNArguments, ("arguments",))
+            problem = messages.first_problem(error, BUILT_IN[architecture], ("arguments",))
             raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
-        smallest = 2 ** len(model.arguments["channels"])
-        if model.input_size < smallest:
-            raise ValueError(f"input_size must be at least {smallest} for {len(model.arguments['channels'])} blocks")
-    elif architecture == "scratch_resnet18":
-        if model.arguments:
-            raise ValueError(f"scratch_resnet18 takes no arguments; remove {next(iter(model.arguments))}")
     elif architecture.startswith("timm/"):
-        messages.check_timm(architecture.removeprefix("timm/"))
+        check_timm(architecture.removeprefix("timm/"))
     elif architecture.startswith("file:"):
         own_network(architecture)
     else:
+        built_in = ", ".join(BUILT_IN)
         raise ValueError(
-            f"architecture {architecture!r} is none of scratch_cnn, scratch_resnet18, timm/<name> and "
-            "file:<path>.py:<class>"
+            f"architecture {architecture!r} is not one of {built_in}, timm/<name> and file:<path>.py:<class>"
         )
 
 
-def own_network(architecture: str) -> str:
-    """The source text of the user's network `file:<path>.py:<class>`.
+def _check_weights(weights: str) -> None:
+    """Raise ValueError unless `weights` is hub, package:<name> or file:<path>."""
+    kind, _, rest = weights.partition(":")
+    if weights != "hub" and not (kind in ("package", "file") and rest):
+        raise ValueError(f"weights {weights!r} must be hub, package:<registry package>, file:<path> or null")
 
-    Raises ValueError if there is no such file, it is no Python, or it defines no such class. Nothing in it is run.
+
+def own_network(architecture: str) -> str:
+    """Return the source text of the user's network `file:<path>.py:<class>`.
+
+    Raises ValueError if the file is missing, is not Python, or does not define the class. Nothing in it is run.
     """
     path, _, name = architecture.removeprefix("file:").rpartition(":")
     if not path.endswith(".py") or not name.isidentifier():
@@ -112,16 +135,16 @@ def own_network(architecture: str) -> str:
         classes = [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}); correct architecture: {architecture}") from None
+    except (MemoryError, RecursionError):  # what Python's parser raises for code that is nested too deeply
+        raise ValueError(f"{path} is nested too deeply for Python to parse; simplify it") from None
     except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} is no valid Python ({error}); correct it") from None
+        raise ValueError(f"{path} is not valid Python ({error}); correct it") from None
     messages.check_known(name, classes, path, "class")
-    if len(source) > OWN_NETWORK_CHARACTERS:
-        raise ValueError(f"{path} has over {OWN_NETWORK_CHARACTERS} characters; keep the network in a file of its own")
     return source
 
 
 def resolved_arguments(model: Model) -> dict[str, Any]:
-    """The arguments as the architecture gets them: a number that YAML read as text is a number here."""
-    if model.architecture == "scratch_cnn":
-        return ScratchCNNArguments(**model.arguments).model_dump()
+    """Return the arguments as the architecture gets them: a number that YAML read as text is a number here."""
+    if model.architecture in BUILT_IN:
+        return BUILT_IN[model.architecture](**model.arguments).model_dump()
     return {key: as_number(value) for key, value in model.arguments.items()}

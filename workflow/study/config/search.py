@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from study.config.fields import Strict, as_number
+from study.config.fields import Strict
+from study.config.options import as_number
 
-MOST_TRIALS = 500
+MAX_TRIALS = 500
 Choices = dict[str, Annotated[list[Any], Field(min_length=1)]]
 
 
@@ -26,8 +27,8 @@ class Search(Strict):
         trials = math.prod(len(values) for values in (*self.arguments.values(), *self.recipe.values()))
         if trials < 2:
             raise ValueError("a search needs at least two trials; list several values of an argument or a recipe key")
-        if trials > MOST_TRIALS:
-            raise ValueError(f"{trials} trials are more than {MOST_TRIALS}; list fewer values")
+        if trials > MAX_TRIALS:
+            raise ValueError(f"{trials} trials are more than {MAX_TRIALS}; list fewer values")
         return self
 
     def is_expanded(self, models: Iterable[str]) -> bool:

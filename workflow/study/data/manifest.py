@@ -37,6 +37,11 @@ class Manifest:
     test_per_class: int
 
     @property
+    def train_images(self) -> int:
+        """Number of official training images, validation images included."""
+        return self.classes * self.train_per_class
+
+    @property
     def images(self) -> int:
         """Number of images, training and test."""
         return self.classes * (self.train_per_class + self.test_per_class)

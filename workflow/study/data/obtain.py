@@ -1,28 +1,27 @@
-"""See that a dataset's official files are where they will be read from: given, downloaded, or rendered."""
+"""Get a dataset's official files: from a folder that the user names, from the archive, or rendered."""
 
 import sys
 from pathlib import Path
 
 from study.data.download import download
-from study.data.manifest import load_manifest
-from study.data.source import find_folder
+from study.data.manifest import Manifest
+from study.data.source import Source, read_archive, read_folder
 from study.data.synthetic import render
-from study.files import file_digest, write_json
+from study.files import file_digest
 
 
-def obtain(name: str, source: Path, mirrors: list[str], record: Path) -> None:
-    """Make sure that `source` holds dataset `name`, and say so in the JSON file `record`.
+def obtain(manifest: Manifest, source: Path, mirrors: list[str]) -> Source:
+    """Return the checked content of the files in `source`, a folder or the archive.
 
-    `source` is a folder with the official files (rendered here for the synthetic dataset), or the archive, which is
-    downloaded unless it is there and whole. Raises StudyError if the data cannot be had.
+    The archive is downloaded to `source` from `mirrors` unless it is there and whole; the synthetic stand-in is
+    rendered. Raises StudyError if the data cannot be had.
     """
-    manifest = load_manifest(name)
     if manifest.synthetic:
         render(source)
     if manifest.archive is None or source.is_dir():
-        find_folder(source, manifest)
-    elif not (source.is_file() and file_digest(source, "md5") == manifest.archive["md5"]):
+        return read_folder(source, manifest)
+    if not (source.is_file() and file_digest(source, "md5") == manifest.archive["md5"]):
         if source.exists():
             print(f"{source} is not the official archive (md5 sum): downloading that.", file=sys.stderr)
         download(manifest, mirrors, source)
-    write_json(record, {"dataset": name, "source": source.name, "title": manifest.title})
+    return read_archive(source, manifest)

@@ -8,10 +8,21 @@ from typing import Any
 import numpy as np
 
 from study.data.dataset import TEST
-from study.data.manifest import Manifest, fingerprint
+from study.data.manifest import Manifest, fingerprint, load_manifest
+from study.data.obtain import obtain
 from study.data.source import Source
 from study.data.split import split_train
 from study.files import atomic_write, write_json
+
+
+def prepare_dataset(name: str, source: Path, mirrors: list[str], validation: dict[str, Any], path: Path) -> None:
+    """Write `path` (dataset.npz) of dataset `name` from `source`: a folder with the official files, or the archive.
+
+    A missing archive is downloaded from `mirrors`, and a missing stand-in is rendered. Raises StudyError if the data
+    cannot be had or are not what the manifest says.
+    """
+    manifest = load_manifest(name)
+    write_dataset(obtain(manifest, source, mirrors), manifest, validation, path)
 
 
 def write_dataset(source: Source, manifest: Manifest, validation: dict[str, Any], path: Path) -> None:

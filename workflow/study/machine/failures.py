@@ -16,7 +16,7 @@ _ROOM = 2**28  # bytes; with less, torch cannot do a thing
 _GPU = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "No CUDA GPUs are available")
 
 
-def sentence(error: BaseException | None) -> str | None:
+def explain(error: BaseException | None) -> str | None:
     """What was refused, and what to do; None if neither `error` nor what led to it is of that kind."""
     if error is None:
         return None
@@ -36,8 +36,8 @@ def sentence(error: BaseException | None) -> str | None:
     if _says(text, _GPU):
         return f"The GPU failed ({text[:100].rstrip('.')}): see what nvidia-smi says of it, {AGAIN}."
     if isinstance(error, _VAGUE) and not _has_room():
-        return sentence(MemoryError())
-    return sentence(error.__context__)
+        return explain(MemoryError())
+    return explain(error.__context__)
 
 
 def _has_room() -> bool:

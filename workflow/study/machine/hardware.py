@@ -4,7 +4,6 @@ import functools
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 
 @functools.cache
@@ -30,8 +29,8 @@ def has_bfloat16() -> bool:
     return all(int(major) >= 8 for major in re.findall(r"^(\d+)\.\d+$", told, re.MULTILINE))
 
 
-def resolve_compute(device: str, precision: str, **rest: Any) -> dict[str, Any]:
-    """`auto` made definite: the keys of `compute` with device cpu or cuda, and precision float32 or bfloat16.
+def resolve_compute(device: str, precision: str) -> tuple[str, str]:
+    """Return (device, precision) with `auto` made definite: cpu or cuda, float32 or bfloat16.
 
     A machine with an NVIDIA device gets cuda even if torch cannot use it: the run then stops with a sentence instead
     of training for days on the CPU.
@@ -40,4 +39,4 @@ def resolve_compute(device: str, precision: str, **rest: Any) -> dict[str, Any]:
         device = "cuda" if has_nvidia_gpu() else "cpu"
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" and has_bfloat16() else "float32"
-    return {"device": device, "precision": precision, **rest}
+    return device, precision

@@ -1,4 +1,4 @@
-"""Locks that die with their holder: a process that is killed in any way leaves none behind.
+"""Locks that die with their owner: a process that is killed in any way leaves none behind.
 
 They are the kernel's record locks (fcntl), because those end with the process that took them, are not inherited by its
 children, and hold between the machines that share a folder.
@@ -21,21 +21,22 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 def locked(path: Path, what: str) -> Iterator[bool]:
     """Hold the lock of file `path`, which goes at the end; yields whether another process held it before.
 
-    Where one does, say that it is waited for: `what` names what is locked. A file system that knows no locks is told.
+    Where one does, says that it is waited for: `what` names what is locked. Warns if the file system does not support
+    locks.
     """
     waited = False
     while True:
         handle = open_lock(path)
         if not _try(handle, what):
             if not waited:
-                print(f"{what} is in use by {holder(path)}: waiting for it to end", file=sys.stderr, flush=True)
+                print(f"{what} is in use by {read_owner(path)}: waiting for it to end", file=sys.stderr, flush=True)
             waited = True
             fcntl.lockf(handle, fcntl.LOCK_EX)
         if is_current(handle, path):
             break
         handle.close()  # the one before removed it
     with handle:
-        sign(handle)
+        write_owner(handle)
         try:
             yield waited
         finally:
@@ -50,7 +51,7 @@ def try_lock(path: Path, what: str) -> TextIO | None:
             handle.close()
             return None
         if is_current(handle, path):
-            sign(handle)
+            write_owner(handle)
             return handle
         handle.close()
 
@@ -61,14 +62,14 @@ def open_lock(path: Path) -> TextIO:
     return path.open("a+", encoding="utf-8")
 
 
-def holder(path: Path) -> str:
+def read_owner(path: Path) -> str:
     """Who holds the lock, as its file says."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return path.read_text(encoding="utf-8").strip() or "another process"
     return "another process"
 
 
-def sign(handle: TextIO) -> None:
+def write_owner(handle: TextIO) -> None:
     """Write into a lock who holds it."""
     handle.truncate(0)
     handle.write(f"process {os.getpid()} on {platform.node()}\n")

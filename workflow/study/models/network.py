@@ -7,52 +7,45 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from study.config.specs import NetworkSpec
 from study.errors import StudyError
 from study.models.own import build_own
 from study.models.scratch import ScratchCNN, scratch_resnet18
 
-CLASSES = 100
 
-
-def build(spec: dict[str, Any], weights: Path | None) -> nn.Module:
-    """The network of `spec` with 100 outputs, its backbone from the safetensors file `weights` where the spec has any.
+def build(spec: NetworkSpec, classes: int, weights: Path | None = None) -> nn.Module:
+    """Return the network of `spec` with `classes` outputs, its backbone from the safetensors file `weights` if given.
 
     What is not in the file (the new head) keeps the random weights of torch's current generator, so seed it first.
     Raises StudyError if the file does not fit the backbone.
     """
-    arguments = spec["arguments"]
-    if spec["architecture"] == "scratch_cnn":
-        return ScratchCNN(**arguments, input_size=spec["input"]["size"], classes=CLASSES)
-    if spec["architecture"] == "scratch_resnet18":
-        return scratch_resnet18(CLASSES)
-    if spec["architecture"].startswith("file:"):
-        return build_own(spec, CLASSES)
-    network = _timm(spec, num_classes=CLASSES, **arguments)
+    if spec.architecture == "scratch_cnn":
+        return ScratchCNN(**spec.arguments, input_size=spec.input.size, classes=classes)
+    if spec.architecture == "scratch_resnet18":
+        return scratch_resnet18(classes)
+    if spec.architecture.startswith("file:"):
+        return build_own(spec, classes)
+    network = _timm(spec, spec.arguments | {"num_classes": classes})
     if weights is not None:
-        head = _classifier(network, spec["architecture"])
+        head = _classifier(network, spec.architecture)
         load_backbone(network, weights, missing={f"{head}.weight", f"{head}.bias"})
     return network
 
 
-def build_backbone(spec: dict[str, Any], weights: Path) -> nn.Module:
-    """The timm network of `spec` without head: float images [B, 3, S, S] to pooled features [B, F]."""
-    network = _timm(spec, num_classes=0, **spec["arguments"])
+def build_backbone(spec: NetworkSpec, weights: Path) -> nn.Module:
+    """Return the timm network of `spec` without head: float images [B, 3, S, S] to pooled features [B, F]."""
+    network = _timm(spec, spec.arguments | {"num_classes": 0})
     load_backbone(network, weights, missing=set())
     return network
 
 
-def head_of(network: nn.Module, spec: dict[str, Any]) -> nn.Module | None:
-    """The new classifier of a network with pretrained weights; None where every weight is new."""
-    return network.get_classifier() if spec["weights"] is not None else None
-
-
-def _timm(spec: dict[str, Any], **arguments: Any) -> nn.Module:
+def _timm(spec: NetworkSpec, arguments: dict[str, Any]) -> nn.Module:
     import timm  # takes seconds, which a network from scratch need not wait for
 
-    tag = spec["architecture"].removeprefix("timm/")
+    tag = spec.architecture.removeprefix("timm/")
     try:
         if timm.get_pretrained_cfg(tag).fixed_input_size:  # vision transformers are built for one input size
-            arguments = {"img_size": spec["input"]["size"], **arguments}
+            arguments = {"img_size": spec.input.size, **arguments}
         return timm.create_model(tag, pretrained=False, **arguments)
     except (TypeError, RuntimeError) as error:
         raise StudyError(f"config: the arguments of {spec['architecture']} do not fit it: {error}.") from None

@@ -2,9 +2,9 @@
 
 torch is imported only when a job has its GPU, because it looks for the visible ones just once.
 
-A killed Snakemake leaves jobs that go on, and when it is started again, it deletes their outputs, finished or not, and
-starts the jobs anew. So what a job of a workflow has finished keeps a second name (a hard link, which takes no room)
-until the workflow has come to an end and so knows of it; a new job finds it there.
+A killed Snakemake leaves jobs running, and when it is started again, it deletes their outputs, finished or not, and
+starts the jobs anew. So the outputs of a workflow's job keep a backup (a hard link, which takes no room) until the
+workflow has ended and so knows of them; a new job finds it there.
 """
 
 import json
@@ -13,69 +13,79 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from study.config.specs import FeaturesSpec, RunSpec, WeightsSpec, read_run_spec
 from study.errors import StudyError
-from study.files import DAMAGED, canonical_json, read_json, sha256_text
+from study.files import DAMAGED, read_json, write_json
 from study.machine.gpus import own_gpu
 from study.machine.locks import locked
+from study.paths import RUN_FILES, RUN_RECORD, StudyPaths
 
-OUTPUTS = ("history.csv", "predictions.npz", "model.safetensors", "run.json")
 FINISHED = ".finished"
 WORKFLOW = "STUDY_WORKFLOW"  # set where Snakemake started the job
 
 
+def write_spec(planned: Path, weights_record: Path | None, path: Path) -> None:
+    """Write the spec of a run to `path`: the one that the workflow planned, with the weights as they were fetched."""
+    spec = read_json(planned)
+    if weights_record is not None:
+        record = read_json(weights_record)
+        origin = {key: value for key, value in record.items() if key not in ("architecture", "source", "sha256")}
+        spec["weights"] = WeightsSpec(**spec["weights"], sha256=record["sha256"], origin=origin).to_json()
+    write_json(path, spec)
+
+
 def train(spec_path: Path) -> None:
     """Train the run of `spec_path`, alone in its folder: a process that trains it already is waited for."""
-    from_workflow, folder = bool(os.environ.get(WORKFLOW)), spec_path.parent
-    read_json(spec_path)  # a missing spec is told before anything is written
+    folder, spec = spec_path.parent, read_run_spec(spec_path)
     with locked(folder / "training.lock", str(folder)) as waited:
-        sha256 = sha256_text(canonical_json(read_json(spec_path)))
-        kept = folder / FINISHED
-        if from_workflow and _is_finished(kept, sha256):
-            _link(kept, folder)
-        elif not (waited and _is_finished(folder, sha256)):
-            _train(spec_path, _keep if from_workflow else _forget)
+        from_workflow, backup = bool(os.environ.get(WORKFLOW)), folder / FINISHED
+        if from_workflow and _is_finished(backup, spec):
+            _link_outputs(backup, folder)
+        elif waited and _is_finished(folder, spec):
+            pass
+        else:
+            _train(spec, folder, _back_up if from_workflow else _delete_backup)
             return
         (folder / "checkpoint.pt").unlink(missing_ok=True)
         print(f"{folder} was finished by another process", file=sys.stderr)
 
 
-def _train(spec_path: Path, finish: Callable[[Path], None]) -> None:
-    with own_gpu(read_json(spec_path)["compute"]["device"]):
+def _train(spec: RunSpec, folder: Path, finish: Callable[[Path], None]) -> None:
+    with own_gpu(spec.compute.device):
         from study.training.run import train_run
 
-        train_run(spec_path, finish)
+        train_run(spec, folder, finish)
 
 
-def _is_finished(folder: Path, spec_sha256: str) -> bool:
-    """Are all outputs of a run there, and of this spec?"""
-    if not all((folder / name).exists() for name in OUTPUTS):
+def _is_finished(folder: Path, spec: RunSpec) -> bool:
+    """Return whether all outputs of a run are there, and are of this spec."""
+    if not all((folder / name).exists() for name in RUN_FILES):
         return False
     try:
-        return read_json(folder / "run.json")["spec_sha256"] == spec_sha256
+        return read_json(folder / RUN_RECORD)["spec_sha256"] == spec.sha256()
     except (StudyError, KeyError, TypeError):
         return False
 
 
-def _keep(folder: Path) -> None:
-    _forget(folder)
+def _back_up(folder: Path) -> None:
+    _delete_backup(folder)
     (folder / FINISHED).mkdir()
-    _link(folder, folder / FINISHED)
+    _link_outputs(folder, folder / FINISHED)
 
 
-def _forget(folder: Path) -> None:
+def _delete_backup(folder: Path) -> None:
     shutil.rmtree(folder / FINISHED, ignore_errors=True)
 
 
-def _link(source: Path, target: Path) -> None:
-    """Give a run's outputs in `source` the same names in `target`, run.json last."""
-    for name in OUTPUTS:
-        _also(source / name, target / name)
+def _link_outputs(source: Path, target: Path) -> None:
+    """Link a run's outputs in `source` into `target`, run.json last."""
+    for name in RUN_FILES:
+        _link_or_copy(source / name, target / name)
 
 
-def _also(source: Path, target: Path) -> None:
-    """Give the file `source` the name `target` too; a copy where the file system has no links."""
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` a hard link to the file `source`, or a copy where the file system has no links."""
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(source)
@@ -84,39 +94,43 @@ def _also(source: Path, target: Path) -> None:
     os.utime(target)  # newer than what it was made from, also where that was written again
 
 
-def features(spec: dict[str, Any], dataset: Path, weights: Path, target: Path) -> None:
-    """Compute the features that `spec` decides, alone: a process that computes them already is waited for."""
-    kept = target.with_suffix(FINISHED)
+def features(planned: Path, dataset: Path, weights: Path, target: Path) -> None:
+    """Compute the features of the spec in `planned`, alone: a process that computes them already is waited for."""
+    spec = FeaturesSpec.from_json(read_json(planned), str(planned))
+    backup = target.with_suffix(FINISHED)
     with locked(target.with_suffix(".lock"), str(target)) as waited:
-        if os.environ.get(WORKFLOW) and _is_of(kept, spec):
-            _also(kept, target)
-        elif not (waited and _is_of(target, spec)):
-            with own_gpu(spec["compute"]["device"]):
+        from_workflow = bool(os.environ.get(WORKFLOW))
+        if from_workflow and _is_of(backup, spec):
+            _link_or_copy(backup, target)
+        elif waited and _is_of(target, spec):
+            pass
+        else:
+            with own_gpu(spec.compute.device):
                 from study.training.features import compute_features
 
                 compute_features(spec, dataset, weights, target)
-            if os.environ.get(WORKFLOW):
-                _also(target, kept)
+            if from_workflow:
+                _link_or_copy(target, backup)
             return
         print(f"{target} was finished by another process", file=sys.stderr)
 
 
-def _is_of(path: Path, spec: dict[str, Any]) -> bool:
-    """Is this a file with the features of `spec`?"""
+def _is_of(path: Path, spec: FeaturesSpec) -> bool:
+    """Return whether this is a file with the features of `spec`."""
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return json.loads(str(stored["record"]))["spec_sha256"] == sha256_text(canonical_json(spec))
-    except DAMAGED:  # half a copy is none
+            return json.loads(str(stored["record"]))["spec_sha256"] == spec.sha256()
+    except DAMAGED:  # half a copy does not count
         return False
 
 
-def accept(results: Path) -> None:
-    """Forget the second names of all that is there under its first: the workflow knows of it now."""
-    for kept in results.glob(f"runs/*/*/{FINISHED}"):
-        if all((kept.parent / name).exists() for name in OUTPUTS):
-            _forget(kept.parent)
-    for kept in results.glob(f"features/*{FINISHED}"):
-        if kept.with_suffix(".npz").exists():
-            kept.unlink()
+def delete_output_backups(study: StudyPaths) -> None:
+    """Delete the backups of outputs that are there: the workflow knows of these now."""
+    for backup in study.folder.glob(f"runs/*/*/{FINISHED}"):
+        if all((backup.parent / name).exists() for name in RUN_FILES):
+            _delete_backup(backup.parent)
+    for backup in study.folder.glob(f"features/*{FINISHED}"):
+        if backup.with_suffix(".npz").exists():
+            backup.unlink()

@@ -1,37 +1,92 @@
-"""Roughly how long a study takes and how much disk it fills: said before it starts, so that nobody is surprised.
+"""What is about to run, said before it starts: the grid, its time as far as it was measured, its disk space."""
 
-Rough means within a factor of two or three: costs come from published multiply-accumulate counts and from two
-measured rates, not from a trial.
-"""
+import statistics
+from dataclasses import dataclass, field
 
-from typing import Any
+from study.config.planning import run_spec
+from study.config.specs import ComputeSpec, trained_settings
+from study.config.study import Config
+from study.errors import StudyError
+from study.files import read_json
+from study.fingerprints import training_code_sha256
+from study.paths import RUN_RECORD, StudyPaths
 
-from study.config.compute_cost import RATE, macs, seconds_of
-from study.config.study import Config, features_id, features_spec
-from study.data.manifest import load_manifest
+NETWORK_BYTES = 25e6  # of a network of six million parameters
+FEATURE_BYTES = 1280 * 4  # of an image, as EfficientNet-B0 pools it
 
 
-def hours(study: Config, compute: dict[str, Any]) -> float:
-    """Hours of the whole grid, one job after the other, every run to its last epoch."""
-    manifest = load_manifest(study.dataset.name)
-    training = manifest.classes * manifest.train_per_class
-    total, seen = 0.0, set()
+@dataclass
+class Earlier:
+    """What earlier starts left: how many runs, which are of other code or settings, and their seconds by model."""
+
+    done: int = 0
+    older_code: list[str] = field(default_factory=list)
+    other_settings: list[str] = field(default_factory=list)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+
+def describe(study: Config, compute: ComputeSpec, paths: StudyPaths) -> str:
+    """Return the grid in a few lines: models, seeds, device, time and disk, and what earlier starts left behind."""
+    lines = [f"Study {study.study}: {len(study.runs())} runs on {compute.device}, threads per run: {compute.threads}"]
     for name in study.grid.models:
-        model, seeds = study.models[name], study.seeds_of(name)
-        if model.regime != "frozen":
-            total += seconds_of(model, study.recipes[model.recipe], training, compute["device"]) * len(seeds)
+        model = study.models[name]
+        seeds = ", ".join(str(seed) for seed in study.seeds_of(name))
+        lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, seeds {seeds}")
+    earlier = _earlier_runs(study, compute, paths)
+    lines.append(f"  runs there already: {earlier.done}; {disk_gb(study):.1f} GB on disk when all are")
+    if earlier.done < len(study.runs()):
+        lines.append(f"  {_time_left(study, earlier)}")
+
+    def named(runs: list[str]) -> str:
+        return "all of these" if len(runs) == earlier.done else ", ".join(runs)
+
+    if earlier.older_code:
+        lines.append(
+            f"  trained by older code: {named(earlier.older_code)}; --forcerun train renews them, if you want that"
+        )
+    if earlier.other_settings:
+        fate = "they are compared as they are" if study.allow_missing else (
+            "Snakemake will not rerun those of a copied folder; use --forcerun train")  # fmt: skip
+        lines.append(f"  trained with other settings than the config's: {named(earlier.other_settings)}; {fate}")
+    return "\n".join(lines)
+
+
+def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Earlier:
+    earlier = Earlier()
+    for model, seed in study.runs():
+        folder, name = paths.run(model, seed), f"{model}/seed-{seed}"
+        if not (folder / RUN_RECORD).exists():
             continue
-        features = features_id(features_spec(study, name, compute))
-        if features not in seen:
-            seen.add(features)
-            total += macs(model) * manifest.images / RATE[compute["device"]]
-    return total / 3600 + 0.01 * len(study.runs())
+        earlier.done += 1
+        try:
+            record = read_json(folder / RUN_RECORD)
+            if record["code_sha256"] != training_code_sha256():
+                earlier.older_code.append(name)
+            settings = trained_settings(folder, record)
+            if settings and settings != run_spec(study, model, seed, compute).settings_sha256():
+                earlier.other_settings.append(name)
+            earlier.seconds.setdefault(model, []).append(record["cost"]["train_seconds"])
+        except (StudyError, KeyError, TypeError):
+            earlier.older_code.append(name)
+    return earlier
+
+
+def _time_left(study: Config, earlier: Earlier) -> str:
+    """Return how long the missing runs take, judged by finished runs of the same models, or that it is unknown."""
+    unknown = [name for name in study.grid.models if name not in earlier.seconds]
+    if unknown:
+        return f"how long it takes is not known before a run has finished of: {', '.join(unknown)}"
+    left = 0.0
+    for name, seconds in earlier.seconds.items():
+        left += statistics.mean(seconds) * (len(study.seeds_of(name)) - len(seconds))
+    time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.0f} minutes"
+    return f"the rest takes about {time} if run one after the other, judged by the finished runs"
 
 
 def disk_gb(study: Config) -> float:
-    """10^9 bytes of results: data, predictions, models, and features where a backbone is frozen."""
-    manifest = load_manifest(study.dataset.name)
+    """Return 10^9 bytes of results: data, predictions, models, and features where a backbone is frozen."""
+    manifest = study.manifest
     data = manifest.images * 3100
-    run = manifest.images * 100 * 4 * 0.25 + 25e6  # logits of validation and test; a network of six million parameters
+    run = manifest.images * manifest.classes * 4 * 0.25 + NETWORK_BYTES  # logits of validation and test images
     frozen = sum(study.models[name].regime == "frozen" for name in study.grid.models)
-    return (data + run * len(study.runs()) + frozen * manifest.images * 1280 * 4) / 1e9
+    return (data + run * len(study.runs()) + frozen * manifest.images * FEATURE_BYTES) / 1e9

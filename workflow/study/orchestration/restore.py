@@ -8,38 +8,36 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
-from study.config.messages import weights_id
+from study.config.specs import weights_id
 from study.config.study import Config
-from study.data.manifest import load_manifest
 from study.errors import StudyError
 from study.files import read_json
+from study.paths import StudyPaths
 
 
-def restore_dataset(study: Config, source: Path, results: Path) -> None:
+def restore_dataset(study: Config, source: Path, paths: StudyPaths) -> None:
     """Make dataset.npz again from `source`, where only its record is left.
 
     Raises StudyError if that has gone too.
     """
-    path = results / "dataset.npz"
+    path = paths.dataset
     if path.exists():
         return
-    if not source.exists():
+    if not (source.exists() or study.manifest.synthetic):
         raise StudyError(f"{path} has gone, and so has {source}, from which it was made; put one of them back.")
-    from study.data import source as sources
-    from study.data.prepare import write_dataset
+    from study.data.prepare import prepare_dataset
 
     print(f"{path} has gone: it is made again.", file=sys.stderr)
-    manifest = load_manifest(study.dataset.name)
-    read = sources.read_folder if source.is_dir() else sources.read_archive
-    with as_old(path):
-        write_dataset(read(source, manifest), manifest, study.dataset.validation.model_dump(), path)
+    with preserve_mtime(path):
+        prepare_dataset(study.dataset.name, source, [], asdict(study.dataset.validation), path)
 
 
 @contextlib.contextmanager
-def as_old(path: Path) -> Iterator[None]:
-    """Give the file that is made again, and its record, the age that the record has: a newer one would be a change."""
+def preserve_mtime(path: Path) -> Iterator[None]:
+    """Give a file that is made again, and its record, the old record's time: a newer one would look like a change."""
     record = path.with_suffix(".json")
     age = record.stat()
     yield
@@ -47,12 +45,12 @@ def as_old(path: Path) -> Iterator[None]:
         os.utime(one, ns=(age.st_atime_ns, age.st_mtime_ns))
 
 
-def restore_weights(study: Config, results: Path) -> None:
+def restore_weights(study: Config, paths: StudyPaths) -> None:
     """Fetch again the weights of which only the record is left. Raises StudyError if they are others now."""
     for model in (study.models[name] for name in study.grid.models):
         if model.weights is None:
             continue
-        path = results / "weights" / f"{weights_id(model.architecture, model.weights)}.safetensors"
+        path = paths.weights(weights_id(model.architecture, model.weights))
         record = path.with_suffix(".json")
         if path.exists() or not record.exists():
             continue
@@ -60,7 +58,7 @@ def restore_weights(study: Config, results: Path) -> None:
 
         print(f"{path} has gone: it is fetched again.", file=sys.stderr)
         sha256 = read_json(record)["sha256"]
-        with as_old(path):
+        with preserve_mtime(path):
             fetch(model.architecture, model.weights, path)
         if read_json(record)["sha256"] != sha256:
             raise StudyError(f"{model.weights} gives other weights than were used; delete {path.parent} to go on.")

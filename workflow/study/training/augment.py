@@ -1,58 +1,47 @@
-"""Augmentation on the device, drawn anew for every image: geometry as two small matrix products, then cutout.
+"""Augmentation on the device, drawn anew for every image: geometry as two small matrix products, cutout, mixing.
 
-Flips, shifts, crops, grid distortion and the resize to the network's input all map rows to rows and columns to
-columns. Each is a change of the positions that are read along an axis, so together they cost one interpolation:
-out = Y · image · Xᵀ, with the weights of bicubic interpolation (a = -0.75, as in torch) in Y and X.
+Flips, shifts, crops and the resize to the network's input all map rows to rows and columns to columns. Each changes
+the positions that are read along an axis, so together they cost one interpolation: out = Y · image · Xᵀ, with the
+weights of bicubic interpolation (a = -0.75, as in torch) in Y and X.
 """
 
 import math
-from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
+from study.config.recipes import Augmentation, Crop
+
 CUBIC = -0.75
-GRID_STEPS, GRID_LIMIT = 5, 0.3  # albumentations' GridDistortion
-# albumentations' ElasticTransform(alpha=1, sigma=50, alpha_affine=50) at 224 px, as shares of half the image: where
-# its three points are, and how far each moves. The displacement field of alpha 1 moves no pixel by a hundredth and is
-# left out.
-ELASTIC_POINT, ELASTIC_MOVE = 74 / 112, 50 / 112
-# (x, y, 1) of the three points, a column each
-ELASTIC_POINTS = torch.tensor([[1.0, 1, -1], [1, -1, -1], [1 / ELASTIC_POINT] * 3]) * ELASTIC_POINT
 
 
-def transform(pixels: torch.Tensor, recipe: dict[str, Any], size: int, generator: torch.Generator) -> torch.Tensor:
+def transform(pixels: torch.Tensor, recipe: Augmentation, size: int, generator: torch.Generator) -> torch.Tensor:
     """Float [B, 3, H, H] in [0, 1] to float [B, 3, size, size] in [0, 1], by the geometry that `recipe` asks for.
 
     The draws come from `generator`, which is on the device of `pixels`.
     """
-    if recipe["elastic"]:
-        pixels = _elastic(pixels, recipe["elastic"], generator)
     side = pixels.shape[-1]
-    if size == side and recipe["crop"] is None and not recipe["grid_distortion"]:
+    if size == side and recipe.crop is None:
         return _whole_pixels(pixels, recipe, generator)
-    lengths, starts = _crops(len(pixels), recipe["crop"], generator)  # each [2, B]: rows, columns
-    offsets = _shifts(len(pixels), recipe["shift"], generator)
-    reach = 2 + recipe["shift"] + (math.ceil(GRID_LIMIT * side) if recipe["grid_distortion"] else 0)
-    distorted = _happens(len(pixels), recipe["grid_distortion"], generator)
+    lengths, starts = _crops(len(pixels), recipe.crop, generator)  # each [2, B]: rows, columns
+    offsets = _shifts(len(pixels), recipe.shift, generator)
     weights = []
-    for axis, flip in enumerate((recipe["vertical_flip"], recipe["horizontal_flip"])):
+    for axis, flip in enumerate((recipe.vertical_flip, recipe.horizontal_flip)):
         places = ((torch.arange(size, device=pixels.device) + 0.5) / size).expand(len(pixels), -1)
         places = torch.where(_happens(len(pixels), flip, generator)[:, None], 1 - places, places)
-        if recipe["grid_distortion"]:
-            places = torch.where(distorted[:, None], _grid_distortion(places, generator), places)
         places = starts[axis][:, None] + places * lengths[axis][:, None]
-        weights.append(bicubic_weights(places * side - 0.5 + offsets[axis][:, None], side, reach))
+        weights.append(bicubic_weights(places * side - 0.5 + offsets[axis][:, None], side, 2 + recipe.shift))
     rows, columns = weights
     return ((rows[:, None] @ pixels) @ columns[:, None].transpose(2, 3)).clamp_(0, 1)
 
 
-def _whole_pixels(pixels: torch.Tensor, recipe: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
+def _whole_pixels(pixels: torch.Tensor, recipe: Augmentation, generator: torch.Generator) -> torch.Tensor:
     """Flips and shifts alone need no interpolation: one look-up of rows and columns, mirrored at the edges."""
     count, _, side, _ = pixels.shape
-    offsets = _shifts(count, recipe["shift"], generator)
+    offsets = _shifts(count, recipe.shift, generator)
     places = []
-    for axis, flip in enumerate((recipe["vertical_flip"], recipe["horizontal_flip"])):
+    for axis, flip in enumerate((recipe.vertical_flip, recipe.horizontal_flip)):
         place = torch.arange(side, device=pixels.device).expand(count, -1)
         place = torch.where(_happens(count, flip, generator)[:, None], side - 1 - place, place)
         places.append(side - 1 - (side - 1 - (place + offsets[axis][:, None]).abs()).abs())
@@ -96,35 +85,44 @@ def _shifts(count: int, pixels: int, generator: torch.Generator) -> torch.Tensor
     return torch.randint(-pixels, pixels + 1, (2, count), device=generator.device, generator=generator)
 
 
-def _crops(count: int, crop: dict[str, float] | None, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def _crops(count: int, crop: Crop | None, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """(lengths, starts), each [2, B], of rows and columns as shares of the image's side."""
     if crop is None:
         return torch.ones(2, count, device=generator.device), torch.zeros(2, count, device=generator.device)
     draws = torch.rand(4, count, device=generator.device, generator=generator)
-    area = crop["scale"] + (1 - crop["scale"]) * draws[0]
-    ratio = torch.exp((2 * draws[1] - 1) * math.log(crop["ratio"]))
+    area = crop.scale + (1 - crop.scale) * draws[0]
+    ratio = torch.exp((2 * draws[1] - 1) * math.log(crop.ratio))
     lengths = torch.stack([(area / ratio).sqrt(), (area * ratio).sqrt()]).clamp_(max=1)
     return lengths, draws[2:] * (1 - lengths)
 
 
-def _grid_distortion(places: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Places [B, S] in [0, 1], each fifth of the axis stretched or squeezed by up to 30 %."""
-    shape = (len(places), GRID_STEPS)
-    draws = torch.rand(shape, device=places.device, generator=generator)
-    widths = (1 + (2 * draws - 1) * GRID_LIMIT) / GRID_STEPS
-    ends = functional.pad(widths.cumsum(1), (1, 0))
-    step = (places * GRID_STEPS).floor().clamp_(0, GRID_STEPS - 1)
-    index = step.long()
-    return ends.gather(1, index) + (places * GRID_STEPS - step) * widths.gather(1, index)
+def is_mixed(augmentation: Augmentation | None) -> bool:
+    """Does the recipe's augmentation mix images?"""
+    return augmentation is not None and bool(augmentation.mixup or augmentation.cutmix)
 
 
-def _elastic(pixels: torch.Tensor, probability: float, generator: torch.Generator) -> torch.Tensor:
-    """A random affine map for some of the images: three points of the image each move a random way."""
-    count, device = len(pixels), pixels.device
-    happens = _happens(count, probability, generator)
-    moves = (2 * torch.rand(count, 2, 3, device=device, generator=generator) - 1) * ELASTIC_MOVE
-    back = torch.linalg.inv(ELASTIC_POINTS)  # on the CPU: on a GPU it would wait for the device
-    maps = (ELASTIC_POINTS[:2].to(device) + moves) @ back.to(device)
-    grid = functional.affine_grid(maps, list(pixels.shape), align_corners=False)
-    moved = functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return torch.where(happens[:, None, None, None], moved, pixels)
+def mix(images: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator) -> tuple[torch.Tensor, float]:
+    """(mixed images [B, 3, S, S], the share of each image that is its own); image i is mixed with image i - 1.
+
+    One share, and for CutMix one box, for the whole batch, as in the papers' code: Zhang et al. (2018),
+    https://arxiv.org/abs/1710.09412; Yun et al. (2019), https://arxiv.org/abs/1905.04899.
+    """
+    use_cutmix = bool(augmentation.cutmix) and (not augmentation.mixup or rng.random() < 0.5)
+    alpha = augmentation.cutmix if use_cutmix else augmentation.mixup
+    share = float(rng.beta(alpha, alpha))
+    others = images.roll(1, 0)
+    if not use_cutmix:
+        return others.lerp_(images, share), share
+    top, bottom, left, right = _box(images.shape[-1], share, rng)
+    mixed = images.clone(memory_format=torch.preserve_format)
+    mixed[:, :, top:bottom, left:right] = others[:, :, top:bottom, left:right]
+    return mixed, 1 - (bottom - top) * (right - left) / images.shape[-1] ** 2
+
+
+def _box(size: int, share: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) of a box of area 1 - share around a random pixel, cut off at the edges."""
+    half = int(size * (1 - share) ** 0.5) / 2
+    row, column = rng.integers(size, size=2)
+    edges = (row - half, row + half, column - half, column + half)
+    top, bottom, left, right = (int(min(max(edge, 0), size)) for edge in edges)
+    return top, bottom, left, right

@@ -33,7 +33,7 @@ def load(folder: Path, key: dict[str, str]) -> tuple[dict[str, Any] | None, str 
         other = [name for name in key if state[name] != key[name]]
         problem = f"belongs to another {NAMES[other[0]]}" if other else None
     except Exception as error:  # a damaged file can fail in many ways
-        if failures.sentence(error) is not None:
+        if failures.explain(error) is not None:
             raise
         problem = f"cannot be read ({type(error).__name__})"
     if problem is None:

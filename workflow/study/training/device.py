@@ -10,21 +10,21 @@ from typing import Any
 import numpy
 import torch
 
+from study.config.specs import ComputeSpec
 from study.errors import StudyError
 from study.machine.memory import process_peak_mb
 
 
-def prepare(compute: dict[str, Any]) -> torch.device:
+def prepare(compute: ComputeSpec) -> torch.device:
     """Set threads and determinism, and return the device of `compute`.
 
     Raises StudyError if a GPU is asked for and this torch cannot use it.
     """
-    torch.set_num_threads(compute["threads"])
+    torch.set_num_threads(compute.threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
-    deterministic = compute.get("deterministic", True)  # features always are
-    torch.use_deterministic_algorithms(deterministic)
-    torch.backends.cudnn.benchmark = not deterministic
-    if compute["device"] == "cpu":
+    torch.use_deterministic_algorithms(compute.deterministic)
+    torch.backends.cudnn.benchmark = not compute.deterministic
+    if compute.device == "cpu":
         return torch.device("cpu")
     try:
         torch.zeros(1, device="cuda")
@@ -37,11 +37,11 @@ def prepare(compute: dict[str, Any]) -> torch.device:
     return torch.device("cuda")
 
 
-def autocast(compute: dict[str, Any]) -> contextlib.AbstractContextManager:
+def autocast(compute: ComputeSpec) -> contextlib.AbstractContextManager:
     """Autocast to bfloat16 where the run asks for it."""
-    if compute["precision"] == "float32":
+    if compute.precision == "float32":
         return contextlib.nullcontext()
-    return torch.autocast(compute["device"], torch.bfloat16)
+    return torch.autocast(compute.device, torch.bfloat16)
 
 
 def synchronise(device: torch.device) -> None:
@@ -55,7 +55,7 @@ def peak_memory_mb(device: torch.device) -> float:
     return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else process_peak_mb()
 
 
-def environment(compute: dict[str, Any], device: torch.device) -> dict[str, Any]:
+def environment(compute: ComputeSpec, device: torch.device) -> dict[str, Any]:
     """Versions, device and modes, for run.json."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
@@ -67,8 +67,8 @@ def environment(compute: dict[str, Any], device: torch.device) -> dict[str, Any]
         "device": device.type,
         "device_name": name,
         "visible_gpu": os.environ.get("CUDA_VISIBLE_DEVICES") if device.type == "cuda" else None,
-        "threads": compute["threads"],
-        "precision": compute["precision"],
+        "threads": compute.threads,
+        "precision": compute.precision,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 

@@ -1,22 +1,20 @@
 """From uint8 images that live on the device to batches a network takes: augment and resize, normalise."""
 
-from typing import Any
-
 import torch
 from torch.nn import functional
 
+from study.config.recipes import Augmentation
+from study.config.specs import InputSpec
 from study.training.augment import cutout, transform
 
 
 class ImageInputs:
     """The whole dataset as uint8 [N, 3, 32, 32] on the device (180 MB for CIFAR-100), turned into input in batches."""
 
-    def __init__(self, images: torch.Tensor, spec: dict[str, Any]) -> None:
-        self.images = images
-        self.size = spec["input"]["size"]
-        self.augmentation = spec.get("recipe", {}).get("augmentation")
-        self.mean = torch.tensor(spec["input"]["mean"], device=images.device).view(1, 3, 1, 1)
-        self.std = torch.tensor(spec["input"]["std"], device=images.device).view(1, 3, 1, 1)
+    def __init__(self, images: torch.Tensor, spec: InputSpec, augmentation: Augmentation | None = None) -> None:
+        self.images, self.size, self.augmentation = images, spec.size, augmentation
+        self.mean = torch.tensor(spec.mean, device=images.device).view(1, 3, 1, 1)
+        self.std = torch.tensor(spec.std, device=images.device).view(1, 3, 1, 1)
 
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Float [B, 3, S, S], channels last, for rows `ids`; augmented if given a generator and the recipe says so."""
@@ -26,8 +24,8 @@ class ImageInputs:
         else:
             pixels = transform(pixels, self.augmentation, max(self.size, pixels.shape[-1]), generator)
             inputs = normalise(resize(pixels, self.size), self.mean, self.std)
-            if self.augmentation["cutout"]:
-                inputs = cutout(inputs, self.augmentation["cutout"] / self.images.shape[-1], generator)
+            if self.augmentation.cutout:
+                inputs = cutout(inputs, self.augmentation.cutout / self.images.shape[-1], generator)
         return inputs.contiguous(memory_format=torch.channels_last)
 
 

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from study.config.recipes import EarlyStopping, Recipe
+from study.config.specs import RunSpec
 from study.training import device as devices
 from study.training import streams
+from study.training.augment import is_mixed, mix
 from study.training.averaging import WeightAverage
-from study.training.mixing import is_mixed, mix
 from study.training.optimizers import follow_schedule
 
 EVALUATION_BATCH = 250  # fixed: predictions may differ in their last bits between batch sizes
@@ -35,14 +37,15 @@ class Setup:
     train_sample: torch.Tensor
     val: torch.Tensor
     test: torch.Tensor
+    classes: int
     device: torch.device
-    spec: dict[str, Any]
+    spec: RunSpec
     forward: Any = None
 
     def apply(self, inputs: torch.Tensor, whole: int) -> torch.Tensor:
-        """Logits [B, 100]; only batches of the `whole` size take the compiled network, which is made for that size."""
+        """Logits [B, C]; only batches of the `whole` size take the compiled network, which is made for that size."""
         network = self.network if self.forward is None or len(inputs) != whole else self.forward
-        with devices.autocast(self.spec["compute"]):
+        with devices.autocast(self.spec.compute):
             return network(inputs)
 
 
@@ -56,6 +59,18 @@ class Progress:
     waited: int = 0
     stopping_best: float = math.inf
 
+    def is_best(self, row: dict[str, float], metric: str) -> bool:
+        """Return whether `row` is better by `metric` than every earlier epoch."""
+        return all(cost_of(row, metric) < cost_of(one, metric) for one in self.history)
+
+    def wait(self, row: dict[str, float], stopping: EarlyStopping) -> None:
+        """Count the epochs without an improvement of more than `min_delta`, as Keras' EarlyStopping does."""
+        cost = cost_of(row, stopping.watch)
+        if cost < self.stopping_best - stopping.min_delta:
+            self.waited, self.stopping_best = 0, cost
+        else:
+            self.waited += 1
+
 
 class DivergedError(Exception):
     """The loss was not finite, in this epoch (from 1) and step (from 1)."""
@@ -65,9 +80,9 @@ class DivergedError(Exception):
         self.epoch, self.step = epoch, step
 
 
-def cost_of(row: dict[str, float], watched: str) -> float:
-    """What is watched, as something to minimise: the validation loss, or minus the validation accuracy."""
-    return row["val_loss"] if watched == "val_loss" else -row["val_accuracy"]
+def cost_of(row: dict[str, float], metric: str) -> float:
+    """Return the monitored metric as something to minimise: the validation loss, or minus the validation accuracy."""
+    return row["val_loss"] if metric == "val_loss" else -row["val_accuracy"]
 
 
 def batches(order: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
@@ -89,7 +104,7 @@ def train_epoch(
     Where images are mixed, loss and accuracy are those against the mixed labels. Raises DivergedError at the end of an
     epoch in which a loss was not finite: the loss stays on the device until then, so that no step waits for the host.
     """
-    recipe, seed = setup.spec["recipe"], setup.spec["seed"]
+    recipe, seed = setup.spec.recipe, setup.spec.seed
     order = setup.train[torch.randperm(len(setup.train), generator=streams.generator(seed, epoch, "order"))]
     order = order.to(setup.device)
     augment = streams.generator(seed, epoch, "augment", setup.device)
@@ -97,18 +112,18 @@ def train_epoch(
     torch.manual_seed(streams.stream_seed(seed, epoch, "dropout"))
     totals = torch.zeros(2, dtype=torch.float64, device=setup.device)  # summed loss, correct
     first_bad = torch.zeros((), dtype=torch.int64, device=setup.device)
-    steps = math.ceil(len(order) / recipe["batch_size"])
+    steps = math.ceil(len(order) / recipe.batch_size)
     seen = 0
     setup.network.train()
     devices.synchronise(setup.device)
     start = time.perf_counter()
-    for step, ids in enumerate(batches(order, recipe["batch_size"]), start=1):
+    for step, ids in enumerate(batches(order, recipe.batch_size), start=1):
         follow_schedule(optimizer, recipe, epoch - 1 + (step - 0.5) / steps)
         inputs, labels, share = setup.inputs.batch(ids, augment), setup.labels[ids], 1.0
         if is_mixed(setup.inputs.augmentation):
             inputs, share = mix(inputs, setup.inputs.augmentation, mixing)
-        logits = setup.apply(inputs, recipe["batch_size"])
-        loss, correct = loss_and_correct(logits, labels, share, recipe["label_smoothing"])
+        logits = setup.apply(inputs, recipe.batch_size)
+        loss, correct = loss_and_correct(logits, labels, share, recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -129,7 +144,9 @@ def train_epoch(
 def loss_and_correct(
     logits: torch.Tensor, labels: torch.Tensor, share: float, smoothing: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(mean cross-entropy, number correct as float64) of logits [B, 100] whose images are their own to `share`.
+    """(mean cross-entropy, number correct as float64) of logits [B, C]; image i has its own label with weight `share`.
+
+    The rest of the weight, 1 - share, is that of image i - 1, with which it was mixed.
 
     Label smoothing: Szegedy et al. (2016), https://arxiv.org/abs/1512.00567.
     """
@@ -145,7 +162,7 @@ def loss_and_correct(
 
 @torch.inference_mode()
 def predict(setup: Setup, ids: torch.Tensor) -> torch.Tensor:
-    """Logits float32 [n, 100], on the CPU, in evaluation mode, for rows `ids`."""
+    """Logits float32 [n, C], on the CPU, in evaluation mode, for rows `ids`."""
     setup.network.eval()
     batches = ids.to(setup.device).split(EVALUATION_BATCH)
     return torch.cat([setup.apply(setup.inputs.batch(batch), EVALUATION_BATCH).float() for batch in batches]).cpu()
@@ -172,7 +189,7 @@ def one_epoch(
     report: Any,
 ) -> dict[str, float]:
     """Train, judge, keep the best weights, step the plateau; append to `progress` and return the new row."""
-    recipe = setup.spec["recipe"]
+    recipe = setup.spec.recipe
     epoch = len(progress.history) + 1
     began = time.perf_counter()
     train_loss, train_accuracy, seconds, images = train_epoch(setup, optimizer, average, epoch, report)
@@ -181,7 +198,7 @@ def one_epoch(
     train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample)
     val_loss, val_accuracy = judge(setup, setup.val)
     if not math.isfinite(val_loss):
-        raise DivergedError(epoch, math.ceil(len(setup.train) / recipe["batch_size"]))
+        raise DivergedError(epoch, math.ceil(len(setup.train) / recipe.batch_size))
     row = {
         "epoch": epoch,
         "learning_rate": optimizer.param_groups[0]["lr"],
@@ -194,27 +211,23 @@ def one_epoch(
         "seconds": time.perf_counter() - began,
         "images_per_second": images / seconds,
     }
-    costs = [cost_of(one, recipe["best_epoch"]) for one in progress.history]
-    if not costs or cost_of(row, recipe["best_epoch"]) < min(costs):
+    if progress.is_best(row, recipe.best_epoch):
         progress.best_epoch, progress.best_weights = epoch, weights_of(setup.network)
     if average is not None:
         average.swap()
     progress.history.append(row)
     if plateau is not None:
-        plateau.step(cost_of(row, recipe["plateau"]["watch"]))
-    if recipe["early_stopping"] is not None:
-        stopping = recipe["early_stopping"]
-        cost = cost_of(row, stopping["watch"])
-        progress.waited = 0 if cost < progress.stopping_best - stopping["min_delta"] else progress.waited + 1
-        progress.stopping_best = min(progress.stopping_best, cost) if progress.waited == 0 else progress.stopping_best
+        plateau.step(cost_of(row, recipe.plateau.watch))
+    if recipe.early_stopping is not None:
+        progress.wait(row, recipe.early_stopping)
     return row
 
 
-def why_stop(progress: Progress, recipe: dict[str, Any]) -> str | None:
-    """The reason to end after the epochs in `progress`, or None to go on."""
-    stopping = recipe["early_stopping"]
-    if stopping is not None and progress.waited >= stopping["patience"]:
-        return f"early stopping: {stopping['watch']} has not improved for {progress.waited} epochs"
-    if len(progress.history) >= recipe["epochs"]:
-        return f"all {recipe['epochs']} epochs done"
+def why_stop(progress: Progress, recipe: Recipe) -> str | None:
+    """Return the reason to end after the epochs in `progress`, or None to go on."""
+    stopping = recipe.early_stopping
+    if stopping is not None and progress.waited >= stopping.patience:
+        return f"early stopping: {stopping.watch} has not improved for {progress.waited} epochs"
+    if len(progress.history) >= recipe.epochs:
+        return f"all {recipe.epochs} epochs done"
     return None

@@ -2,12 +2,12 @@
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors.torch
 from torch import nn
 
+from study.config.specs import RunSpec
 from study.data.dataset import Dataset
 from study.files import atomic_write, canonical_json
 from study.training import loop
@@ -32,20 +32,19 @@ def write_predictions(path: Path, setup: loop.Setup, diverged: bool) -> None:
     for name, ids in (("val", setup.val), ("test", setup.test)):
         ids = ids[:0] if diverged else ids
         arrays[f"{name}_ids"] = ids.numpy().astype(np.int32)
-        arrays[f"{name}_logits"] = loop.predict(setup, ids).numpy() if len(ids) else np.zeros((0, 100), np.float32)
+        arrays[f"{name}_logits"] = (
+            loop.predict(setup, ids).numpy() if len(ids) else np.zeros((0, setup.classes), np.float32)
+        )
     with atomic_write(path) as temporary:
         np.savez(temporary, **arrays)
 
 
-def write_model(path: Path, network: nn.Module | None, spec: dict[str, Any], data: Dataset) -> None:
+def write_model(path: Path, network: nn.Module | None, spec: RunSpec, data: Dataset) -> None:
     """The trained network under timm's own key names; class names and input travel in the file's metadata."""
     tensors = {} if network is None else loop.weights_of(network)
     metadata = {
-        "architecture": spec["architecture"],
-        "arguments": spec["arguments"],
-        "input": spec["input"],
-        "weights": spec["weights"],
-        "source": spec.get("source"),
+        "network": spec.network.to_json(),
+        "weights": spec.weights and spec.weights.to_json(),
         "classes": data.fine_names,
         "data": data.meta["title"],
     }

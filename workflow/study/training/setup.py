@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,95 +11,91 @@ import numpy as np
 import torch
 from torch import nn
 
+from study.config.specs import RunSpec
 from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset, read_dataset
 from study.data.split import split_train
 from study.errors import StudyError
 from study.files import DAMAGED, file_digest
 from study.models import network as networks
+from study.paths import StudyPaths
 from study.training import device as devices
 from study.training import loop, streams
 from study.training.compiling import compiled
 from study.training.inputs import FeatureInputs, ImageInputs
 
 
-def read_data(spec: dict[str, Any], folder: Path) -> Dataset:
-    """dataset.npz as the spec wants it. Raises StudyError if it holds other data or another split."""
-    path = folder / spec["files"]["dataset"]
-    data = read_dataset(path)
-    if data.meta["fingerprint"] != spec["data"]["fingerprint"]:
-        raise StudyError(f"{path.resolve()} holds other data or another split than the spec; run the workflow.")
+def read_data(spec: RunSpec, study: StudyPaths) -> Dataset:
+    """Read dataset.npz as the spec wants it. Raises StudyError if it holds other data or another split."""
+    data = read_dataset(study.dataset)
+    if data.meta["fingerprint"] != spec.data.fingerprint:
+        raise StudyError(
+            f"{study.dataset.resolve()} holds other data or another split than the spec asks for; run the workflow."
+        )
     return data
 
 
-def _weights_path(spec: dict[str, Any], folder: Path) -> Path | None:
-    if spec["weights"] is None:
-        return None
-    path = folder / spec["files"]["weights"]
-    if not path.is_file():
-        raise StudyError(f"{path.resolve()} is missing; run the workflow, or `python -m study weights`.")
-    if file_digest(path) != spec["weights"]["sha256"]:
-        raise StudyError(f"{path.resolve()} is not the file that the spec was planned with (sha256); run the workflow.")
-    return path
+def rows_of(data: Dataset, spec: RunSpec) -> dict[str, torch.Tensor]:
+    """Return row numbers int64 of "train", "val" and "test": the study's split, or the recipe's own where it has one.
 
-
-def rows_of(data: Dataset, spec: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Row numbers int64 of "train", "val" and "test": the study's split, or the recipe's own where it has one.
-
-    A split of its own is drawn from the official training images, as the study's is; the test images stay what they
-    are. A search's trial has no test rows.
+    The recipe's split is drawn from the official training images, as the study's is. A search's trial has no test rows.
     """
     split = data.split
-    if spec["recipe"]["validation"] is not None:
+    if spec.recipe.validation is not None:
         official = np.flatnonzero(data.split != TEST)
         split = data.split.copy()
-        split[official] = split_train(data.fine[official], **spec["recipe"]["validation"])
+        split[official] = split_train(data.fine[official], **asdict(spec.recipe.validation))
     parts = (("train", TRAIN), ("val", VALIDATION), ("test", TEST))
     rows = {name: torch.from_numpy(np.flatnonzero(split == part)) for name, part in parts}
-    return rows if spec.get("test", True) else rows | {"test": rows["test"][:0]}
+    return rows if spec.tests else rows | {"test": rows["test"][:0]}
 
 
 def make_setup(
-    spec: dict[str, Any], folder: Path, data: Dataset, device: torch.device
+    spec: RunSpec, study: StudyPaths, data: Dataset, device: torch.device
 ) -> tuple[loop.Setup, Callable[[], nn.Module], float | None]:
-    """(setup, a function that gives the whole trained network, seconds spent on features or None)."""
-    torch.manual_seed(streams.stream_seed(spec["seed"], 0, "initialise"))
-    network = networks.build(spec, _weights_path(spec, folder))
+    """Return (setup, a function that gives the whole trained network, seconds spent on features or None)."""
+    torch.manual_seed(streams.stream_seed(spec.seed, 0, "initialise"))
+    classes = len(data.fine_names)
+    network = networks.build(spec.network, classes, _weights_path(spec, study))
     rows = rows_of(data, spec)
     train, val = rows["train"], rows["val"]
     common = {
         "labels": torch.from_numpy(data.fine.astype(np.int64)).to(device),
         **rows,
         "train_sample": train[:: max(1, len(train) // len(val))][: len(val)],
+        "classes": classes,
         "device": device,
         "spec": spec,
     }
-    if spec["regime"] != "frozen":
+    if spec.regime != "frozen":
         network = network.to(device, memory_format=torch.channels_last)
         images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous().to(device)
-        return loop.Setup(network=network, inputs=ImageInputs(images, spec), **common), lambda: network, None
-    features, seconds = _read_features(folder / spec["files"]["features"], len(data.images), spec["weights"]["sha256"])
+        inputs = ImageInputs(images, spec.network.input, spec.recipe.augmentation)
+        return loop.Setup(network=network, inputs=inputs, **common), lambda: network, None
+    features, seconds = _read_features(study.features(spec.features), len(data.images), spec.weights.sha256)
     mean, std = _statistics(features[train])
     inputs = FeatureInputs(((features - mean) / std).to(device))
-    head = nn.Sequential(nn.Dropout(spec["arguments"].get("drop_rate", 0.0)), nn.Linear(features.shape[1], 100))
+    dropout = nn.Dropout(spec.network.arguments.get("drop_rate", 0.0))
+    head = nn.Sequential(dropout, nn.Linear(features.shape[1], classes))
     setup = loop.Setup(network=head.to(device), inputs=inputs, **common)
     return setup, lambda: _with_head(network, head[1], mean, std), seconds
 
 
 def compile_network(setup: loop.Setup) -> tuple[bool, float]:
-    """Compile the network of `setup` where its spec asks for it; (whether it is, seconds that took).
+    """Compile the network of `setup` where its spec asks for it; return (whether it is, seconds that took).
 
     One training step and one evaluation batch are tried, and what they changed in the network is undone.
     """
-    if not setup.spec["compute"]["compile"]:
+    compute = setup.spec.compute
+    if not compute.compile:
         return False, 0.0
     start = time.perf_counter()
     before = {key: value.detach().clone() for key, value in setup.network.state_dict().items()}
-    size = setup.spec["recipe"]["batch_size"]
+    size = setup.spec.recipe.batch_size
 
     def attempt(candidate: Any) -> None:
-        with devices.autocast(setup.spec["compute"]):
+        with devices.autocast(compute):
             candidate.train()(setup.inputs.batch(setup.train[:size].to(setup.device))).float().sum().backward()
-        with torch.inference_mode(), devices.autocast(setup.spec["compute"]):
+        with torch.inference_mode(), devices.autocast(compute):
             candidate.eval()(setup.inputs.batch(setup.val[: loop.EVALUATION_BATCH].to(setup.device)))
 
     setup.forward, done = compiled(setup.network, attempt)
@@ -107,8 +104,19 @@ def compile_network(setup: loop.Setup) -> tuple[bool, float]:
     return done, time.perf_counter() - start
 
 
+def _weights_path(spec: RunSpec, study: StudyPaths) -> Path | None:
+    if spec.weights is None:
+        return None
+    path = study.weights(spec.weights.id)
+    if not path.is_file():
+        raise StudyError(f"{path.resolve()} is missing; run the workflow, or `python -m study weights`.")
+    if file_digest(path) != spec.weights.sha256:
+        raise StudyError(f"{path.resolve()} is not the file that the spec was planned with (sha256); run the workflow.")
+    return path
+
+
 def _read_features(path: Path, rows: int, weights_sha256: str) -> tuple[torch.Tensor, float]:
-    """(features float32 [N, F], seconds they took)."""
+    """Return (features float32 [N, F], seconds they took)."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             features, record = stored["features"], json.loads(str(stored["record"]))
@@ -122,13 +130,13 @@ def _read_features(path: Path, rows: int, weights_sha256: str) -> tuple[torch.Te
 
 
 def _statistics(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation [F] over training rows; a feature that never changes is left unscaled."""
+    """Return mean and standard deviation [F] over training rows; a feature that never changes is left unscaled."""
     std, mean = torch.std_mean(features.double(), dim=0)
     return mean.float(), torch.where(std > 1e-6, std, torch.ones_like(std)).float()
 
 
 def _with_head(network: nn.Module, linear: nn.Linear, mean: torch.Tensor, std: torch.Tensor) -> nn.Module:
-    """`network` with the head that was trained on standardised features, folded so that it takes them as they are.
+    """Return `network` with the head that was trained on standardised features, folded to take them as they are.
 
     W ((x - m) / s) + b = (W / s) x + (b - (W / s) m).
     """

@@ -1,0 +1,45 @@
+"""What an option of a recipe, or of a run, is made of; standard library only, because training jobs have no pydantic.
+
+The sections that reach a training job are plain dataclasses. The workflow checks them with pydantic, which reads each
+field's limits and description from its metadata; the job only reads the values back (see `specs`).
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+# pydantic's settings of a checked dataclass: no unknown keys, no infinite numbers
+CHECKED = {"extra": "forbid", "allow_inf_nan": False}
+
+
+def as_number(value: Any) -> Any:
+    """Return `value`, or the number it spells: YAML 1.1 reads 1e-4 (no dot) as text, and `--config` passes text."""
+    if not isinstance(value, str):
+        return value
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+class _OnlyNumbers:
+    """Tells pydantic to take a number, or text that spells one, and nothing else: no switch, no rounding."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Mapping[str, Any]:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(as_number, handler(source) | {"strict": True})
+
+
+Number = Annotated[float, _OnlyNumbers()]
+Whole = Annotated[int, _OnlyNumbers()]
+
+
+def option(default: Any = dataclasses.MISSING, description: str | None = None, **limits: Any) -> Any:
+    """Define a field of a checked dataclass; `limits` are pydantic's: gt, ge, lt, le, min_length, max_length.
+
+    A default says that the option is off, and never changes: specs leave it out, so that a new option retrains nothing.
+    """
+    return dataclasses.field(default=default, metadata={"description": description, **limits})

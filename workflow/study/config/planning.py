@@ -1,0 +1,162 @@
+"""From a checked config to what is trained: the spec of each run, the features it shares, and the study's record."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from study.config.comparison import suspects_record
+from study.config.models import NORMALISATIONS, Model, Statistics, own_network, resolved_arguments
+from study.config.recipes import Recipe
+from study.config.search import trials
+from study.config.specs import (
+    ComputeSpec,
+    DataSpec,
+    FeaturesSpec,
+    InputSpec,
+    NetworkSpec,
+    RunSpec,
+    WeightsSpec,
+    weights_id,
+)
+from study.config.study import Config
+from study.data.manifest import files_fingerprint, fingerprint
+from study.machine.hardware import resolve_compute
+
+FOLDER_VARIABLE = "CIFAR100_FOLDER"
+# Compiling takes up to two minutes, which a forward pass over this many images, or this much training, repays.
+COMPILE_FEATURES_FROM = 20_000  # images
+COMPILE_TRAINING_FROM = 100_000  # images, each counted once an epoch
+
+
+def data_folder(config: Config) -> Path | None:
+    """Return the folder the user names for the data: the environment variable, else `dataset: folder`, else None."""
+    if config.manifest.synthetic:
+        return None
+    folder = os.environ.get(FOLDER_VARIABLE) or config.dataset.folder
+    return Path(folder).expanduser() if folder else None
+
+
+def data_fingerprint(config: Config) -> str:
+    """Return what dataset.npz must record of itself to be the data, and the split, that the config asks for."""
+    return fingerprint(config.manifest, asdict(config.dataset.validation))
+
+
+def resolved_compute(config: Config) -> ComputeSpec:
+    """Return what training runs on, with `auto` resolved for this machine; `compile` says whether it is allowed."""
+    compute = config.compute
+    device, precision = resolve_compute(compute.device, compute.precision)
+    return ComputeSpec(
+        device=device,
+        threads=compute.threads,
+        precision=precision,
+        deterministic=compute.deterministic,
+        compile=compute.compile == "auto",
+    )
+
+
+def run_spec(config: Config, name: str, seed: int, compute: ComputeSpec) -> RunSpec:
+    """Return the spec of the run of model `name` with `seed` on `compute` (see `resolved_compute`)."""
+    model = config.models[name]
+    recipe = config.recipes[model.recipe]
+    compiles = compute.compile and _repays_compiling(config, model, recipe)
+    return RunSpec(
+        model=name,
+        seed=seed,
+        regime=model.regime,
+        network=_network(model),
+        weights=_weights(model),
+        features=features_spec(config, name, compute).id if model.regime == "frozen" else None,
+        recipe=recipe,
+        data=DataSpec(
+            name=config.dataset.name, fingerprint=data_fingerprint(config), validation=config.dataset.validation
+        ),
+        compute=ComputeSpec(**{**vars(compute), "compile": compiles}),
+        tests=config.search is None,
+    )
+
+
+def features_spec(config: Config, name: str, compute: ComputeSpec) -> FeaturesSpec:
+    """Return what decides the features of frozen model `name`.
+
+    Dropout acts behind the pooled features, so it is left out; the features are of all images, however they are split.
+    """
+    model = config.models[name]
+    manifest = config.manifest
+    network = vars(_network(model)) | {
+        "arguments": {key: value for key, value in resolved_arguments(model).items() if key != "drop_rate"}
+    }
+    return FeaturesSpec(
+        network=NetworkSpec(**network),
+        weights=_weights(model),
+        files_fingerprint=files_fingerprint(manifest),
+        compute=ComputeSpec(
+            device=compute.device,
+            threads=compute.threads,
+            precision=compute.precision,
+            compile=compute.compile and manifest.images >= COMPILE_FEATURES_FROM,
+        ),
+    )
+
+
+def _network(model: Model) -> NetworkSpec:
+    if isinstance(model.normalisation, Statistics):
+        mean, std = model.normalisation.mean, model.normalisation.std
+    else:
+        mean, std = NORMALISATIONS[model.normalisation]
+    return NetworkSpec(
+        architecture=model.architecture,
+        arguments=resolved_arguments(model),
+        input=InputSpec(size=model.input_size, mean=mean, std=std),
+        source=own_network(model.architecture) if model.architecture.startswith("file:") else None,
+    )
+
+
+def _weights(model: Model) -> WeightsSpec | None:
+    if model.weights is None:
+        return None
+    return WeightsSpec(source=model.weights, id=weights_id(model.architecture, model.weights))
+
+
+def _repays_compiling(config: Config, model: Model, recipe: Recipe) -> bool:
+    """Return whether the run is long enough, and its network of a kind that gains (docs/performance.md).
+
+    On a CPU, networks of many small layers gain much and ResNet-18 a little; plain convolutions lose. Of a user's own
+    network nothing is known.
+    """
+    gains = model.architecture == "scratch_resnet18" or model.architecture.startswith("timm/")
+    images = recipe.epochs * config.manifest.train_images
+    return gains and model.regime != "frozen" and images >= COMPILE_TRAINING_FROM
+
+
+def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
+    """Return what analysis and report need to know of the config: labels, order, recipes, grid, data."""
+    manifest = config.manifest
+    keys = {"label", "regime", "architecture", "arguments", "input_size", "normalisation", "weights", "recipe"}
+    used = {name: config.models[name] for name in config.grid.models}
+    dumped = config.model_dump()
+    return {
+        "study": config.study,
+        "dataset": {
+            "name": manifest.name,
+            "title": manifest.title,
+            "synthetic": manifest.synthetic,
+            "validation": dumped["dataset"]["validation"],
+        },
+        "baseline": config.baseline,
+        "models": {name: model.model_dump(include=keys) for name, model in used.items()},
+        "recipes": {model.recipe: dumped["recipes"][model.recipe] for model in used.values()},
+        "grid": [
+            {"model": name, "seed": seed, "settings_sha256": run_spec(config, name, seed, compute).settings_sha256()}
+            for name, seed in config.runs()
+        ],
+        "compute": vars(compute),
+        "search": None if config.search is None else {"model": config.search.model, "trials": trials(config.search)},
+        "contrasts": [one.model_dump() for one in config.compared()],
+        "equivalence_margin": config.equivalence_margin,
+        "ladder": [step.model_dump() | {"label": config.models[step.model].label} for step in config.ladder],
+        "suspect_labels": suspects_record(config.suspect_labels, config.test_images()),
+        "allow_missing": config.allow_missing,
+        "claims": [claim.record() for claim in config.claims],
+        "literature": [entry.model_dump() for entry in config.literature],
+    }

@@ -1,0 +1,86 @@
+"""Where everything of a study lies: the one place that knows the names of folders and files below results/<study>."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path("results")
+RESOURCES = Path("resources")
+
+HISTORY, PREDICTIONS, MODEL, RUN_RECORD = RUN_FILES = (
+    "history.csv",
+    "predictions.npz",
+    "model.safetensors",
+    "run.json",  # last, because it says that the others are there
+)
+SPEC = "spec.json"
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """The files of the study in `folder`."""
+
+    folder: Path
+
+    @classmethod
+    def of_run(cls, run: Path) -> "StudyPaths":
+        """Return the study that the run folder runs/<model>/seed-<s> belongs to."""
+        return cls(run.parents[2])
+
+    @property
+    def dataset(self) -> Path:
+        """Images, labels and split."""
+        return self.folder / "dataset.npz"
+
+    @property
+    def dataset_record(self) -> Path:
+        """Which data and split dataset.npz holds; small, so that Snakemake compares its content."""
+        return self.folder / "dataset.json"
+
+    @property
+    def config(self) -> Path:
+        """What analysis and report need to know of the config."""
+        return self.folder / "config.json"
+
+    @property
+    def summary(self) -> Path:
+        """The main results, for machines."""
+        return self.folder / "summary.json"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of every table."""
+        return self.folder / "tables"
+
+    @property
+    def plan(self) -> Path:
+        """Folder of the specs and the config that the workflow wrote at its last start, for its jobs to read."""
+        return self.folder / "plan"
+
+    def table(self, name: str) -> Path:
+        """One table."""
+        return self.tables / f"{name}.csv"
+
+    def run(self, model: str, seed: int | str) -> Path:
+        """Folder of one run."""
+        return self.folder / "runs" / model / f"seed-{seed}"
+
+    def weights(self, weights_id: str) -> Path:
+        """Fetched pretrained weights; their record has the same name with .json."""
+        return self.folder / "weights" / f"{weights_id}.safetensors"
+
+    def features(self, features_id: str) -> Path:
+        """Features of a frozen backbone."""
+        return self.folder / "features" / f"{features_id}.npz"
+
+    def planned_run(self, model: str, seed: int | str) -> Path:
+        """The spec of a run, without the hash of its weights."""
+        return self.plan / "runs" / f"{model}-seed-{seed}.json"
+
+    def planned_features(self, features_id: str) -> Path:
+        """The spec of a frozen backbone's features."""
+        return self.plan / "features" / f"{features_id}.json"
+
+    @property
+    def planned_config(self) -> Path:
+        """The content of config.json."""
+        return self.plan / "config.json"
