@@ -9,9 +9,10 @@ from benchmarks.cases import CASES, case_setup, case_spec, random_dataset
 from benchmarks.run import speedups
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
 
+from study.config.specs import ComputeSpec
 from study.training.inputs import ImageInputs
 
-COMPUTE = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "compile": False}
+COMPUTE = ComputeSpec(device="cpu", threads=1, precision="float32")
 
 INPUT = case_spec("scratch_cnn 32 px", COMPUTE).network.input
 

@@ -12,13 +12,12 @@ from runs import recipe
 from torch import nn
 from torch.nn import functional
 
-from study.config.recipes import Schedule
+from study.config.recipes import Plateau, Schedule
 from study.training.averaging import WeightAverage
 from study.training.loop import loss_and_correct
 from study.training.optimizers import follow_schedule, make_optimizer, make_plateau, share_of_rate
 
-LINEAR = {"shape": "linear", "warmup_epochs": 2}
-COSINE = {"shape": "cosine", "warmup_epochs": 0}
+LINEAR, COSINE = Schedule(shape="linear", warmup_epochs=2), Schedule(shape="cosine", warmup_epochs=0)
 
 
 def test_one_cycle_goes_up_and_down_in_lines():
@@ -75,7 +74,7 @@ def test_adamw_decays_apart_from_the_gradient_and_adam_and_sgd_through_it():
 
 def test_the_learning_rate_is_cut_after_as_many_bad_epochs_as_patience_says():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    plateau = make_plateau(optimizer, {"patience": 2, "factor": 0.5, "min_learning_rate": 0.3})
+    plateau = make_plateau(optimizer, Plateau(watch="val_loss", patience=2, factor=0.5, min_learning_rate=0.3))
     rates = []
     for loss in (1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8):
         plateau.step(loss)
