@@ -79,7 +79,8 @@ def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) 
     if kind == "value_error":
         text = problem["msg"].removeprefix("Value error, ")
         return f"config: {where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
-    wanted = _ENGLISH[kind].format(**problem.get("ctx", {})) if kind in _ENGLISH else f"is refused: {problem['msg']}"
+    limits = {key: f"{one:g}" if isinstance(one, float) else one for key, one in problem.get("ctx", {}).items()}
+    wanted = _ENGLISH[kind].format(**limits) if kind in _ENGLISH else f"is refused: {problem['msg']}"
     return f"config: {where or 'the top level'} is {_shown(problem.get('input'))}, but {wanted}."
 
 
