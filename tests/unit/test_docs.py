@@ -4,9 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from configs import raw
+from snakemake.utils import update_config
 
 from study.__main__ import main
+from study.config.planning import resolved_compute, run_spec
+from study.config.study import load_config
+from study.models import network as networks
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -14,10 +20,13 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("reference/**/*.md"), ROOT / "results/README.md"]
 )
 MAX_WORDS = 900
-# its steps name files that the reader creates
+# its steps name files that the reader creates, and show parts of them
 INVENTS_FILES = ROOT / "docs" / "contributing.md"
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+real_examples = pytest.mark.parametrize(
+    "page", [page for page in PAGES if page != INVENTS_FILES], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 
 
 def prose(page: Path) -> str:
@@ -64,14 +73,42 @@ def test_steps_exist(page, capsys):
 @every_page
 def test_make_targets_exist(page):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert named(r"(?:^|[\n;&] *)make ([a-z][a-z-]*)", page) <= targets
+    assert named(r"(?:^|\n|&& *)make ([a-z][a-z-]*)", page) <= targets
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != INVENTS_FILES], ids=lambda page: page.name)
+@real_examples
 def test_paths_in_code_exist(page):
     parts = "benchmarks|docs|envs|profiles|report|tests|workflow"
     for path in named(rf"(?<![\w/.])((?:{parts})/[\w./*-]*)", page):
         assert list(ROOT.glob(path.rstrip("/."))), path
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The blocks of code of a page in `language`."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@real_examples
+def test_examples_of_configs_are_valid(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for script in blocks(page, "python"):
+        if name := re.match(r"# (\w+\.py)\n", script):
+            Path(name[1]).write_text(script, encoding="utf-8")
+    for example in blocks(page, "yaml"):
+        config = raw()
+        update_config(config, yaml.safe_load(example))
+        load_config(config)
+
+
+def test_the_example_of_an_own_network_can_be_built(tmp_path, monkeypatch):
+    page = ROOT / "docs" / "own-network.md"
+    monkeypatch.chdir(tmp_path)
+    Path("my_network.py").write_text(blocks(page, "python")[0], encoding="utf-8")
+    config = raw()
+    update_config(config, yaml.safe_load(blocks(page, "yaml")[0]))
+    study = load_config(config)
+    network = networks.build(run_spec(study, "my_network", 0, resolved_compute(study)).network, study.manifest.classes)
+    assert network(torch.zeros(3, 3, 32, 32)).shape == (3, 100)
 
 
 def test_presets_are_in_the_readme():
