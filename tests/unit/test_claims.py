@@ -19,7 +19,8 @@ from study.analysis.runs import Dataset, Run
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
-from study.config.study import load_config, study_record
+from study.config.planning import study_record
+from study.config.study import load_config
 from study.data.dataset import TEST
 from study.errors import StudyError
 from study.reporting.accuracy import draw_accuracy

@@ -8,7 +8,8 @@ import yaml
 from configs import COMPUTE
 
 from study.config.comparison import read_suspects
-from study.config.study import load_config, study_record
+from study.config.planning import study_record
+from study.config.study import load_config
 from study.errors import StudyError
 from study.files import file_digest
 from study.orchestration.start import compared_runs

@@ -12,6 +12,7 @@ from runs import recipe
 from torch import nn
 from torch.nn import functional
 
+from study.config.recipes import Schedule
 from study.training.averaging import WeightAverage
 from study.training.loop import loss_and_correct
 from study.training.optimizers import follow_schedule, make_optimizer, make_plateau, share_of_rate
@@ -32,7 +33,7 @@ def test_the_cosine_is_half_way_down_at_half_time():
 
 @given(st.sampled_from(["linear", "cosine"]), st.floats(0, 4.9), st.integers(5, 50), st.floats(0, 1))
 def test_a_schedule_stays_within_the_full_rate(shape, warmup, epochs, place):
-    assert -1e-9 <= share_of_rate({"shape": shape, "warmup_epochs": warmup}, epochs, place * epochs) <= 1 + 1e-9
+    assert -1e-9 <= share_of_rate(Schedule(shape=shape, warmup_epochs=warmup), epochs, place * epochs) <= 1 + 1e-9
 
 
 def test_the_head_has_its_own_rate_and_both_follow_the_schedule():

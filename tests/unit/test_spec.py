@@ -9,7 +9,8 @@ from configs import COMPUTE, MISSING, ROOT, Keys, changed, raw, refusal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from study.config.study import load_config, run_spec, study_record
+from study.config.planning import run_spec, study_record
+from study.config.study import load_config
 from study.errors import StudyError
 from study.files import canonical_json
 
