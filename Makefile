@@ -8,7 +8,7 @@ READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test test-system chaos fuzz bench style lock
+.PHONY: help env demo test test-system chaos fuzz bench style schema lock
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,11 @@ bench: $(READY) ## measure the speed of training and of the workflow; writes res
 style: $(READY) ## check the style of the code and the rules (ruff, snakefmt)
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
 
-lock: ## resolve envs/requirements.in into requirements.lock again (needs uv)
+schema: $(READY) ## write config.schema.json from the typed config
+	$(RUN) PYTHONPATH=workflow python -m study.config.schema
+
+lock: ## resolve envs/requirements.in into requirements.lock again (needs uv), and list the names of its timm
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" envs/requirements.in -o envs/requirements.lock
+	$(MAKE) env
+	$(RUN) PYTHONPATH=workflow python -m study.config.timm_names
