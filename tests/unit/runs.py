@@ -2,20 +2,37 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
+import timm
+import torch
+from configs import raw
 from pydantic import TypeAdapter
 
 from study.config.recipes import Recipe, Validation
-from study.config.specs import ComputeSpec, DataSpec, InputSpec, NetworkSpec, RunSpec, read_run_spec
+from study.config.specs import (
+    ComputeSpec,
+    DataSpec,
+    FeaturesSpec,
+    InputSpec,
+    NetworkSpec,
+    RunSpec,
+    WeightsSpec,
+    read_run_spec,
+)
 from study.data.dataset import TEST, TRAIN, VALIDATION
-from study.files import write_json
+from study.files import file_digest, write_json
 from study.paths import SPEC, StudyPaths
+from study.training.features import compute_features
 from study.training.run import train_run
 
 TIMES = ("seconds", "images_per_second")
+RECIPES = raw()["recipes"]
+LITE0, VIT = "timm/tf_efficientnet_lite0.in1k", "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}
 
 
@@ -56,6 +73,16 @@ def recipe(**changes: Any) -> Recipe:
     return TypeAdapter(Recipe).validate_python(keys | changes)
 
 
+def config_recipe(name: str, **changes: Any) -> Recipe:
+    """A recipe of config.yaml, for two epochs of the tiny data."""
+    changes |= {"epochs": 2, "batch_size": min(50, RECIPES[name]["batch_size"])}
+    if RECIPES[name].get("schedule"):
+        changes["schedule"] = {**RECIPES[name]["schedule"], "warmup_epochs": 0.5}
+    if RECIPES[name].get("validation"):
+        changes["validation"] = {**RECIPES[name]["validation"], "fraction": 0.5}  # a class has four images, not 500
+    return recipe(**RECIPES[name] | changes)
+
+
 def scratch_spec(seed: int = 0, **changes: Any) -> RunSpec:
     """Spec of a tiny scratch CNN on the tiny dataset; `changes` go to its recipe."""
     return RunSpec(
@@ -71,6 +98,37 @@ def scratch_spec(seed: int = 0, **changes: Any) -> RunSpec:
         data=DataSpec(name="tiny", fingerprint="tiny", validation=Validation(fraction=0.25, seed=0)),
         compute=ComputeSpec(device="cpu", threads=1, precision="float32"),
     )
+
+
+def make_weights(study: Path) -> Path:
+    """Put random but fixed weights of two architectures into `study`, as a hub would give them; return `study`."""
+    for architecture in (LITE0, VIT):
+        torch.manual_seed(0)
+        network = timm.create_model(architecture.removeprefix("timm/"), pretrained=False)
+        file = StudyPaths(study).weights(architecture[5:9])
+        file.parent.mkdir(exist_ok=True)
+        safetensors.torch.save_file(network.state_dict(), file)
+    return study
+
+
+def pretrained_spec(study: Path, architecture: str, regime: str) -> RunSpec:
+    """Spec of a run of `architecture` at 32 px in `regime`; frozen features are computed."""
+    file = StudyPaths(study).weights(architecture[5:9])
+    network = replace(scratch_spec().network, architecture=architecture, arguments={})
+    weights = WeightsSpec(source="hub", id=file.stem, sha256=file_digest(file))
+    spec = replace(
+        scratch_spec(),
+        model=f"{architecture[5:9]}_{regime}",
+        regime=regime,
+        network=network,
+        weights=None if regime == "scratch" else weights,
+        recipe=config_recipe({"scratch": "scratch_modern", "finetune": "modern", "frozen": "linear_head"}[regime]),
+    )
+    if regime != "frozen":
+        return spec
+    features = FeaturesSpec(network=network, weights=weights, files_fingerprint="tiny", compute=spec.compute)
+    compute_features(features, StudyPaths(study).dataset, file, StudyPaths(study).features(features.id))
+    return replace(spec, features=features.id)
 
 
 def write_spec(study: Path, spec: RunSpec, name: str | None = None) -> Path:

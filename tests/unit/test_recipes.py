@@ -8,34 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.torch
-import timm
 import torch
 from configs import raw
-from runs import recipe, scratch_spec, train, write_spec
+from runs import LITE0, VIT, config_recipe, make_weights, pretrained_spec, scratch_spec, train, write_spec
 
-from study.config.recipes import Recipe
-from study.config.specs import FeaturesSpec, RunSpec, WeightsSpec
+from study.config.specs import RunSpec
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
-from study.files import file_digest, read_json
+from study.files import read_json
 from study.models import network as networks
 from study.paths import StudyPaths
 from study.predict import load_model
-from study.training.features import compute_features
 from study.training.setup import rows_of
 
 RECIPES = raw()["recipes"]
-LITE0, VIT = "timm/tf_efficientnet_lite0.in1k", "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
-
-
-def config_recipe(name: str, **changes: Any) -> Recipe:
-    """A recipe of config.yaml, for two epochs of the tiny data."""
-    changes |= {"epochs": 2, "batch_size": min(50, RECIPES[name]["batch_size"])}
-    if RECIPES[name].get("schedule"):
-        changes["schedule"] = {**RECIPES[name]["schedule"], "warmup_epochs": 0.5}
-    if RECIPES[name].get("validation"):
-        changes["validation"] = {**RECIPES[name]["validation"], "fraction": 0.5}  # a class has four images, not 500
-    return recipe(**RECIPES[name] | changes)
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "linear_head"])
@@ -64,34 +50,8 @@ def test_a_split_of_its_own_is_stratified_and_never_holds_test_images(tmp_path):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Path:
-    """A folder with random but fixed weights of two architectures, as a hub would give them."""
-    folder = tmp_path_factory.mktemp("study")
-    for architecture in (LITE0, VIT):
-        torch.manual_seed(0)
-        network = timm.create_model(architecture.removeprefix("timm/"), pretrained=False)
-        (folder / "weights").mkdir(exist_ok=True)
-        safetensors.torch.save_file(network.state_dict(), folder / "weights" / f"{architecture[5:9]}.safetensors")
-    return folder
-
-
-def pretrained_spec(study: Path, architecture: str, regime: str) -> RunSpec:
-    """Spec of a run of `architecture` at 32 px in `regime`; frozen features are computed."""
-    file = StudyPaths(study).weights(architecture[5:9])
-    network = replace(scratch_spec().network, architecture=architecture, arguments={})
-    weights = WeightsSpec(source="hub", id=file.stem, sha256=file_digest(file))
-    spec = replace(
-        scratch_spec(),
-        model=f"{architecture[5:9]}_{regime}",
-        regime=regime,
-        network=network,
-        weights=None if regime == "scratch" else weights,
-        recipe=config_recipe({"scratch": "scratch_modern", "finetune": "modern", "frozen": "linear_head"}[regime]),
-    )
-    if regime != "frozen":
-        return spec
-    features = FeaturesSpec(network=network, weights=weights, files_fingerprint="tiny", compute=spec.compute)
-    compute_features(features, StudyPaths(study).dataset, file, StudyPaths(study).features(features.id))
-    return replace(spec, features=features.id)
+    """A study with the weights of two architectures."""
+    return make_weights(tmp_path_factory.mktemp("study"))
 
 
 @pytest.mark.parametrize("regime", ["scratch", "finetune", "frozen"])

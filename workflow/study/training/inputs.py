@@ -16,6 +16,10 @@ class ImageInputs:
         self.mean = torch.tensor(spec.mean, device=images.device).view(1, 3, 1, 1)
         self.std = torch.tensor(spec.std, device=images.device).view(1, 3, 1, 1)
 
+    def to(self, device: torch.device) -> None:
+        """Move to `device`."""
+        self.images, self.mean, self.std = (one.to(device) for one in (self.images, self.mean, self.std))
+
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Float [B, 3, S, S], channels last, for rows `ids`; augmented if given a generator and the recipe says so."""
         pixels = self.images[ids].to(torch.float32).div_(255)
@@ -36,6 +40,10 @@ class FeatureInputs:
 
     def __init__(self, features: torch.Tensor) -> None:
         self.features = features
+
+    def to(self, device: torch.device) -> None:
+        """Move to `device`."""
+        self.features = self.features.to(device)
 
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Float [B, F] for rows `ids`."""

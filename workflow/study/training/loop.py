@@ -42,6 +42,13 @@ class Setup:
     spec: RunSpec
     forward: Any = None
 
+    def to(self, device: torch.device) -> None:
+        """Move all that a step computes with to `device`; an epoch's order is drawn on the CPU, so row numbers stay."""
+        self.device = device
+        self.network.to(device, memory_format=torch.channels_last)
+        self.inputs.to(device)
+        self.labels = self.labels.to(device)
+
     def apply(self, inputs: torch.Tensor, whole: int) -> torch.Tensor:
         """Logits [B, C]; only batches of the `whole` size take the compiled network, which is made for that size."""
         network = self.network if self.forward is None or len(inputs) != whole else self.forward

@@ -94,22 +94,31 @@ def _provenance(spec: RunSpec, data: Dataset, setup: loop.Setup, network: nn.Mod
     }
 
 
+def make_parts(setup: loop.Setup) -> dict[str, Any]:
+    """Return what training changes: network, optimizer, plateau and average; None where the recipe has none."""
+    recipe = setup.spec.recipe
+    head = setup.network.get_classifier() if setup.spec.regime == "finetune" else None
+    optimizer = make_optimizer(setup.network, head, recipe)
+    return {
+        "network": setup.network,
+        "optimizer": optimizer,
+        "plateau": make_plateau(optimizer, recipe.plateau),
+        "average": WeightAverage(setup.network, recipe.ema) if recipe.ema else None,
+    }
+
+
 def _train(
     setup: loop.Setup, folder: Path, key: dict[str, str]
 ) -> tuple[loop.Progress, str, loop.DivergedError | None]:
     """Train until the recipe stops; return (progress, why it ended, the divergence or None)."""
     spec, recipe = setup.spec, setup.spec.recipe
-    head = setup.network.get_classifier() if spec.regime == "finetune" else None
-    optimizer = make_optimizer(setup.network, head, recipe)
-    plateau = make_plateau(optimizer, recipe.plateau)
-    average = WeightAverage(setup.network, recipe.ema) if recipe.ema else None
-    parts = {"network": setup.network, "optimizer": optimizer, "plateau": plateau, "average": average}
+    parts = make_parts(setup)
+    changed = {name: part for name, part in parts.items() if part is not None}
     progress = loop.Progress()
     state, set_aside = checkpoint.load(folder, key)
     if state is not None:
-        for name, part in parts.items():
-            if part is not None:
-                part.load_state_dict(state[name])
+        for name, part in changed.items():
+            part.load_state_dict(state[name])
         progress = loop.Progress(**state["progress"])
     reporter = Reporter(f"{spec.model} seed {spec.seed}", recipe.epochs, len(progress.history))
     if set_aside:
@@ -118,8 +127,9 @@ def _train(
         reporter.say(f"resuming after epoch {len(progress.history)}")
     try:
         while (reason := loop.why_stop(progress, recipe)) is None:
-            reporter.epoch(loop.one_epoch(setup, optimizer, plateau, average, progress, reporter.step))
-            state = {name: part.state_dict() for name, part in parts.items() if part is not None}
+            row = loop.one_epoch(setup, parts["optimizer"], parts["plateau"], parts["average"], progress, reporter.step)
+            reporter.epoch(row)
+            state = {name: part.state_dict() for name, part in changed.items()}
             checkpoint.save(folder, key, {**state, "progress": vars(progress)})
     except loop.DivergedError as error:
         reporter.say(f"diverged: {error}")

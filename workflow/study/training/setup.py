@@ -59,24 +59,26 @@ def make_setup(
     rows = rows_of(data, spec)
     train, val = rows["train"], rows["val"]
     common = {
-        "labels": torch.from_numpy(data.fine.astype(np.int64)).to(device),
+        "labels": torch.from_numpy(data.fine.astype(np.int64)),
         **rows,
         "train_sample": train[:: max(1, len(train) // len(val))][: len(val)],
         "classes": classes,
-        "device": device,
+        "device": torch.device("cpu"),
         "spec": spec,
     }
     if spec.regime != "frozen":
-        network = network.to(device, memory_format=torch.channels_last)
-        images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous().to(device)
+        images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
         inputs = ImageInputs(images, spec.network.input, spec.recipe.augmentation)
-        return loop.Setup(network=network, inputs=inputs, **common), lambda: network, None
+        setup = loop.Setup(network=network, inputs=inputs, **common)
+        setup.to(device)
+        return setup, lambda: network, None
     features, seconds = _read_features(study.features(spec.features), len(data.images), spec.weights.sha256)
     mean, std = _statistics(features[train])
-    inputs = FeatureInputs(((features - mean) / std).to(device))
+    inputs = FeatureInputs((features - mean) / std)
     dropout = nn.Dropout(spec.network.arguments.get("drop_rate", 0.0))
     head = nn.Sequential(dropout, nn.Linear(features.shape[1], classes))
-    setup = loop.Setup(network=head.to(device), inputs=inputs, **common)
+    setup = loop.Setup(network=head, inputs=inputs, **common)
+    setup.to(device)
     return setup, lambda: _with_head(network, head[1], mean, std), seconds
 
 
