@@ -8,7 +8,7 @@ READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test test-system chaos fuzz bench style schema lock
+.PHONY: help env demo test test-system chaos fuzz bench check-gpu style schema lock
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ fuzz: $(READY) ## try 10,000 generated configs (TIMES=...) and as many damaged f
 bench: $(READY) ## measure the speed of training and of the workflow; writes results/bench/*.csv (about 15 minutes)
 	$(RUN) PYTHONPATH=workflow:. python -m benchmarks.run --output results/bench
 	$(RUN) python tests/system/overhead.py 100
+
+check-gpu: $(READY) ## check that this machine trains as it should, and how long the study takes on it; CONFIG="presets"
+	$(RUN) PYTHONPATH=workflow python -m study check-machine --config $(CONFIG)
 
 style: $(READY) ## check the style of the code and the rules (ruff, snakefmt)
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from study.config.models import NORMALISATIONS
 from study.config.recipes import Augmentation, Recipe, Validation
 from study.config.specs import ComputeSpec, DataSpec, InputSpec, NetworkSpec, RunSpec
-from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
+from study.data.dataset import Dataset
 from study.paths import StudyPaths
 from study.training.loop import Setup
 from study.training.setup import make_setup
@@ -23,17 +22,6 @@ CASES: dict[str, tuple[str, dict[str, Any], int, int]] = {
     "lite0 96 px": (LITE0, {}, 96, 32),
     "lite0 224 px": (LITE0, {}, 224, 32),
 }
-
-
-def random_dataset(images: int) -> Dataset:
-    """Random pixels and labels in the shape of CIFAR-100: speed does not depend on what is in a picture."""
-    rng = np.random.default_rng(0)
-    fine = np.arange(images, dtype=np.uint8) % 100
-    split = np.full(images, TRAIN, dtype=np.uint8)
-    split[-images // 6 :], split[-images // 4 : -images // 6] = TEST, VALIDATION
-    pixels = rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
-    names = [str(number) for number in range(100)]
-    return Dataset(pixels, fine, fine // 5, split, names, names[:20], {"fingerprint": "random", "title": "Random"})
 
 
 def case_spec(name: str, compute: ComputeSpec) -> RunSpec:

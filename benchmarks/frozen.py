@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.cases import CASES, case_setup, random_dataset
+from benchmarks.cases import CASES, case_setup
 from benchmarks.throughput import steps_per_second
 from study.config.recipes import Recipe
 from study.config.specs import ComputeSpec
@@ -16,6 +16,7 @@ from study.training.compiling import compiled
 from study.training.features import BATCH
 from study.training.inputs import FeatureInputs
 from study.training.optimizers import make_optimizer, make_plateau
+from study.training.trial import random_dataset
 
 IMAGES, FEATURES, SEEDS = 60_000, 1280, 5
 APART = 0.1  # of the classes' centres, in noise's standard deviations: a head gets about two thirds right, as on images

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import case_spec, random_dataset
+from benchmarks.cases import case_spec
 from study.config.specs import ComputeSpec
 from study.files import write_json
 from study.paths import SPEC, StudyPaths
+from study.training.trial import random_dataset
 
 STEPS = 30  # after which memory has peaked
 

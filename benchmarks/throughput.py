@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks import usual
-from benchmarks.cases import CASES, case_setup, random_dataset
+from benchmarks.cases import CASES, case_setup
 from study.config.planning import gains_by_compiling
 from study.config.specs import ComputeSpec
 from study.training import device as devices
@@ -21,6 +21,7 @@ from study.training import streams
 from study.training.loop import Setup, loss_and_correct
 from study.training.optimizers import make_optimizer
 from study.training.setup import compile_network
+from study.training.trial import random_dataset
 
 IMAGES = 12_000
 WARM_UP = 3  # steps that are not timed in each turn: they empty what the loader's workers had made in advance

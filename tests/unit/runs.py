@@ -75,9 +75,9 @@ def recipe(**changes: Any) -> Recipe:
 
 def config_recipe(name: str, **changes: Any) -> Recipe:
     """A recipe of config.yaml, for two epochs of the tiny data."""
-    changes |= {"epochs": 2, "batch_size": min(50, RECIPES[name]["batch_size"])}
+    changes = {"epochs": 2} | changes | {"batch_size": min(50, RECIPES[name]["batch_size"])}
     if RECIPES[name].get("schedule"):
-        changes["schedule"] = {**RECIPES[name]["schedule"], "warmup_epochs": 0.5}
+        changes["schedule"] = {**RECIPES[name]["schedule"], "warmup_epochs": 0.5, "hold_epochs": 0}
     if RECIPES[name].get("validation"):
         changes["validation"] = {**RECIPES[name]["validation"], "fraction": 0.5}  # a class has four images, not 500
     return recipe(**RECIPES[name] | changes)
@@ -129,6 +129,14 @@ def pretrained_spec(study: Path, architecture: str, regime: str) -> RunSpec:
     features = FeaturesSpec(network=network, weights=weights, files_fingerprint="tiny", compute=spec.compute)
     compute_features(features, StudyPaths(study).dataset, file, StudyPaths(study).features(features.id))
     return replace(spec, features=features.id)
+
+
+def fast_spec(**changes: Any) -> RunSpec:
+    """Spec of a small `scratch_fast` with its own recipe on the tiny dataset; `changes` go to the recipe."""
+    network = replace(
+        scratch_spec().network, architecture="scratch_fast", arguments={"widths": [24, 32], "depths": [1, 3]}
+    )
+    return replace(scratch_spec(), network=network, recipe=config_recipe("scratch_fast", **changes))
 
 
 def write_spec(study: Path, spec: RunSpec, name: str | None = None) -> Path:

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 import torch
 from benchmarks import usual
-from benchmarks.cases import CASES, case_setup, case_spec, random_dataset
+from benchmarks.cases import CASES, case_setup, case_spec
 from benchmarks.run import speedups
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
 
 from study.config.specs import ComputeSpec
 from study.training.inputs import ImageInputs
+from study.training.trial import random_dataset
 
 COMPUTE = ComputeSpec(device="cpu", threads=1, precision="float32")
 

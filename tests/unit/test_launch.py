@@ -70,7 +70,8 @@ def test_the_grid_of_config_yaml_in_words(tmp_path):
         "  scratch_cnn: scratch at 32 px, recipe report_scratch, seeds 0, 1, 2, 3, 4\n"
         "  efficientnet_b0: finetune at 224 px, recipe report, seeds 0, 1, 2, 3, 4\n"
         "  runs there already: 0; 0.5 GB on disk when all are\n"
-        "  how long it takes is not known before a run has finished of: scratch_cnn, efficientnet_b0"
+        "  how long it takes is not known before a run has finished of: scratch_cnn, efficientnet_b0; "
+        "make check-gpu measures it"
     )
 
 
@@ -83,6 +84,19 @@ def test_the_time_left_is_judged_by_the_runs_that_have_finished(tmp_path, second
         write_run(tmp_path, f"scratch_cnn/seed-{seed}", training_code_sha256(), one)
     last = describe(study_with(["scratch_cnn"], list(range(20))), CPU, StudyPaths(tmp_path)).splitlines()[-1]
     assert last == f"  the rest takes about {time} if run one after the other, judged by the finished runs"
+
+
+def test_the_time_is_judged_by_a_check_of_this_machine_where_no_run_has_finished(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = study_with(["scratch_cnn"], list(range(20)))
+    key = run_spec(study, "scratch_cnn", 0, CPU).settings_sha256()
+    record = {"compute": CPU.to_json(), "models": {key: {"seconds_per_run": 60.0}}}
+    for file, told in ((record, True), (record | {"compute": {}}, False), ({"models": 1}, False), ([], False)):
+        write_json(tmp_path / "results" / "machine.json", file)
+        last = describe(study, CPU, StudyPaths(tmp_path)).splitlines()[-1]
+        known = "the rest takes about 20 minutes if run one after the other, judged by results/machine.json"
+        unknown = "how long it takes is not known before a run has finished of: scratch_cnn"
+        assert last.startswith(f"  {known if told else unknown}")
 
 
 def test_runs_that_are_there_are_counted_and_those_of_older_code_named(tmp_path):

@@ -24,7 +24,7 @@ from study.training.setup import rows_of
 RECIPES = raw()["recipes"]
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "linear_head"])
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in ("linear_head", "scratch_fast")])
 def test_every_recipe_of_the_config_trains(tmp_path, name):
     spec = replace(scratch_spec(), recipe=config_recipe(name, head_learning_rate=None))
     path = write_spec(tmp_path, spec)

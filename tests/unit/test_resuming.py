@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import history, scratch_spec, train, write_spec
+from runs import fast_spec, history, scratch_spec, train, write_spec
 
 from study.config.specs import RunSpec, WeightsSpec, read_run_spec
 from study.files import file_digest, read_json
@@ -52,7 +52,13 @@ def finetune(study: Path) -> RunSpec:
     return replace(spec, network=network, regime="finetune", weights=fetched)
 
 
-@pytest.mark.parametrize("make_spec", [scratch, finetune], ids=["scratch", "finetune"])
+def fast(study: Path) -> RunSpec:
+    muon = {"momentum": 0.6, "newton_schulz": 3, "bias_learning_rate": 1.0, "sgd_momentum": 0.85, "whitening_epochs": 2}
+    spec = fast_spec(muon=muon, ema=0.9, epochs=6, schedule={"shape": "linear", "warmup_epochs": 0, "hold_epochs": 3})
+    return replace(spec, compute=replace(spec.compute, precision="bfloat16"))
+
+
+@pytest.mark.parametrize("make_spec", [scratch, finetune, fast], ids=["scratch", "finetune", "fast"])
 def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, make_spec):
     straight = write_spec(tmp_path / "straight", make_spec(tmp_path / "straight"))
     assert start(straight).wait() == 0

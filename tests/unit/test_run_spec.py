@@ -11,7 +11,7 @@ from configs import COMPUTE, changed, raw, refusal
 
 from study.config.models import NORMALISATIONS
 from study.config.planning import FOLDER_VARIABLE, data_folder, features_spec, run_spec, study_record
-from study.config.recipes import Augmentation, EarlyStopping, Recipe
+from study.config.recipes import Augmentation, EarlyStopping, Muon, Recipe, Schedule
 from study.config.specs import ComputeSpec, InputSpec, RunSpec
 from study.config.study import Config, load_config
 from study.errors import StudyError
@@ -114,13 +114,16 @@ def test_a_new_option_that_is_off_changes_no_spec_so_that_nothing_retrains():
 def test_the_defaults_are_those_that_old_specs_left_out():
     # A spec without a key means the default of the day it was written. Never change one here; add new ones.
     assert {one.name: one.default for one in fields(Augmentation)} == {
-        "horizontal_flip": 0.0, "vertical_flip": 0.0, "shift": 0, "crop": None, "cutout": 0, "mixup": 0.0,
-        "cutmix": 0.0,
+        "horizontal_flip": 0.0, "alternating_flip": False, "vertical_flip": 0.0, "shift": 0,
+        "crop": None, "cutout": 0, "mixup": 0.0, "cutmix": 0.0,
     }  # fmt: skip
     optional = {one.name: one.default for one in fields(Recipe) if one.default is not MISSING}
     assert optional == {
-        "head_learning_rate": None, "label_smoothing": 0.0, "schedule": None, "ema": None, "validation": None,
+        "muon": None, "head_learning_rate": None, "label_smoothing": 0.0, "schedule": None, "ema": None,
+        "validation": None, "precision": None,
     }  # fmt: skip
+    assert {one.name: one.default for one in fields(Schedule) if one.default is not MISSING} == {"hold_epochs": 0.0}
+    assert all(one.default is MISSING for one in fields(Muon))
     assert {one.name: one.default for one in fields(EarlyStopping) if one.default is not MISSING} == {"min_delta": 0.0}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from study.errors import StudyError
 from study.machine import failures
+from study.paths import MACHINE
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -85,6 +86,14 @@ def pages(args: argparse.Namespace) -> None:
     write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
 
 
+def check_machine(args: argparse.Namespace) -> None:
+    """Check that this machine trains as it should, and measure how long the study of a config takes on it."""
+    from study.orchestration.check_machine import check_machine as check
+
+    if not check([Path("config.yaml"), *args.config], args.output):
+        raise StudyError("Some checks failed; see the lines above.")
+
+
 def predict(args: argparse.Namespace) -> None:
     """Name the class of images with a trained model."""
     from study.predict import predict_images
@@ -97,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(title="steps", required=True, metavar="STEP")
 
     def step(function, *options: tuple[str, dict]) -> None:
-        sub = steps.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
+        sub = steps.add_parser(function.__name__.replace("_", "-"), help=function.__doc__, description=function.__doc__)
         for name, settings in options:
             sub.add_argument(name, **settings)
         sub.set_defaults(function=function)
@@ -128,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
     step(pages, study, output)
+    step(check_machine,
+         ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
+         ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
+MACHINE = RESULTS / "machine.json"  # what `python -m study check-machine` measured
 RESOURCES = Path("resources")
 
 HISTORY, PREDICTIONS, MODEL, RUN_RECORD = RUN_FILES = (

@@ -51,8 +51,34 @@ class ScratchCNNArguments(NoArguments):
             raise ValueError(f"input_size must be at least {2 ** len(self.channels)} for {len(self.channels)} blocks")
 
 
+class ScratchFastArguments(NoArguments):
+    """The arguments of `study.models.fast.ScratchFast`."""
+
+    widths: Annotated[list[Annotated[Whole, Field(ge=24)]], Field(min_length=1, max_length=5)]
+    depths: Annotated[list[Annotated[Whole, Field(ge=1, le=10)]], Field(min_length=1, max_length=5)] = Field(
+        description="convolutions of each group"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> "ScratchFastArguments":
+        if len(self.widths) != len(self.depths):
+            raise ValueError(f"widths and depths must be of one length, not {len(self.widths)} and {len(self.depths)}")
+        if sorted(self.widths) != self.widths:
+            raise ValueError("widths must not fall, because kernels start as the identity")
+        return self
+
+    def check_input_size(self, size: int) -> None:
+        """Raise ValueError if the pooling leaves no pixel of an image of `size` pixels."""
+        if size <= 2 ** len(self.widths):
+            raise ValueError(f"input_size must be more than {2 ** len(self.widths)} for {len(self.widths)} groups")
+
+
 # the study's own architectures: study.models.network builds them
-BUILT_IN: dict[str, type[NoArguments]] = {"scratch_cnn": ScratchCNNArguments, "scratch_resnet18": NoArguments}
+BUILT_IN: dict[str, type[NoArguments]] = {
+    "scratch_cnn": ScratchCNNArguments,
+    "scratch_resnet18": NoArguments,
+    "scratch_fast": ScratchFastArguments,
+}
 
 
 class Statistics(Strict):
@@ -67,7 +93,8 @@ class Model(Strict):
 
     label: Annotated[str, Field(min_length=1, max_length=80)]
     architecture: str = Field(
-        description="scratch_cnn, scratch_resnet18, timm/<full timm name with its tag>, or file:<path>.py:<class>"
+        description="scratch_cnn, scratch_resnet18, scratch_fast, timm/<full timm name with its tag>, or "
+        "file:<path>.py:<class>"
     )
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
     weights: str | None = Field(description="hub, package:<registry package>, file:<path>, or null")

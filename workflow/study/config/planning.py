@@ -21,7 +21,7 @@ from study.config.specs import (
 )
 from study.config.study import Config
 from study.data.manifest import files_fingerprint, fingerprint
-from study.machine.hardware import resolve_compute
+from study.machine.hardware import cpu_has_bfloat16, resolve_compute
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
 # Compiling takes up to two minutes, which a forward pass over this many images, or this much training, repays.
@@ -71,7 +71,7 @@ def run_spec(config: Config, name: str, seed: int, compute: ComputeSpec) -> RunS
         data=DataSpec(
             name=config.dataset.name, fingerprint=data_fingerprint(config), validation=config.dataset.validation
         ),
-        compute=ComputeSpec(**{**vars(compute), "compile": compiles}),
+        compute=ComputeSpec(**{**vars(compute), "compile": compiles, "precision": _precision(config, recipe, compute)}),
         tests=config.search is None,
     )
 
@@ -116,6 +116,12 @@ def _weights(model: Model) -> WeightsSpec | None:
     if model.weights is None:
         return None
     return WeightsSpec(source=model.weights, id=weights_id(model.architecture, model.weights))
+
+
+def _precision(config: Config, recipe: Recipe, compute: ComputeSpec) -> str:
+    """Return the precision of a run: a recipe may ask for bfloat16 on a CPU that has it."""
+    asked = config.compute.precision == "auto" and recipe.precision is not None and compute.device == "cpu"
+    return recipe.precision if asked and cpu_has_bfloat16() else compute.precision
 
 
 def _repays_compiling(config: Config, model: Model, recipe: Recipe) -> bool:

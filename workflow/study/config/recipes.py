@@ -43,12 +43,13 @@ class EarlyStopping:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A learning rate that follows the step number: a linear warm-up, then a cosine or a line down to zero."""
+    """A learning rate that follows the step number: linear warm-up, level stretch, cosine or line to zero."""
 
     __pydantic_config__ = CHECKED
 
     shape: Literal["cosine", "linear"] = option(description="linear with a long warm-up is the one-cycle schedule")
     warmup_epochs: Number = option(ge=0)
+    hold_epochs: Number = option(0.0, "at the full rate, between the two", ge=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ class Augmentation:
     __pydantic_config__ = CHECKED
 
     horizontal_flip: Number = option(0.0, "probability", ge=0, le=1)
+    alternating_flip: bool = option(False, "mirror each image every other epoch, half of them in the first")
     vertical_flip: Number = option(0.0, "probability", ge=0, le=1)
     shift: Whole = option(0, "pixels of the 32 px image, edges reflected", ge=0, le=16)
     crop: Crop | None = None
@@ -80,8 +82,23 @@ class Augmentation:
     )
 
     def __post_init__(self) -> None:
+        if self.alternating_flip and self.horizontal_flip:
+            raise ValueError("alternating_flip takes the place of horizontal_flip; set horizontal_flip to 0")
         if self.crop is not None and self.shift:
             raise ValueError("crop and shift both move the image; set shift to 0, or crop to null")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Muon:
+    """Orthogonalised momentum for kernels (https://kellerjordan.github.io/posts/muon), SGD for biases and head."""
+
+    __pydantic_config__ = CHECKED
+
+    momentum: Number = option(description="of the kernels", ge=0, lt=1)
+    newton_schulz: Whole = option(description="steps towards an orthogonal matrix", ge=1, le=10)
+    bias_learning_rate: Number = option(gt=0)
+    sgd_momentum: Number = option(description="of biases and head, Nesterov's", gt=0, lt=1)
+    whitening_epochs: Whole = option(description="in which the bias of scratch_fast's first layer is trained", ge=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +107,10 @@ class Recipe:
 
     __pydantic_config__ = CHECKED
 
-    optimizer: Literal["adam", "adamw", "sgd"] = option(description="sgd: Nesterov momentum 0.9")
+    optimizer: Literal["adam", "adamw", "sgd", "muon"] = option(
+        description="sgd: Nesterov momentum 0.9; muon: with a section muon"
+    )
+    muon: Muon | None = None
     learning_rate: Number = option(gt=0)
     head_learning_rate: Number | None = option(
         None, "of the new classifier, where it differs from the backbone's", gt=0
@@ -106,9 +126,16 @@ class Recipe:
     ema: Number | None = option(None, "decay per step of the averaged weights that are judged and kept", gt=0, lt=1)
     best_epoch: Monitored = option(description="the metric that chooses the epoch whose weights are kept and tested")
     validation: Validation | None = option(None, "a split of its own, instead of the study's")
+    precision: Literal["bfloat16"] | None = option(
+        None, "bfloat16 where compute: precision is auto and the CPU has it (AVX-512 BF16, AMX), too"
+    )
 
     def __post_init__(self) -> None:
         if self.schedule is not None and self.plateau is not None:
             raise ValueError("schedule and plateau both set the learning rate; set one of them to null")
-        if self.schedule is not None and self.schedule.warmup_epochs >= self.epochs:
-            raise ValueError(f"schedule: warmup_epochs must be less than the {self.epochs} epochs")
+        if self.schedule is not None and self.schedule.warmup_epochs + self.schedule.hold_epochs >= self.epochs:
+            raise ValueError(f"schedule: warmup_epochs and hold_epochs must be less than the {self.epochs} epochs")
+        if (self.optimizer == "muon") != (self.muon is not None):
+            raise ValueError("optimizer muon and a section muon go together; add the one or remove the other")
+        if self.muon is not None and (self.plateau is not None or self.head_learning_rate is None):
+            raise ValueError("optimizer muon needs a head_learning_rate, and takes no plateau; set it to null")

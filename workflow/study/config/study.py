@@ -104,7 +104,12 @@ class Config(Strict):
                 f"models: {name}: frozen features are computed once, so recipe {model.recipe} cannot augment; "
                 "set its augmentation to null"
             )
-        if model.regime != "finetune" and recipe.head_learning_rate is not None:
+        if recipe.muon is not None and model.architecture != "scratch_fast":
+            raise ValueError(
+                f"models: {name}: recipe {model.recipe} has optimizer muon, which is for scratch_fast; name another "
+                f"recipe for {model.architecture}"
+            )
+        if model.regime != "finetune" and recipe.head_learning_rate is not None and recipe.muon is None:
             raise ValueError(
                 f"models: {name}: recipe {model.recipe} has a head_learning_rate, which is for regime finetune; "
                 f"name another recipe for regime {model.regime}"

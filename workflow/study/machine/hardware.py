@@ -29,6 +29,26 @@ def has_bfloat16() -> bool:
     return all(int(major) >= 8 for major in re.findall(r"^(\d+)\.\d+$", told, re.MULTILINE))
 
 
+@functools.cache
+def cpu_has_bfloat16() -> bool:
+    """Does the CPU compute in bfloat16 (AVX-512 BF16 or AMX)? No where it does not say."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return re.search(r"^flags\s*:.*\b(avx512_bf16|amx_bf16)\b", told, re.MULTILINE) is not None
+
+
+def driver_version() -> str:
+    """Return the version of the NVIDIA driver, or "unknown"."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return told.splitlines()[0].strip() if told.strip() else "unknown"
+
+
 def resolve_compute(device: str, precision: str) -> tuple[str, str]:
     """Return (device, precision) with `auto` made definite: cpu or cuda, float32 or bfloat16.
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from study.config.specs import NetworkSpec
 from study.errors import StudyError
+from study.models.fast import ScratchFast
 from study.models.own import build_own
 from study.models.scratch import ScratchCNN, scratch_resnet18
 
@@ -23,6 +24,8 @@ def build(spec: NetworkSpec, classes: int, weights: Path | None = None) -> nn.Mo
         return ScratchCNN(**spec.arguments, input_size=spec.input.size, classes=classes)
     if spec.architecture == "scratch_resnet18":
         return scratch_resnet18(classes)
+    if spec.architecture == "scratch_fast":
+        return ScratchFast(**spec.arguments, classes=classes)
     if spec.architecture.startswith("file:"):
         return build_own(spec, classes)
     network = _timm(spec, spec.arguments | {"num_classes": classes})

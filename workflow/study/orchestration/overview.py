@@ -9,7 +9,8 @@ from study.config.study import Config
 from study.errors import StudyError
 from study.files import read_json
 from study.fingerprints import training_code_sha256
-from study.paths import RUN_RECORD, StudyPaths
+from study.orchestration.check_machine import checked_seconds
+from study.paths import MACHINE, RUN_RECORD, StudyPaths
 
 NETWORK_BYTES = 25e6  # of a network of six million parameters
 FEATURE_BYTES = 1280 * 4  # of an image, as EfficientNet-B0 pools it
@@ -35,7 +36,7 @@ def describe(study: Config, compute: ComputeSpec, paths: StudyPaths) -> str:
     earlier = _earlier_runs(study, compute, paths)
     lines.append(f"  runs there already: {earlier.done}; {disk_gb(study):.1f} GB on disk when all are")
     if earlier.done < len(study.runs()):
-        lines.append(f"  {_time_left(study, earlier)}")
+        lines.append(f"  {_time_left(study, compute, earlier)}")
 
     def named(runs: list[str]) -> str:
         return "all of these" if len(runs) == earlier.done else ", ".join(runs)
@@ -71,16 +72,28 @@ def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Ear
     return earlier
 
 
-def _time_left(study: Config, earlier: Earlier) -> str:
-    """Return how long the missing runs take, judged by finished runs of the same models, or that it is unknown."""
-    unknown = [name for name in study.grid.models if name not in earlier.seconds]
+def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
+    """Return how long the missing runs take, by finished runs of the same models or a check, or that it is unknown."""
+    checked = checked_seconds(MACHINE, compute)
+    unknown, left, sources = [], 0.0, set()
+    for name in study.grid.models:
+        finished = earlier.seconds.get(name, [])
+        by_check = checked.get(run_spec(study, name, 0, compute).settings_sha256())
+        if finished:
+            each, source = statistics.mean(finished), "the finished runs"
+        elif by_check is not None:
+            each, source = by_check, f"{MACHINE} (make check-gpu)"
+        else:
+            unknown.append(name)
+            continue
+        if missing := len(study.seeds_of(name)) - len(finished):
+            left += each * missing
+            sources.add(source)
     if unknown:
-        return f"how long it takes is not known before a run has finished of: {', '.join(unknown)}"
-    left = 0.0
-    for name, seconds in earlier.seconds.items():
-        left += statistics.mean(seconds) * (len(study.seeds_of(name)) - len(seconds))
+        named = ", ".join(unknown)
+        return f"how long it takes is not known before a run has finished of: {named}; make check-gpu measures it"
     time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.0f} minutes"
-    return f"the rest takes about {time} if run one after the other, judged by the finished runs"
+    return f"the rest takes about {time} if run one after the other, judged by {' and '.join(sorted(sources))}"
 
 
 def disk_gb(study: Config) -> float:

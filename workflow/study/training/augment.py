@@ -6,6 +6,7 @@ weights of bicubic interpolation (a = -0.75, as in torch) in Y and X.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,34 +17,43 @@ from study.config.recipes import Augmentation, Crop
 CUBIC = -0.75
 
 
-def transform(pixels: torch.Tensor, recipe: Augmentation, size: int, generator: torch.Generator) -> torch.Tensor:
+def transform(
+    pixels: torch.Tensor,
+    recipe: Augmentation,
+    size: int,
+    generator: torch.Generator,
+    mirrored: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Float [B, 3, H, H] in [0, 1] to float [B, 3, size, size] in [0, 1], by the geometry that `recipe` asks for.
 
-    The draws come from `generator`, which is on the device of `pixels`.
+    The draws come from `generator`, which is on the device of `pixels`; `mirrored`, bool [B], takes the place of the
+    draws of horizontal flips.
     """
     side = pixels.shape[-1]
     if size == side and recipe.crop is None:
-        return _whole_pixels(pixels, recipe, generator)
+        return _whole_pixels(pixels, recipe, generator, mirrored)
     lengths, starts = _crops(len(pixels), recipe.crop, generator)  # each [2, B]: rows, columns
     offsets = _shifts(len(pixels), recipe.shift, generator)
     weights = []
-    for axis, flip in enumerate((recipe.vertical_flip, recipe.horizontal_flip)):
+    for axis, flipped in enumerate(_flips(len(pixels), recipe, generator, mirrored)):
         places = ((torch.arange(size, device=pixels.device) + 0.5) / size).expand(len(pixels), -1)
-        places = torch.where(_happens(len(pixels), flip, generator)[:, None], 1 - places, places)
+        places = torch.where(flipped[:, None], 1 - places, places)
         places = starts[axis][:, None] + places * lengths[axis][:, None]
         weights.append(bicubic_weights(places * side - 0.5 + offsets[axis][:, None], side, 2 + recipe.shift))
     rows, columns = weights
     return ((rows[:, None] @ pixels) @ columns[:, None].transpose(2, 3)).clamp_(0, 1)
 
 
-def _whole_pixels(pixels: torch.Tensor, recipe: Augmentation, generator: torch.Generator) -> torch.Tensor:
+def _whole_pixels(
+    pixels: torch.Tensor, recipe: Augmentation, generator: torch.Generator, mirrored: torch.Tensor | None
+) -> torch.Tensor:
     """Flips and shifts alone need no interpolation: one look-up of rows and columns, mirrored at the edges."""
     count, _, side, _ = pixels.shape
     offsets = _shifts(count, recipe.shift, generator)
     places = []
-    for axis, flip in enumerate((recipe.vertical_flip, recipe.horizontal_flip)):
+    for axis, flipped in enumerate(_flips(count, recipe, generator, mirrored)):
         place = torch.arange(side, device=pixels.device).expand(count, -1)
-        place = torch.where(_happens(count, flip, generator)[:, None], side - 1 - place, place)
+        place = torch.where(flipped[:, None], side - 1 - place, place)
         places.append(side - 1 - (side - 1 - (place + offsets[axis][:, None]).abs()).abs())
     image = torch.arange(count, device=pixels.device)[:, None, None]
     # [B, 1, 1], [B, H, 1] and [B, 1, W] index to [B, H, W, 3]
@@ -75,6 +85,14 @@ def cutout(images: torch.Tensor, side: float, generator: torch.Generator) -> tor
     away = (torch.arange(size, device=images.device) + 0.5 - centres).abs()  # [2, B, S]
     inside = away < side * size / 2
     return images.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[:, None], 0.0)
+
+
+def _flips(
+    count: int, recipe: Augmentation, generator: torch.Generator, mirrored: torch.Tensor | None
+) -> Iterator[torch.Tensor]:
+    """Bool [B]: which images are flipped vertically, then which horizontally."""
+    yield _happens(count, recipe.vertical_flip, generator)
+    yield _happens(count, recipe.horizontal_flip, generator) if mirrored is None else mirrored
 
 
 def _happens(count: int, probability: float, generator: torch.Generator) -> torch.Tensor:

@@ -12,7 +12,8 @@ import torch
 
 from study.config.specs import ComputeSpec
 from study.errors import StudyError
-from study.machine.memory import process_peak_mb
+from study.machine.hardware import driver_version
+from study.machine.memory import forget_process_peak, process_peak_mb
 
 
 def prepare(compute: ComputeSpec) -> torch.device:
@@ -53,6 +54,23 @@ def synchronise(device: torch.device) -> None:
 def peak_memory_mb(device: torch.device) -> float:
     """Most memory used so far: on the GPU what torch allocated there, else of the process; in 10^6 bytes."""
     return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else process_peak_mb()
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory_mb` count from here on."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        forget_process_peak()
+
+
+def describe_gpu(device: torch.device) -> list[str]:
+    """Return the GPU's driver and CUDA version, its free memory, and whether it computes in bfloat16, in words."""
+    free, total = torch.cuda.mem_get_info(device)
+    has = "has" if torch.cuda.is_bf16_supported(including_emulation=False) else "lacks"
+    return [f"driver {driver_version()}, CUDA {torch.version.cuda}", f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free",
+            f"{has} bfloat16"]  # fmt: skip
 
 
 def environment(compute: ComputeSpec, device: torch.device) -> dict[str, Any]:

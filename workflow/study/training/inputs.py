@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from study.config.recipes import Augmentation
 from study.config.specs import InputSpec
+from study.training import streams
 from study.training.augment import cutout, transform
 
 
@@ -13,6 +14,7 @@ class ImageInputs:
 
     def __init__(self, images: torch.Tensor, spec: InputSpec, augmentation: Augmentation | None = None) -> None:
         self.images, self.size, self.augmentation = images, spec.size, augmentation
+        self.mirrored: torch.Tensor | None = None  # bool [N] in this epoch, where mirroring alternates
         self.mean = torch.tensor(spec.mean, device=images.device).view(1, 3, 1, 1)
         self.std = torch.tensor(spec.std, device=images.device).view(1, 3, 1, 1)
 
@@ -20,13 +22,20 @@ class ImageInputs:
         """Move to `device`."""
         self.images, self.mean, self.std = (one.to(device) for one in (self.images, self.mean, self.std))
 
+    def begin_epoch(self, seed: int, epoch: int) -> None:
+        """Decide what is the same for a whole epoch: which images are mirrored, where that alternates."""
+        if self.augmentation is not None and self.augmentation.alternating_flip:
+            draws = torch.rand(len(self.images), generator=streams.generator(seed, 0, "flip"))
+            self.mirrored = ((draws < 0.5) ^ (epoch % 2 == 0)).to(self.images.device)
+
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Float [B, 3, S, S], channels last, for rows `ids`; augmented if given a generator and the recipe says so."""
         pixels = self.images[ids].to(torch.float32).div_(255)
         if generator is None or self.augmentation is None:
             inputs = normalise(resize(pixels, self.size), self.mean, self.std)
         else:
-            pixels = transform(pixels, self.augmentation, max(self.size, pixels.shape[-1]), generator)
+            mirrored = None if self.mirrored is None else self.mirrored[ids]
+            pixels = transform(pixels, self.augmentation, max(self.size, pixels.shape[-1]), generator, mirrored)
             inputs = normalise(resize(pixels, self.size), self.mean, self.std)
             if self.augmentation.cutout:
                 inputs = cutout(inputs, self.augmentation.cutout / self.images.shape[-1], generator)
@@ -44,6 +53,9 @@ class FeatureInputs:
     def to(self, device: torch.device) -> None:
         """Move to `device`."""
         self.features = self.features.to(device)
+
+    def begin_epoch(self, seed: int, epoch: int) -> None:
+        """Decide nothing: every epoch sees the same features."""
 
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Float [B, F] for rows `ids`."""

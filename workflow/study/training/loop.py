@@ -117,6 +117,9 @@ def train_epoch(
     augment = streams.generator(seed, epoch, "augment", setup.device)
     mixing = np.random.default_rng(streams.stream_seed(seed, epoch, "mix"))
     torch.manual_seed(streams.stream_seed(seed, epoch, "dropout"))
+    setup.inputs.begin_epoch(seed, epoch)
+    if recipe.muon is not None:
+        setup.network.whiten.bias.requires_grad_(epoch <= recipe.muon.whitening_epochs)
     totals = torch.zeros(2, dtype=torch.float64, device=setup.device)  # summed loss, correct
     first_bad = torch.zeros((), dtype=torch.int64, device=setup.device)
     steps = math.ceil(len(order) / recipe.batch_size)

@@ -7,17 +7,20 @@ import torch
 from torch import nn
 
 from study.config.recipes import Plateau, Recipe, Schedule
+from study.training.muon import MuonWithSGD
 
 SMALLEST_CHANGE = 1e-4  # what counts as an improvement for the plateau: the default of Keras' ReduceLROnPlateau
 MOMENTUM = 0.9
 
 
-def make_optimizer(network: nn.Module, head: nn.Module | None, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) or SGD with Nesterov momentum over all parameters.
+def make_optimizer(network: nn.Module, head: nn.Module | None, recipe: Recipe) -> torch.optim.Optimizer | MuonWithSGD:
+    """Muon, Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) or SGD with Nesterov momentum.
 
     The parameters of `head` get the recipe's head_learning_rate. Weight decay is for matrices and kernels; biases and
     norms have none (He et al. 2019, https://arxiv.org/abs/1812.01187, section 3.1).
     """
+    if recipe.muon is not None:
+        return MuonWithSGD(network, head, recipe)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[recipe.optimizer]
     extra = {"momentum": MOMENTUM, "nesterov": True} if recipe.optimizer == "sgd" else {}
     groups = _groups(network, head, recipe)
@@ -44,7 +47,7 @@ def _groups(network: nn.Module, head: nn.Module | None, recipe: Recipe) -> list[
 
 
 def share_of_rate(schedule: Schedule, epochs: int, done: float) -> float:
-    """The share of the full learning rate after `done` of `epochs`: linear warm-up, then a cosine or a line to 0.
+    """The share of the full learning rate after `done` of `epochs`: linear warm-up, level, a cosine or a line to 0.
 
     Cosine: Loshchilov & Hutter (2017), https://arxiv.org/abs/1608.03983; the line: one cycle, Smith & Topin (2018),
     https://arxiv.org/abs/1708.07120.
@@ -52,7 +55,8 @@ def share_of_rate(schedule: Schedule, epochs: int, done: float) -> float:
     warmup = schedule.warmup_epochs
     if done < warmup:
         return done / warmup
-    left = 1 - (done - warmup) / (epochs - warmup)
+    level = warmup + schedule.hold_epochs
+    left = 1 - max(0.0, done - level) / (epochs - level)
     return left if schedule.shape == "linear" else (1 - math.cos(math.pi * left)) / 2
 
 
@@ -62,7 +66,8 @@ def follow_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, done: floa
         return
     share = share_of_rate(recipe.schedule, recipe.epochs, done)
     for group in optimizer.param_groups:
-        group["lr"] = share * group["initial_lr"]
+        own = max(0.0, 1 - done / group["epochs"]) if "epochs" in group else share  # a line of its own
+        group["lr"] = own * group["initial_lr"]
 
 
 def make_plateau(optimizer: torch.optim.Optimizer, plateau: Plateau | None) -> Any:

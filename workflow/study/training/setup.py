@@ -17,11 +17,14 @@ from study.data.split import split_train
 from study.errors import StudyError
 from study.files import DAMAGED, file_digest
 from study.models import network as networks
+from study.models.fast import ScratchFast
 from study.paths import StudyPaths
 from study.training import device as devices
 from study.training import loop, streams
 from study.training.compiling import compiled
 from study.training.inputs import FeatureInputs, ImageInputs
+
+WHITENED = 5000  # training images whose patches the first layer of scratch_fast whitens
 
 
 def read_data(spec: RunSpec, study: StudyPaths) -> Dataset:
@@ -69,6 +72,8 @@ def make_setup(
     if spec.regime != "frozen":
         images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
         inputs = ImageInputs(images, spec.network.input, spec.recipe.augmentation)
+        if isinstance(network, ScratchFast):
+            network.initialise(inputs.batch(train[:WHITENED]))
         setup = loop.Setup(network=network, inputs=inputs, **common)
         setup.to(device)
         return setup, lambda: network, None

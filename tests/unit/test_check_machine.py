@@ -1,0 +1,101 @@
+"""`python -m study check-machine` on the CPU: every line, what it keeps, and the sentences where something fails."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from configs import COMPUTE, changed, raw
+
+from study.__main__ import main
+from study.config.planning import run_spec
+from study.config.study import load_config
+from study.errors import StudyError
+from study.files import read_json
+from study.machine.memory import forget_process_peak, process_peak_mb
+from study.orchestration import check_machine
+from study.training import loop, trial
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A working folder with a config of the small CNN alone, on one thread of the CPU."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(check_machine, "MODELS_SECONDS", 1)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw()))
+    overlay = {"grid": {"models": ["scratch_cnn"]}, "compute": {"device": "cpu", "threads": 1}, "claims": []}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(overlay))
+    return tmp_path
+
+
+def test_a_good_cpu_passes_and_its_speed_is_kept(folder, capsys):
+    assert main(["check-machine", "--config", "small.yaml"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:28].strip() for line in lines] == [
+        "device", "repeats itself", "kill and resume", "same as the CPU", "scratch_cnn", "the whole study",
+    ]  # fmt: skip
+    assert not any("FAILED" in line for line in lines)
+    study = check_machine.read_configs([Path("config.yaml"), Path("small.yaml")])
+    compute = replace(COMPUTE, threads=1)
+    (key, seconds), = check_machine.checked_seconds(Path("results/machine.json"), compute).items()  # fmt: skip
+    assert key == run_spec(study, "scratch_cnn", 0, compute).settings_sha256()
+    kept = read_json(Path("results/machine.json"))["models"][key]
+    # 60 epochs of 45,000 images, two evaluations of 5,000 after each, and 15,000 at the end
+    assert seconds == pytest.approx(
+        60 * (45_000 / kept["training"] + 10_000 / kept["evaluation"]) + 15_000 / kept["evaluation"]
+    )
+    assert check_machine.checked_seconds(Path("results/machine.json"), replace(compute, precision="bfloat16")) == {}
+
+
+def test_a_loss_that_differs_is_found(monkeypatch):
+    monkeypatch.setattr(trial, "losses", lambda spec, steps: [4.6 if spec.compute.precision == "float32" else 5.6])
+    with pytest.raises(StudyError, match=r"5.6000 in bfloat16, 4.6000 on the CPU in float32: 21.7% apart, more"):
+        check_machine._agrees(replace(COMPUTE, precision="bfloat16"))
+
+
+def test_a_run_that_does_not_repeat_itself_is_found(monkeypatch):
+    monkeypatch.setattr(loop.streams, "stream_seed", lambda *_: torch.seed() >> 1)
+    with pytest.raises(StudyError, match="other bytes the second time"):
+        check_machine._repeats(replace(COMPUTE, threads=1))
+
+
+def test_what_fails_is_said_in_its_line_and_the_others_go_on(capsys):
+    def refuse() -> str:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    assert not check_machine._line("efficientnet_b0", refuse)
+    assert capsys.readouterr().out.startswith("efficientnet_b0              FAILED: The GPU's memory is used up: lower")
+
+
+@pytest.mark.parametrize("content", ["- 1", "a: [", None])
+def test_a_config_that_cannot_be_read_is_told_in_a_sentence(folder, capsys, content):
+    if content is not None:
+        Path("broken.yaml").write_text(content)
+    assert main(["check-machine", "--config", "broken.yaml"]) == 1
+    assert capsys.readouterr().err.startswith("Error: broken.yaml ")
+
+
+def test_bfloat16_stays_close_to_float32_on_the_cpu():
+    assert "in bfloat16" in check_machine._agrees(replace(COMPUTE, precision="bfloat16", threads=1))
+
+
+def test_losses_fall_from_those_of_a_guess():
+    spec = check_machine._small_spec(replace(COMPUTE, threads=1))
+    found = trial.losses(spec, 5)
+    assert len(found) == 5 and found[0] == pytest.approx(4.6, abs=0.4)
+
+
+def test_a_frozen_model_is_timed_by_its_features():
+    study = load_config(changed("models.efficientnet_lite0_frozen.input_size", 32))
+    spec = run_spec(study, "efficientnet_lite0_frozen", 0, replace(COMPUTE, threads=1))
+    found = trial.speed(spec, 0.1)
+    assert found.training == 0 and found.evaluation > 0
+
+
+def test_the_peak_of_memory_can_be_forgotten():
+    big = torch.ones(50_000_000)
+    before = process_peak_mb()
+    del big
+    forget_process_peak()
+    assert process_peak_mb() < before - 100

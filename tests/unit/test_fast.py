@@ -1,0 +1,188 @@
+"""The fast network from scratch and its optimiser: whitening, identity kernels, orthogonal steps, alternating flips."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from configs import changed, raw, refusal
+from runs import fast_spec, train, write_spec
+from torch.nn import functional
+
+from study.config import planning
+from study.config.planning import run_spec
+from study.config.recipes import Augmentation
+from study.config.specs import ComputeSpec, InputSpec
+from study.config.study import load_config
+from study.data.dataset import read_dataset
+from study.files import read_json
+from study.models import network as networks
+from study.models.fast import ScratchFast
+from study.paths import StudyPaths
+from study.training.inputs import ImageInputs
+from study.training.muon import MuonWithSGD
+from study.training.optimizers import follow_schedule, share_of_rate
+from study.training.setup import make_setup
+
+
+def network() -> ScratchFast:
+    torch.manual_seed(0)
+    return ScratchFast([24, 32], [2, 3], 10).to(memory_format=torch.channels_last)
+
+
+def test_the_network_of_the_config_has_the_published_shape():
+    spec = run_spec(load_config(raw()), "scratch_fast", 0, ComputeSpec(device="cpu", threads=1, precision="float32"))
+    made = networks.build(spec.network, 100)
+    # 2×2 whitening with bias; 3×3 kernels; per norm a scale that is fixed and a bias; a head without bias
+    convolutions = 9 * (24 * 128 + 128 * 128 + 128 * 512 + 5 * 512 * 512)
+    assert networks.count_parameters(made) == 24 * 12 + 24 + convolutions + 2 * (2 * 128 + 6 * 512) + 512 * 100
+    assert made(torch.zeros(2, 3, 32, 32)).shape == (2, 100)
+
+
+def test_the_first_layer_whitens_patches():
+    made = network()
+    smooth = functional.interpolate(torch.randn(400, 3, 4, 4), size=(9, 9), mode="bilinear")  # neighbours are alike
+    made.initialise(smooth)
+    out = functional.conv2d(smooth, made.whiten.weight)[:, :12].transpose(0, 1).flatten(1).double()
+    covariance = out @ out.T / out.shape[1]
+    off_diagonal = covariance - torch.diag(covariance.diagonal())
+    assert off_diagonal.abs().max() < 1e-3
+    assert covariance.diagonal().max() == pytest.approx(1, abs=0.01)  # less where the variance is near 5e-4
+    assert torch.equal(made.whiten.weight[12:], -made.whiten.weight[:12])
+
+
+def test_kernels_begin_as_the_identity_of_their_inputs():
+    kernel = network().groups[0].convolutions[1].weight
+    images = torch.randn(1, 24, 5, 5)
+    torch.testing.assert_close(functional.conv2d(images, kernel, padding=1), images)
+
+
+def test_whitening_sees_training_images_only_and_is_the_same_each_time(tmp_path):
+    spec = fast_spec()
+    write_spec(tmp_path, spec)
+    data = read_dataset(StudyPaths(tmp_path).dataset)
+
+    def kernels(images: np.ndarray) -> torch.Tensor:
+        setup, _, _ = make_setup(spec, StudyPaths(tmp_path), replace(data, images=images), torch.device("cpu"))
+        return setup.network.whiten.weight
+
+    other, seen = data.images.copy(), data.images.copy()
+    other[data.split != 0] = 0
+    seen[data.split == 0] //= 2
+    assert torch.equal(kernels(data.images), kernels(other))
+    assert not torch.equal(kernels(data.images), kernels(seen))
+
+
+def test_a_step_of_muon_is_orthogonal_and_the_norm_is_held():
+    made, recipe = network(), fast_spec().recipe
+    recipe = replace(recipe, muon=replace(recipe.muon, newton_schulz=5))
+    optimizer = MuonWithSGD(made, made.head, recipe)
+    kernel = made.groups[1].convolutions[0].weight
+    before = kernel.detach().clone()
+    made(torch.randn(8, 3, 32, 32)).square().mean().backward()
+    optimizer.step()
+    held = before * 32**0.5 / before.norm()
+    moved = (held - kernel.detach()).flatten(1) / recipe.learning_rate
+    values = torch.linalg.svdvals(moved)
+    assert values.min() > 0.6 and values.max() < 1.3  # Newton-Schulz leaves them around one
+    assert (moved * kernel.grad.flatten(1)).sum() > 0  # downhill
+
+
+def test_momentum_and_newton_schulz_are_those_of_the_paper():
+    # two steps by the formula: u = g + m b, with b the sum of decayed gradients, then its orthogonal factor
+    made, recipe = network(), fast_spec().recipe
+    optimizer = MuonWithSGD(made, made.head, recipe)
+    kernel = made.groups[1].convolutions[1].weight
+    buffer = torch.zeros(32, 288)
+    expected = kernel.detach().flatten(1).clone()
+    for _ in range(2):
+        for parameter in made.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        gradient = kernel.grad.flatten(1)
+        buffer = recipe.muon.momentum * buffer + gradient
+        update = (gradient + recipe.muon.momentum * buffer).bfloat16()
+        update /= update.norm()
+        for _ in range(recipe.muon.newton_schulz):
+            square = update @ update.T
+            update = 3.4445 * update + (-4.7750 * square + 2.0315 * square @ square) @ update
+        expected = expected * 32**0.5 / expected.norm() - recipe.learning_rate * update.float()
+        optimizer.step()
+    torch.testing.assert_close(kernel.detach().flatten(1), expected, atol=0.02, rtol=0)
+
+
+def test_every_parameter_that_is_trained_is_in_one_group_with_its_own_rate_and_decay():
+    made, recipe = network(), fast_spec().recipe
+    optimizer = MuonWithSGD(made, made.head, recipe)
+    inside = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    assert len(inside) == len([one for one in made.parameters() if one.requires_grad]) == 5 + 5 + 1 + 1
+    kernels, first, biases, head = optimizer.param_groups
+    assert [group["lr"] for group in (kernels, first, biases, head)] == [0.24, 106, 106, 0.0229]
+    assert kernels["weight_decay"] == 0
+    assert all(group["lr"] * group["weight_decay"] == pytest.approx(0.004) for group in (first, biases, head))
+    follow_schedule(optimizer, replace(recipe, epochs=6), 1.5)
+    assert first["lr"] == pytest.approx(53)  # half of its three epochs
+
+
+def test_kernels_that_are_not_channels_last_are_refused():
+    made = ScratchFast([24, 32], [2, 3], 10)
+    with pytest.raises(ValueError, match="channels-last"):
+        MuonWithSGD(made, made.head, fast_spec().recipe)
+
+
+def test_the_rate_is_held_between_warm_up_and_decay():
+    schedule = load_config(raw()).recipes["scratch_fast"].schedule
+    shares = [share_of_rate(schedule, 6, done) for done in (0.15, 0.3, 2.0, 3.3, 4.65, 6.0)]
+    assert shares == pytest.approx([0.5, 1, 1, 1, 0.5, 0])
+
+
+def test_images_are_mirrored_every_other_epoch():
+    images = torch.randint(0, 256, (200, 3, 32, 32), dtype=torch.uint8)
+    inputs = ImageInputs(images, InputSpec(size=32, mean=[0.0] * 3, std=[1.0] * 3), Augmentation(alternating_flip=True))
+    plain, ids = images / 255, torch.arange(200)
+    seen = []
+    for epoch in (1, 2, 3):
+        inputs.begin_epoch(7, epoch)
+        batch = inputs.batch(ids, torch.Generator())
+        seen.append(torch.tensor([torch.equal(one, image.flip(2)) for one, image in zip(batch, plain, strict=True)]))
+        torch.testing.assert_close(batch, torch.where(seen[-1][:, None, None, None], plain.flip(3), plain))
+    assert torch.equal(seen[0], ~seen[1]) and torch.equal(seen[0], seen[2])
+    assert 70 < seen[0].sum() < 130
+    torch.testing.assert_close(inputs.batch(ids), plain)  # what is judged is never mirrored
+
+
+def test_a_run_learns_and_the_whitening_bias_stands_still_in_the_end(tmp_path):
+    spec = fast_spec(epochs=4, muon=raw()["recipes"]["scratch_fast"]["muon"] | {"bias_learning_rate": 1.0})
+    path = write_spec(tmp_path, replace(spec, compute=replace(spec.compute, precision="bfloat16")))
+    train(path)
+    record = read_json(path.parent / "run.json")
+    assert (record["outcome"], record["epochs"]) == ("finished", 4)
+
+
+@pytest.mark.parametrize(("has", "asked", "wanted"), [
+    (True, "auto", "bfloat16"), (False, "auto", "float32"), (True, "float32", "float32"),
+])  # fmt: skip
+def test_a_recipe_may_ask_for_bfloat16_where_the_cpu_has_it(monkeypatch, has, asked, wanted):
+    monkeypatch.setattr(planning, "cpu_has_bfloat16", lambda: has)
+    compute = ComputeSpec(device="cpu", threads=2, precision="float32")
+    study = load_config(changed("compute.precision", asked))
+    assert run_spec(study, "scratch_fast", 0, compute).compute.precision == wanted
+    assert run_spec(study, "scratch_cnn", 0, compute).compute.precision == "float32"
+    on_gpu = run_spec(study, "scratch_fast", 0, replace(compute, device="cuda", precision="float32"))
+    assert on_gpu.compute.precision == "float32"  # a GPU without bfloat16
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ("recipes.scratch_fast.muon", None, "optimizer muon and a section muon go together"),
+        ("recipes.scratch_fast.head_learning_rate", None, "optimizer muon needs a head_learning_rate"),
+        ("recipes.scratch_fast.schedule.hold_epochs", 5.7, "warmup_epochs and hold_epochs must be less than the 6"),
+        ("recipes.scratch_fast.augmentation.horizontal_flip", 0.5, "alternating_flip takes the place of"),
+        ("models.scratch_resnet18.recipe", "scratch_fast", "has optimizer muon, which is for scratch_fast"),
+        ("models.scratch_fast.arguments.depths", [2, 3], "widths and depths must be of one length, not 3 and 2"),
+        ("models.scratch_fast.arguments.widths", [512, 128, 128], "widths must not fall"),
+        ("models.scratch_fast.input_size", 8, "input_size must be more than 8 for 3 groups"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_it_is_told_in_a_sentence(where, value, message):
+    assert message in refusal(changed(where, value))

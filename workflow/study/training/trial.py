@@ -1,0 +1,95 @@
+"""Short trials of training on random images: how fast it is, how much memory it takes, whether it repeats itself."""
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from study.config.specs import RunSpec
+from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
+from study.files import atomic_write
+from study.paths import StudyPaths
+from study.training import device as devices
+from study.training import loop
+from study.training.run import make_parts
+from study.training.setup import make_setup
+
+MOST_STEPS = 20  # of one measurement
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images per second in training and in evaluation, and the most memory used, in 10^6 bytes."""
+
+    training: float
+    evaluation: float
+    peak_memory_mb: float
+
+
+def random_dataset(images: int, fingerprint: str = "random") -> Dataset:
+    """Random pixels and labels in the shape of CIFAR-100: speed does not depend on what is in a picture."""
+    rng = np.random.default_rng(0)
+    fine = np.arange(images, dtype=np.uint8) % 100
+    split = np.full(images, TRAIN, dtype=np.uint8)
+    split[-images // 6 :], split[-images // 4 : -images // 6] = TEST, VALIDATION
+    pixels = rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
+    names = [str(number) for number in range(100)]
+    meta = {"fingerprint": fingerprint, "title": "Random", "name": "random", "synthetic": True}
+    return Dataset(pixels, fine, fine // 5, split, names, names[:20], meta)
+
+
+def write_random_dataset(path: Path, images: int) -> None:
+    """Write `random_dataset` where a run reads its data."""
+    with atomic_write(path) as temporary:
+        content = vars(random_dataset(images))
+        np.savez(temporary, **content | {"meta": np.array(json.dumps(content["meta"]))})
+
+
+def trial_setup(spec: RunSpec, device: torch.device, images: int) -> loop.Setup:
+    """Return the setup of `spec` on random images, with random weights, a frozen backbone included, not compiled."""
+    compute = replace(spec.compute, compile=False)
+    regime = "scratch" if spec.regime == "frozen" else spec.regime
+    spec = replace(spec, regime=regime, weights=None, compute=compute, recipe=replace(spec.recipe, validation=None))
+    return make_setup(spec, StudyPaths(Path()), random_dataset(images), device)[0]
+
+
+def losses(spec: RunSpec, steps: int) -> list[float]:
+    """The loss of each of the first `steps` steps of `spec` on random images, on the spec's own device."""
+    device = devices.prepare(spec.compute)
+    setup = trial_setup(spec, device, 2 * steps * spec.recipe.batch_size)
+    setup.train = setup.train[: steps * spec.recipe.batch_size]
+    parts, sums = make_parts(setup), [0.0]
+    size = spec.recipe.batch_size
+    loop.train_epoch(setup, parts["optimizer"], parts["average"], 1,
+                     lambda step, _, mean: sums.append(mean.item() * step * size))  # fmt: skip
+    return (np.diff(sums) / size).tolist()
+
+
+def speed(spec: RunSpec, seconds: float) -> Speed:
+    """Measure `spec` on random images for about `seconds`, or one step of training where that takes longer."""
+    device = devices.prepare(spec.compute)
+    devices.forget_peak_memory(device)
+    size = spec.recipe.batch_size
+    setup = trial_setup(spec, device, 2 * max(MOST_STEPS * size, loop.EVALUATION_BATCH))
+    rows, rate = setup.train, 0.0
+    if spec.regime != "frozen":  # whose head trains in seconds
+        parts = make_parts(setup)
+
+        def train(epoch: int, steps: int) -> float:
+            setup.train = rows[: steps * size]
+            *_, took, seen = loop.train_epoch(setup, parts["optimizer"], parts["average"], epoch, lambda *_: None)
+            return seen / took
+
+        rate = train(1, 1)
+        if size / rate < seconds / 4:
+            rate = train(2, int(min(MOST_STEPS, max(1, rate * seconds / 2 / size))))
+    images = 8
+    for _ in range(2):  # a warm-up, and what is measured
+        start = time.perf_counter()
+        loop.predict(setup, rows[:images])
+        evaluation = images / (time.perf_counter() - start)
+        images = int(min(loop.EVALUATION_BATCH, max(8, evaluation * seconds / 4)))
+    return Speed(rate, evaluation, devices.peak_memory_mb(device))
