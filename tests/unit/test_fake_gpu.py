@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 import torch
 from fake_gpu import GPU, Watch, fake_gpu
-from runs import LITE0, RECIPES, VIT, config_recipe, fast_spec, make_weights, pretrained_spec, scratch_spec, write_spec
+from runs import (
+    LITE0,
+    RECIPES,
+    SPECIAL,
+    VIT,
+    config_recipe,
+    fast_spec,
+    make_weights,
+    pretrained_spec,
+    scratch_spec,
+    write_spec,
+)
 
 from study.config.specs import RunSpec
 from study.data.dataset import read_dataset
@@ -63,13 +74,18 @@ def check(study: Path, spec: RunSpec, epochs: int = 2) -> None:
     assert "item" in watch.waits  # the epoch's loss was read, once it was over
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name not in ("linear_head", "scratch_fast")])
+@pytest.mark.parametrize("name", sorted(RECIPES.keys() - SPECIAL))
 def test_every_recipe_of_the_config_trains_on_a_gpu_without_a_wait_between_steps(study, name):
     check(study, replace(scratch_spec(), recipe=config_recipe(name, head_learning_rate=None)))
 
 
 def test_the_recipe_of_the_fast_network_does_too(study):
     check(study, fast_spec(muon=RECIPES["scratch_fast"]["muon"] | {"whitening_epochs": 1}))
+
+
+def test_the_recipe_of_fast_fine_tuning_does_too(study):
+    recipe = config_recipe("modern_fast", input_sizes=[32, 48], probe=None)
+    check(study, replace(pretrained_spec(study, LITE0, "finetune"), recipe=recipe))
 
 
 def test_every_option_at_once_does_too(study):

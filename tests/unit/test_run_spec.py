@@ -11,7 +11,7 @@ from configs import COMPUTE, changed, raw, refusal
 
 from study.config.models import NORMALISATIONS
 from study.config.planning import FOLDER_VARIABLE, data_folder, features_spec, run_spec, study_record
-from study.config.recipes import Augmentation, EarlyStopping, Muon, Recipe, Schedule
+from study.config.recipes import Augmentation, EarlyStopping, Muon, Probe, Recipe, Schedule
 from study.config.specs import ComputeSpec, InputSpec, RunSpec
 from study.config.study import Config, load_config
 from study.errors import StudyError
@@ -120,10 +120,11 @@ def test_the_defaults_are_those_that_old_specs_left_out():
     optional = {one.name: one.default for one in fields(Recipe) if one.default is not MISSING}
     assert optional == {
         "muon": None, "head_learning_rate": None, "label_smoothing": 0.0, "schedule": None, "ema": None,
-        "validation": None, "precision": None,
+        "validation": None, "precision": None, "input_sizes": None, "frozen_norms": False, "frozen_blocks": 0,
+        "frozen_depthwise": False, "probe": None,
     }  # fmt: skip
     assert {one.name: one.default for one in fields(Schedule) if one.default is not MISSING} == {"hold_epochs": 0.0}
-    assert all(one.default is MISSING for one in fields(Muon))
+    assert all(one.default is MISSING for one in fields(Muon) + fields(Probe))
     assert {one.name: one.default for one in fields(EarlyStopping) if one.default is not MISSING} == {"min_delta": 0.0}
 
 

@@ -102,6 +102,16 @@ class Muon:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Start the head from logistic regression on the pretrained features (Kumar et al. 2022)."""
+
+    __pydantic_config__ = CHECKED
+
+    images: Whole = option(description="training images whose features are used", ge=1)
+    epochs: Whole = option(description="of the regression", ge=1, le=1000)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything about training that is not the network, its input or the data."""
 
@@ -119,6 +129,13 @@ class Recipe:
     batch_size: Whole = option(ge=1)
     epochs: Whole = option(ge=1, le=100_000)
     augmentation: Augmentation | None
+    input_sizes: list[Whole] | None = option(
+        None, "pixels of the training images in each epoch, where they differ from the model's input_size", min_length=1
+    )
+    frozen_norms: bool = option(False, "batch norms keep the statistics of the pretrained weights")
+    frozen_blocks: Whole = option(0, "first blocks that are not trained, and the stem before them", ge=0)
+    frozen_depthwise: bool = option(False, "depthwise kernels are not trained")
+    probe: Probe | None = None
     label_smoothing: Number = option(0.0, ge=0, lt=1)
     schedule: Schedule | None = None
     plateau: Plateau | None
@@ -135,6 +152,14 @@ class Recipe:
             raise ValueError("schedule and plateau both set the learning rate; set one of them to null")
         if self.schedule is not None and self.schedule.warmup_epochs + self.schedule.hold_epochs >= self.epochs:
             raise ValueError(f"schedule: warmup_epochs and hold_epochs must be less than the {self.epochs} epochs")
+        if self.input_sizes is not None and len(self.input_sizes) != self.epochs:
+            raise ValueError(
+                f"input_sizes has {len(self.input_sizes)} entries for {self.epochs} epochs; give each its own"
+            )
+        if self.input_sizes is not None and not all(8 <= size <= 1024 for size in self.input_sizes):
+            raise ValueError("input_sizes must be from 8 to 1024 pixels")
+        if self.frozen_blocks and not self.frozen_norms:
+            raise ValueError("frozen_blocks needs frozen_norms: true, because their statistics would move on")
         if (self.optimizer == "muon") != (self.muon is not None):
             raise ValueError("optimizer muon and a section muon go together; add the one or remove the other")
         if self.muon is not None and (self.plateau is not None or self.head_learning_rate is None):

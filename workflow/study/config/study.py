@@ -104,6 +104,16 @@ class Config(Strict):
                 f"models: {name}: frozen features are computed once, so recipe {model.recipe} cannot augment; "
                 "set its augmentation to null"
             )
+        pretrained = recipe.frozen_norms or recipe.frozen_blocks or recipe.frozen_depthwise or recipe.probe
+        if model.regime != "finetune" and pretrained:
+            raise ValueError(
+                f"models: {name}: recipe {model.recipe} freezes or probes parts, which is for regime finetune; "
+                f"name another recipe for regime {model.regime}"
+            )
+        if recipe.input_sizes is not None and (model.regime == "frozen" or model.architecture == "scratch_cnn"):
+            raise ValueError(
+                f"models: {name}: recipe {model.recipe} has input_sizes, but this model takes images of one size only"
+            )
         if recipe.muon is not None and model.architecture != "scratch_fast":
             raise ValueError(
                 f"models: {name}: recipe {model.recipe} has optimizer muon, which is for scratch_fast; name another "

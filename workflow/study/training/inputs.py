@@ -1,5 +1,7 @@
 """From uint8 images that live on the device to batches a network takes: augment and resize, normalise."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
@@ -12,7 +14,14 @@ from study.training.augment import cutout, transform
 class ImageInputs:
     """The whole dataset as uint8 [N, 3, 32, 32] on the device (180 MB for CIFAR-100), turned into input in batches."""
 
-    def __init__(self, images: torch.Tensor, spec: InputSpec, augmentation: Augmentation | None = None) -> None:
+    def __init__(
+        self,
+        images: torch.Tensor,
+        spec: InputSpec,
+        augmentation: Augmentation | None = None,
+        sizes: Sequence[int] | None = None,
+    ) -> None:
+        self.sizes, self.training_size = sizes, spec.size  # of the training images: in each epoch, in this one
         self.images, self.size, self.augmentation = images, spec.size, augmentation
         self.mirrored: torch.Tensor | None = None  # bool [N] in this epoch, where mirroring alternates
         self.mean = torch.tensor(spec.mean, device=images.device).view(1, 3, 1, 1)
@@ -23,23 +32,35 @@ class ImageInputs:
         self.images, self.mean, self.std = (one.to(device) for one in (self.images, self.mean, self.std))
 
     def begin_epoch(self, seed: int, epoch: int) -> None:
-        """Decide what is the same for a whole epoch: which images are mirrored, where that alternates."""
+        """Decide what is the same for a whole epoch: the size, and where mirroring alternates, which images are."""
+        if self.sizes is not None:
+            self.training_size = self.sizes[epoch - 1]
         if self.augmentation is not None and self.augmentation.alternating_flip:
             draws = torch.rand(len(self.images), generator=streams.generator(seed, 0, "flip"))
             self.mirrored = ((draws < 0.5) ^ (epoch % 2 == 0)).to(self.images.device)
 
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Float [B, 3, S, S], channels last, for rows `ids`; augmented if given a generator and the recipe says so."""
+        """Float [B, 3, S, S], channels last, for rows `ids`.
+
+        Given a generator, for training: augmented as the recipe says, in this epoch's size.
+        """
+        if generator is None:
+            return self.plain(ids, self.size)
+        if self.augmentation is None:
+            return self.plain(ids, self.training_size)
         pixels = self.images[ids].to(torch.float32).div_(255)
-        if generator is None or self.augmentation is None:
-            inputs = normalise(resize(pixels, self.size), self.mean, self.std)
-        else:
-            mirrored = None if self.mirrored is None else self.mirrored[ids]
-            pixels = transform(pixels, self.augmentation, max(self.size, pixels.shape[-1]), generator, mirrored)
-            inputs = normalise(resize(pixels, self.size), self.mean, self.std)
-            if self.augmentation.cutout:
-                inputs = cutout(inputs, self.augmentation.cutout / self.images.shape[-1], generator)
+        mirrored = None if self.mirrored is None else self.mirrored[ids]
+        size = self.training_size
+        pixels = transform(pixels, self.augmentation, max(size, pixels.shape[-1]), generator, mirrored)
+        inputs = normalise(resize(pixels, size), self.mean, self.std)
+        if self.augmentation.cutout:
+            inputs = cutout(inputs, self.augmentation.cutout / self.images.shape[-1], generator)
         return inputs.contiguous(memory_format=torch.channels_last)
+
+    def plain(self, ids: torch.Tensor, size: int) -> torch.Tensor:
+        """Float [B, 3, size, size], channels last, for rows `ids`, not augmented."""
+        pixels = self.images[ids].to(torch.float32).div_(255)
+        return normalise(resize(pixels, size), self.mean, self.std).contiguous(memory_format=torch.channels_last)
 
 
 class FeatureInputs:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from study.config.recipes import EarlyStopping, Recipe
 from study.config.specs import RunSpec
+from study.models.folded import FoldedNetwork
 from study.training import device as devices
 from study.training import streams
 from study.training.augment import is_mixed, mix
@@ -27,7 +28,7 @@ class Setup:
     """What a run computes with: network and inputs on the device, labels int64 [N], row numbers of train, val, test.
 
     `train_sample` are the fixed training rows on which overfitting is measured, in evaluation mode. `forward` is the
-    network, compiled or not; it takes whole batches.
+    network, compiled or not; it takes whole batches. `folded` is its folded form, which takes the place of both.
     """
 
     network: nn.Module
@@ -41,6 +42,7 @@ class Setup:
     device: torch.device
     spec: RunSpec
     forward: Any = None
+    folded: FoldedNetwork | None = None
 
     def to(self, device: torch.device) -> None:
         """Move all that a step computes with to `device`; an epoch's order is drawn on the CPU, so row numbers stay."""
@@ -49,8 +51,20 @@ class Setup:
         self.inputs.to(device)
         self.labels = self.labels.to(device)
 
+    def train_mode(self, training: bool) -> None:
+        """Put the network into training or evaluation mode, but batch norms as the recipe wants them."""
+        for network in (self.network, self.folded):
+            if network is not None:
+                network.train(training)
+        if self.spec.recipe.frozen_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+
     def apply(self, inputs: torch.Tensor, whole: int) -> torch.Tensor:
         """Logits [B, C]; only batches of the `whole` size take the compiled network, which is made for that size."""
+        if self.folded is not None:
+            return self.folded(inputs)
         network = self.network if self.forward is None or len(inputs) != whole else self.forward
         with devices.autocast(self.spec.compute):
             return network(inputs)
@@ -124,7 +138,7 @@ def train_epoch(
     first_bad = torch.zeros((), dtype=torch.int64, device=setup.device)
     steps = math.ceil(len(order) / recipe.batch_size)
     seen = 0
-    setup.network.train()
+    setup.train_mode(True)
     devices.synchronise(setup.device)
     start = time.perf_counter()
     for step, ids in enumerate(batches(order, recipe.batch_size), start=1):
@@ -173,7 +187,7 @@ def loss_and_correct(
 @torch.inference_mode()
 def predict(setup: Setup, ids: torch.Tensor) -> torch.Tensor:
     """Logits float32 [n, C], on the CPU, in evaluation mode, for rows `ids`."""
-    setup.network.eval()
+    setup.train_mode(False)
     batches = ids.to(setup.device).split(EVALUATION_BATCH)
     return torch.cat([setup.apply(setup.inputs.batch(batch), EVALUATION_BATCH).float() for batch in batches]).cpu()
 

@@ -18,6 +18,7 @@ from study.paths import HISTORY, MODEL, PREDICTIONS, RUN_RECORD, StudyPaths
 from study.training import checkpoint, loop
 from study.training import device as devices
 from study.training.averaging import WeightAverage
+from study.training.freezing import start_head
 from study.training.optimizers import make_optimizer, make_plateau
 from study.training.outputs import write_history, write_model, write_predictions
 from study.training.progress import Reporter
@@ -112,10 +113,12 @@ def _train(
 ) -> tuple[loop.Progress, str, loop.DivergedError | None]:
     """Train until the recipe stops; return (progress, why it ended, the divergence or None)."""
     spec, recipe = setup.spec, setup.spec.recipe
+    state, set_aside = checkpoint.load(folder, key)
+    if recipe.probe is not None and state is None:
+        start_head(setup)
     parts = make_parts(setup)
     changed = {name: part for name, part in parts.items() if part is not None}
     progress = loop.Progress()
-    state, set_aside = checkpoint.load(folder, key)
     if state is not None:
         for name, part in changed.items():
             part.load_state_dict(state[name])

@@ -18,10 +18,12 @@ from study.errors import StudyError
 from study.files import DAMAGED, file_digest
 from study.models import network as networks
 from study.models.fast import ScratchFast
+from study.models.folded import FoldedNetwork
 from study.paths import StudyPaths
 from study.training import device as devices
 from study.training import loop, streams
 from study.training.compiling import compiled
+from study.training.freezing import freeze
 from study.training.inputs import FeatureInputs, ImageInputs
 
 WHITENED = 5000  # training images whose patches the first layer of scratch_fast whitens
@@ -71,11 +73,16 @@ def make_setup(
     }
     if spec.regime != "frozen":
         images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
-        inputs = ImageInputs(images, spec.network.input, spec.recipe.augmentation)
+        inputs = ImageInputs(images, spec.network.input, spec.recipe.augmentation, spec.recipe.input_sizes)
         if isinstance(network, ScratchFast):
             network.initialise(inputs.batch(train[:WHITENED]))
+        _check_sizes(network, spec)
+        freeze(network, spec.recipe)
         setup = loop.Setup(network=network, inputs=inputs, **common)
         setup.to(device)
+        # elsewhere batch norm costs little, and bfloat16's depthwise backward is fast
+        if spec.recipe.frozen_norms and (spec.compute.device, spec.compute.precision) == ("cpu", "bfloat16"):
+            setup.folded = FoldedNetwork(setup.network)
         return setup, lambda: network, None
     features, seconds = _read_features(study.features(spec.features), len(data.images), spec.weights.sha256)
     mean, std = _statistics(features[train])
@@ -93,15 +100,17 @@ def compile_network(setup: loop.Setup) -> tuple[bool, float]:
     One training step and one evaluation batch are tried, and what they changed in the network is undone.
     """
     compute = setup.spec.compute
-    if not compute.compile:
+    if not compute.compile or setup.folded is not None:
         return False, 0.0
     start = time.perf_counter()
     before = {key: value.detach().clone() for key, value in setup.network.state_dict().items()}
     size = setup.spec.recipe.batch_size
+    setup.inputs.begin_epoch(setup.spec.seed, 1)
+    draws = streams.generator(setup.spec.seed, 0, "compile", setup.device)
 
     def attempt(candidate: Any) -> None:
         with devices.autocast(compute):
-            candidate.train()(setup.inputs.batch(setup.train[:size].to(setup.device))).float().sum().backward()
+            candidate.train()(setup.inputs.batch(setup.train[:size].to(setup.device), draws)).float().sum().backward()
         with torch.inference_mode(), devices.autocast(compute):
             candidate.eval()(setup.inputs.batch(setup.val[: loop.EVALUATION_BATCH].to(setup.device)))
 
@@ -109,6 +118,20 @@ def compile_network(setup: loop.Setup) -> tuple[bool, float]:
     setup.network.load_state_dict(before)
     setup.network.zero_grad(set_to_none=True)
     return done, time.perf_counter() - start
+
+
+def _check_sizes(network: nn.Module, spec: RunSpec) -> None:
+    """Raise StudyError unless `network` takes images of all sizes that the recipe trains at."""
+    for size in sorted(set(spec.recipe.input_sizes or [])):
+        try:
+            with torch.inference_mode():
+                network.eval()(torch.zeros(2, 3, size, size))
+        except (RuntimeError, AssertionError) as error:
+            reason = " ".join(str(error).split())
+            raise StudyError(
+                f"config: {spec.network.architecture} does not take images of {size} px ({reason}); remove input_sizes "
+                "from its recipe."
+            ) from None
 
 
 def _weights_path(spec: RunSpec, study: StudyPaths) -> Path | None:

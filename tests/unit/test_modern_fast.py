@@ -1,0 +1,150 @@
+"""What the fast fine-tuning recipe adds: sizes per epoch, frozen parts, folded batch norms, a probe for the head."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from configs import changed, refusal
+from runs import LITE0, VIT, config_recipe, make_weights, pretrained_spec, scratch_spec, train, write_spec
+from torch import nn
+from torch.nn import functional
+
+from study.config.recipes import Augmentation
+from study.config.specs import InputSpec, RunSpec
+from study.data.dataset import read_dataset
+from study.errors import StudyError
+from study.files import read_json
+from study.models.folded import Depthwise, FoldedNetwork
+from study.paths import StudyPaths
+from study.training import loop
+from study.training.freezing import start_head
+from study.training.inputs import ImageInputs
+from study.training.run import make_parts
+from study.training.setup import make_setup
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """A study with data, and with the weights of two architectures."""
+    folder = make_weights(tmp_path_factory.mktemp("study"))
+    write_spec(folder, scratch_spec())
+    return folder
+
+
+def fast_spec(study: Path, precision: str = "bfloat16", architecture: str = LITE0, **changes) -> RunSpec:
+    """Spec of a fine-tuning with the recipe `modern_fast` at small sizes."""
+    spec = pretrained_spec(study, architecture, "finetune")
+    recipe = config_recipe("modern_fast", **{"input_sizes": [32, 48], "probe": {"images": 200, "epochs": 3}} | changes)
+    return replace(spec, recipe=recipe, compute=replace(spec.compute, precision=precision))
+
+
+def setup_of(study: Path, spec: RunSpec) -> loop.Setup:
+    return make_setup(spec, StudyPaths(study), read_dataset(StudyPaths(study).dataset), torch.device("cpu"))[0]
+
+
+@pytest.mark.parametrize(("side", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+@pytest.mark.parametrize("size", [9, 10])
+def test_the_gradients_of_a_depthwise_convolution_are_those_of_torch(side, stride, size):
+    torch.manual_seed(0)
+    given = [torch.randn(2, 6, size, size, requires_grad=True), torch.randn(6, 1, side, side, requires_grad=True),
+             torch.randn(6, requires_grad=True)]  # fmt: skip
+    ours = Depthwise.apply(*given, stride)
+    theirs = functional.conv2d(*given, stride=stride, groups=6)
+    torch.testing.assert_close(ours, theirs)
+    grad = torch.randn_like(ours)
+    for one, other in zip(
+        torch.autograd.grad(ours, given, grad), torch.autograd.grad(theirs, given, grad), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "efficientnet_b0", "resnet18"])
+def test_a_folded_network_computes_what_the_network_does_on_the_same_parameters(name):
+    torch.manual_seed(0)
+    network = timm.create_model(name, num_classes=10).eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):  # else they are the identity
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    folded, images = FoldedNetwork(network).eval(), torch.randn(4, 3, 63, 63)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = folded(images)
+    theirs = network(images)
+    assert (ours - theirs).abs().max() < 0.05 * theirs.abs().max() + 0.02
+    assert {id(one) for one in folded.parameters()} == {id(one) for one in network.parameters()}
+    assert not any(isinstance(one, nn.Identity) for one in network.modules() if hasattr(one, "running_mean"))
+    functional.cross_entropy(ours, torch.arange(4)).backward()
+    assert all(one.grad is not None and one.grad.isfinite().all() for one in network.parameters())
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_what_is_frozen_stands_still_and_the_rest_moves(study, precision):
+    setup = setup_of(study, fast_spec(study, precision))
+    assert (setup.folded is not None) == (precision == "bfloat16")
+    before = {key: value.clone() for key, value in setup.network.state_dict().items()}
+    parts = make_parts(setup)
+    loop.one_epoch(setup, parts["optimizer"], None, None, loop.Progress(), lambda *_: None)
+    moved = {key for key, value in setup.network.state_dict().items() if not torch.equal(value, before[key])}
+    trained = {
+        key for key in before if not key.startswith(("conv_stem", "bn1.", "blocks.0.", "blocks.1.", "blocks.2."))
+    }
+    still = {key for key in trained if "running" in key or "num_batches" in key or "conv_dw.weight" in key}
+    assert moved == trained - still
+
+
+def test_each_epoch_has_its_size_and_the_model_is_judged_at_its_own():
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    spec, ids = InputSpec(size=64, mean=[0.0] * 3, std=[1.0] * 3), torch.arange(4)
+    for augmentation in (None, Augmentation(horizontal_flip=0.5)):
+        inputs = ImageInputs(images, spec, augmentation, [16, 48])
+        for epoch, size in ((1, 16), (2, 48), (1, 16)):
+            inputs.begin_epoch(0, epoch)
+            assert inputs.batch(ids, torch.Generator()).shape == (4, 3, size, size)
+            assert inputs.batch(ids).shape == (4, 3, 64, 64)
+
+
+def test_the_probe_starts_the_head_above_chance_and_moves_nothing_else(study):
+    spec = fast_spec(study, "float32", probe={"images": 300, "epochs": 30})
+    setup, again = setup_of(study, spec), setup_of(study, spec)
+    before = {key: value.clone() for key, value in setup.network.state_dict().items()}
+    chance = loop.judge(setup, setup.train)[1]
+    start_head(setup)
+    start_head(again)
+    assert loop.judge(setup, setup.train)[1] > chance + 0.05
+    after = setup.network.state_dict()
+    changes = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    assert changes == {"classifier.weight", "classifier.bias"}
+    assert all(torch.equal(value, after[key]) for key, value in again.network.state_dict().items())
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_a_run_of_the_recipe_repeats_itself_and_its_model_has_timms_names(study, tmp_path, precision):
+    results = []
+    for name in ("one", "two"):
+        path = write_spec(study, replace(fast_spec(study, precision), model=f"{name}_{precision}"))
+        train(path)
+        assert read_json(path.parent / "run.json")["outcome"] == "finished"
+        results.append((path.parent / "predictions.npz").read_bytes())
+    assert results[0] == results[1]
+
+
+def test_a_network_of_one_input_size_is_told_in_a_sentence(study):
+    with pytest.raises(StudyError, match=r"does not take images of 48 px .*; remove input_sizes from its recipe"):
+        setup_of(study, fast_spec(study, architecture=VIT, frozen_blocks=0))
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ("recipes.modern_fast.input_sizes", [96, 96], "input_sizes has 2 entries for 5 epochs"),
+        ("recipes.modern_fast.input_sizes", [4, 96, 96, 96, 96], "input_sizes must be from 8 to 1024 pixels"),
+        ("recipes.modern_fast.frozen_norms", False, "frozen_blocks needs frozen_norms"),
+        ("models.scratch_resnet18.recipe", "modern_fast", "which is for regime finetune"),
+        ("recipes.report_scratch.input_sizes", [32] * 60, "this model takes images of one size only"),
+    ],
+)
+def test_a_mistake_in_it_is_told_in_a_sentence(where, value, message):
+    assert message in refusal(changed(where, value))

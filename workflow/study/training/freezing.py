@@ -1,0 +1,66 @@
+"""Parts of a pretrained network that are not trained, and the head's start from the features they give."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from study.config.recipes import Recipe
+from study.training import device as devices
+from study.training import streams
+from study.training.loop import Setup
+
+
+def freeze(network: nn.Module, recipe: Recipe) -> None:
+    """Let no gradient reach what the recipe freezes: stem and first blocks, depthwise kernels."""
+    if recipe.frozen_blocks:
+        from timm.models import group_parameters
+
+        groups = group_parameters(network, network.group_matcher(coarse=True))
+        frozen = {name for number in list(groups)[: recipe.frozen_blocks + 1] for name in groups[number]}
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name not in frozen)
+    if recipe.frozen_depthwise:
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+                module.weight.requires_grad_(False)
+
+
+def start_head(setup: Setup) -> None:
+    """Start the classifier from a linear probe: logistic regression on features of plain training images.
+
+    Kumar et al. (2022), https://arxiv.org/abs/2202.10054. Images have the size of the first epoch.
+    """
+    recipe, seed, network = setup.spec.recipe, setup.spec.seed, setup.folded or setup.network
+    probe, head = recipe.probe, setup.network.get_classifier()
+    draws = streams.generator(seed, 0, "probe")
+    ids = setup.train[torch.randperm(len(setup.train), generator=draws)[: probe.images]].to(setup.device)
+    size = recipe.input_sizes[0] if recipe.input_sizes else setup.inputs.size
+    setup.train_mode(False)
+    inputs: list[torch.Tensor] = []
+    taken = network.get_classifier().register_forward_pre_hook(lambda _, given: inputs.append(given[0].float()))
+    with torch.no_grad(), devices.autocast(setup.spec.compute):
+        for part in ids.split(recipe.batch_size):
+            network(setup.inputs.plain(part, size))
+    taken.remove()
+    features, labels = torch.cat(inputs), setup.labels[ids]
+    std, mean = torch.std_mean(features, 0)
+    std = std.clamp_min(1e-3)
+    features = (features - mean) / std
+    weight = torch.zeros(setup.classes, features.shape[1], device=setup.device, requires_grad=True)
+    bias = torch.zeros(setup.classes, device=setup.device, requires_grad=True)
+    optimizer = torch.optim.AdamW([weight, bias], lr=2e-3, weight_decay=0.05, fused=True)
+    steps = math.ceil(len(ids) / 500) * probe.epochs
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+    for _ in range(probe.epochs):
+        for picked in torch.randperm(len(ids), generator=draws).to(setup.device).split(500):
+            logits = functional.linear(features[picked], weight, bias)
+            loss = functional.cross_entropy(logits, labels[picked], label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    with torch.no_grad():
+        head.weight.copy_((weight / std).view_as(head.weight))
+        head.bias.copy_(bias - weight @ (mean / std))
