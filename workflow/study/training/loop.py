@@ -67,7 +67,9 @@ class Setup:
             return self.folded(inputs)
         network = self.network if self.forward is None or len(inputs) != whole else self.forward
         with devices.autocast(self.spec.compute):
-            return network(inputs)
+            logits = network(inputs)
+        # a CUDA graph's output lies where its next replay writes
+        return logits if network is self.network else logits.clone()
 
 
 @dataclasses.dataclass

@@ -1,0 +1,95 @@
+"""On a real GPU: runs repeat themselves, resume, share it, stay close to float32, and say when memory is short."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from runs import fast_spec, history, scratch_spec, train, write_spec
+
+from study.config.specs import RunSpec
+from study.orchestration import check_machine
+from study.training import trial
+
+pytestmark = pytest.mark.gpu
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+
+
+def on_gpu(spec: RunSpec, precision: str = "bfloat16", **changes) -> RunSpec:
+    return replace(spec, compute=replace(spec.compute, device="cuda", precision=precision, **changes))
+
+
+def outputs(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in ("predictions.npz", "model.safetensors")]
+
+
+def start(path: Path) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(WORKFLOW), "STUDY_RUNS_PER_GPU": "2"}
+    return subprocess.Popen([sys.executable, "-m", "study", "train", str(path)], env=environment,
+                            stderr=subprocess.PIPE, text=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("compile", [False, True], ids=["eager", "CUDA graphs"])
+@pytest.mark.parametrize("make_spec", [scratch_spec, fast_spec])
+def test_a_run_repeats_itself_to_the_byte(tmp_path, make_spec, compile):
+    folders = []
+    for name in ("one", "two"):
+        path = write_spec(tmp_path / name, on_gpu(make_spec(), compile=compile))
+        train(path)
+        folders.append(path.parent)
+    assert outputs(folders[0]) == outputs(folders[1])
+    assert history(folders[0]) == history(folders[1])
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
+    straight = write_spec(tmp_path / "straight", on_gpu(scratch_spec(epochs=40, ema=0.9)))
+    killed = write_spec(tmp_path / "killed", on_gpu(scratch_spec(epochs=40, ema=0.9)))
+    assert start(straight).wait() == 0
+    process, patience = start(killed), time.monotonic() + 120
+    while not (killed.parent / "checkpoint.pt").exists() and time.monotonic() < patience:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = start(killed)
+    assert "resuming after epoch" in again.communicate()[1] and again.returncode == 0
+    assert outputs(killed.parent) == outputs(straight.parent)
+
+
+def test_two_runs_share_a_gpu_and_end_as_if_they_were_alone(tmp_path):
+    alone = write_spec(tmp_path / "alone", on_gpu(scratch_spec(epochs=10)))
+    assert start(alone).wait() == 0
+    paths = [write_spec(tmp_path / name, on_gpu(scratch_spec(epochs=10))) for name in ("one", "two")]
+    for process in [start(path) for path in paths]:
+        assert process.wait() == 0
+    assert outputs(paths[0].parent) == outputs(paths[1].parent) == outputs(alone.parent)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_loss_stays_close_to_that_of_the_cpu(precision):
+    spec = check_machine._small_spec(on_gpu(scratch_spec(), precision).compute)
+    spec = replace(spec, recipe=replace(spec.recipe, augmentation=None))
+    here = trial.losses(spec, 10)
+    there = trial.losses(replace(spec, compute=replace(spec.compute, device="cpu", precision="float32")), 10)
+    assert here == pytest.approx(there, rel=check_machine.TOLERANCE[precision])
+
+
+def test_too_little_memory_is_said_in_a_sentence(tmp_path):
+    path = write_spec(tmp_path, on_gpu(scratch_spec()))
+    code = ("import sys, torch; torch.cuda.set_per_process_memory_fraction(1e-5); from study.__main__ import main; "
+            f"sys.exit(main(['train', {str(path)!r}]))")  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(WORKFLOW)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Error: The GPU's memory is used up: lower compute: runs_per_gpu" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_device_is_described():
+    compute = on_gpu(scratch_spec()).compute
+    assert torch.cuda.get_device_name() in check_machine._device(compute)
+    assert "GB free" in check_machine._device(compute)
