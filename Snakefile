@@ -3,12 +3,33 @@
 What depends on what stands in workflow/rules/, the science in config.yaml, the machine in profiles/.
 """
 
-from snakemake.utils import min_version
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version, update_config
 
 min_version("9.20")
 
+# Code, default config and report texts are the project's, from wherever it is used: by -s, --directory or as a module.
+PROJECT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).absolute()
+DEFAULTS = PROJECT / "config.yaml"
+sys.path.insert(0, str(PROJECT / "workflow"))
 
-configfile: "config.yaml"
+from study.config.yaml_files import check_files, read_yaml
+from study.errors import StudyError
+
+try:
+    check_files([DEFAULTS, *workflow.configfiles])
+except StudyError as error:
+    raise SystemExit(f"Error: {error}")
+
+
+configfile: DEFAULTS
+
+
+if not workflow.modifier.is_main_snakefile():  # a module's config is no file, but changes config.yaml as one would
+    own, config = config, read_yaml(DEFAULTS)
+    update_config(config, own)
 
 
 include: "workflow/rules/common.smk"

@@ -2,10 +2,7 @@
 
 import os
 import shlex
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from study.config.planning import (
     data_fingerprint,
@@ -14,7 +11,6 @@ from study.config.planning import (
     study_record,
 )
 from study.config.specs import weights_id
-from study.errors import StudyError
 from study.files import canonical_json, file_digest, read_json, sha256_text
 from study.fingerprints import training_code_sha256
 from study.orchestration.jobs import delete_output_backups
@@ -27,7 +23,9 @@ from study.orchestration.start import (
 from study.paths import RUN_FILES, SPEC
 
 try:
-    START = start(config)
+    # In the order of their rank: what the command line names comes after the default.
+    CONFIG_FILES = [DEFAULTS, *(path for path in workflow.configfiles if Path(path) != DEFAULTS)]
+    START = start(config, CONFIG_FILES)
     STUDY, PATHS = START.study, START.paths
     COMPARED = compared_runs(STUDY, PATHS)
 except StudyError as error:
@@ -50,7 +48,7 @@ FEATURES_OF = {
 FEATURES = {spec.id: spec for spec in FEATURES_OF.values()}
 GPUS = 1 if START.compute.device == "cuda" else 0
 # Relative, because a moved project would otherwise look like one with other inputs.
-SOURCES = Path(os.path.relpath(workflow.basedir))
+SOURCES = Path(os.path.relpath(PROJECT))
 
 # The report's menu sorts its categories by name: hence numbers.
 CATEGORY = {
@@ -111,7 +109,7 @@ wildcard_constraints:
 
 # The data's whereabouts travel outside the rules: moving them must not look like a change of the data.
 EXPORTS = {
-    "PYTHONPATH": Path(workflow.basedir) / "workflow",
+    "PYTHONPATH": PROJECT / "workflow",
     "STUDY_DATA": START.source,
     "STUDY_WORKFLOW": 1,
     "STUDY_RUNS_PER_GPU": STUDY.compute.runs_per_gpu,

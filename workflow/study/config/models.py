@@ -102,8 +102,8 @@ def _check_architecture(model: Model) -> None:
         try:
             BUILT_IN[architecture](**model.arguments).check_input_size(model.input_size)
         except ValidationError as error:
-            problem = messages.first_problem(error, BUILT_IN[architecture], ("arguments",))
-            raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
+            _, problem = messages.first_problem(error, BUILT_IN[architecture], ("arguments",))
+            raise ValueError(problem.rstrip(".")) from None
     elif architecture.startswith("timm/"):
         check_timm(architecture.removeprefix("timm/"))
     elif architecture.startswith("file:"):
