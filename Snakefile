@@ -27,7 +27,9 @@ except StudyError as error:
 configfile: DEFAULTS
 
 
-if not workflow.modifier.is_main_snakefile():  # a module's config is no file, but changes config.yaml as one would
+if (
+    not workflow.modifier.is_main_snakefile()
+):  # a module's config is no file, but changes config.yaml as one would
     own, config = config, read_yaml(DEFAULTS)
     update_config(config, own)
 

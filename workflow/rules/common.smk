@@ -1,6 +1,5 @@
 # The checked config, and the paths and small look-ups that the rules share. What they compute stands in the package.
 
-import os
 import shlex
 
 
@@ -12,7 +11,7 @@ from study.config.planning import (
 )
 from study.config.specs import weights_id
 from study.files import canonical_json, file_digest, read_json, sha256_text
-from study.fingerprints import training_code_sha256
+from study.fingerprints import sources_sha256, training_code_sha256
 from study.orchestration.jobs import delete_output_backups
 from study.orchestration.start import (
     compared_runs,
@@ -24,7 +23,10 @@ from study.paths import RUN_FILES, SPEC
 
 try:
     # In the order of their rank: what the command line names comes after the default.
-    CONFIG_FILES = [DEFAULTS, *(path for path in workflow.configfiles if Path(path) != DEFAULTS)]
+    CONFIG_FILES = [
+        DEFAULTS,
+        *(path for path in workflow.configfiles if Path(path) != DEFAULTS),
+    ]
     START = start(config, CONFIG_FILES)
     STUDY, PATHS = START.study, START.paths
     COMPARED = compared_runs(STUDY, PATHS)
@@ -47,8 +49,16 @@ FEATURES_OF = {
 }
 FEATURES = {spec.id: spec for spec in FEATURES_OF.values()}
 GPUS = 1 if START.compute.device == "cuda" else 0
-# Relative, because a moved project would otherwise look like one with other inputs.
-SOURCES = Path(os.path.relpath(PROJECT))
+
+
+def escaped(text):
+    """`text` for where Snakemake formats it."""
+    return str(text).replace("{", "{{").replace("}", "}}")
+
+
+ENVIRONMENTS = {
+    name: escaped(PROJECT / "envs" / f"{name}.yaml") for name in ("train", "analyse")
+}
 
 # The report's menu sorts its categories by name: hence numbers.
 CATEGORY = {
@@ -115,7 +125,7 @@ EXPORTS = {
     "STUDY_RUNS_PER_GPU": STUDY.compute.runs_per_gpu,
 }
 PREFIX = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in EXPORTS.items())
-shell.prefix(f"export {PREFIX}; ".replace("{", "{{").replace("}", "}}"))
+shell.prefix(escaped(f"export {PREFIX}; "))
 
 
 def weights_record(wildcards):
@@ -160,10 +170,15 @@ def marked(folder, caption, name):
     kind, _, model = Path(name).stem.partition("_")
     form = "table" if name.endswith(".html") else "figure"
     shown = f"{TITLES.get(kind, kind)}, {form}"
+    if (
+        model
+    ):  # a word joiner, which is invisible, keeps Snakemake from taking words in braces for wildcards
+        label = STUDY.models[model].label.replace("{", "{\u2060")
+        shown = f"{shown}: {label}"
     return report(
         PATHS.folder / folder / name,
         caption=caption.format(kind),
         category=CATEGORY[kind],
         # One label only: Snakemake's menu fails where a second one happens to split the items in equal halves.
-        labels={"shows": f"{shown}: {STUDY.models[model].label}" if model else shown},
+        labels={"shows": shown},
     )

@@ -30,16 +30,16 @@ NEAR_DUPLICATES = [] if STUDY.search else [PATHS.table("near_duplicates")]
 rule duplicates:
     input:
         dataset=PATHS.dataset_record,
-        code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
     output:
         PATHS.table("near_duplicates"),
     log:
         LOGS / "duplicates.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     threads: 2
     params:
         dataset=PATHS.dataset,
+        code=sources_sha256("analysis/duplicates.py"),
     shell:
         "python -m study duplicates --dataset {params.dataset:q} --output {output:q} > {log:q} 2>&1"
 
@@ -52,17 +52,17 @@ rule analyse:
         near_duplicates=NEAR_DUPLICATES,
         config=PATHS.config,
         dataset=PATHS.dataset_record,
-        code=sorted((SOURCES / "workflow" / "study" / "analysis").glob("*.py")),
     output:
         tables=TABLES,
         summary=PATHS.summary,
     log:
         LOGS / "analyse.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
         tables=PATHS.tables,
+        code=sources_sha256("analysis/*.py"),
         compared=len(COMPARED),  # with allow_missing, a run that has gone is in no input that changed
     shell:
         "python -m study analyse --study {params.study:q} --output {params.tables:q} --summary {output.summary:q}"

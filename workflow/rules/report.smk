@@ -16,7 +16,8 @@ PAGES = [
     for name in page_names(RECORD)
     if name not in ("landing.html", "index.html")
 ]
-REPORTING = sorted((SOURCES / "workflow" / "study" / "reporting").glob("*.py"))
+REPORTING = sources_sha256("reporting/*.py")
+TEMPLATES = sources_sha256("../../report/templates/*")
 
 
 rule figures:
@@ -26,16 +27,16 @@ rule figures:
         predictions=[run / "predictions.npz" for run in COMPARED],
         config=PATHS.config,
         dataset=PATHS.dataset_record,
-        code=REPORTING,
     output:
         FIGURES,
     log:
         LOGS / "figures.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
         figures=PATHS.folder / "figures",
+        code=REPORTING,
     shell:
         "python -m study figures --study {params.study:q} --output {params.figures:q} > {log:q} 2>&1"
 
@@ -52,18 +53,18 @@ rule pages:
         / "figures"
         / ("search.svg" if STUDY.search else "accuracy.svg"),
         config=PATHS.config,
-        code=REPORTING,
-        templates=sorted((SOURCES / "report" / "templates").glob("*")),
     output:
         FRAGMENTS,
         PAGES,
     log:
         LOGS / "pages.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
         pages=PATHS.folder / "pages",
+        code=REPORTING,
+        templates=TEMPLATES,
         training_code=training_code_sha256(),  # the last page says which runs are of older code
     shell:
         "python -m study pages --study {params.study:q} --output {params.pages:q} > {log:q} 2>&1"

@@ -22,7 +22,7 @@ def build_own(spec: NetworkSpec, classes: int) -> nn.Module:
         network = getattr(module, name)(**spec.arguments)
         if not isinstance(network, nn.Module):
             raise TypeError(f"{name} is not a torch.nn.Module")
-        with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
             shape = list(network.eval()(torch.zeros(2, 3, size, size)).shape)
     except Exception as error:  # whatever the user's code raises
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
