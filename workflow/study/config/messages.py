@@ -25,10 +25,10 @@ _ENGLISH = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
-    "greater_than": "must be more than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
     "too_short": "must have at least {min_length} entries, not {actual_length}",
     "too_long": "must have at most {max_length} entries, not {actual_length}",
@@ -85,10 +85,11 @@ def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) 
 
 def _wanted(problem: Any) -> str:
     """Return what a value must be, from pydantic's kind of error and its details."""
-    kind, details = problem["type"], problem.get("ctx", {})
+    kind = problem["type"]
     if kind not in _ENGLISH:
         return f"is refused: {problem['msg']}"
-    wanted = _ENGLISH[kind].format(**details)
+    limits = {key: f"{one:g}" if isinstance(one, float) else one for key, one in problem.get("ctx", {}).items()}
+    wanted = _ENGLISH[kind].format(**limits)
     return re.sub(r"\b1 entries\b", "1 entry", re.sub(r"\b1 characters\b", "1 character", wanted))
 
 
