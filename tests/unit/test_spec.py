@@ -132,13 +132,24 @@ TOP = (
         ),
         ("grid.seeds", 5, "grid: seeds is 5, but must be a list."),
         ("grid.seeds", [0, -1], "grid: seeds: 1 is -1, but must be at least 0."),
-        ("study", "CIFAR 100", "study is 'CIFAR 100', but must consist of lower-case letters, digits and underscores."),
+        (
+            "study",
+            "CIFAR 100",
+            "study is 'CIFAR 100', but must consist of lower-case letters, digits and underscores, "
+            "and not begin with an underscore.",
+        ),
         (
             "study",
             "../elsewhere",
-            "study is '../elsewhere', but must consist of lower-case letters, digits and underscores.",
+            "study is '../elsewhere', but must consist of lower-case letters, digits and underscores, "
+            "and not begin with an underscore.",
         ),
-        ("models.Foo", {}, "models: Foo is 'Foo', but must consist of lower-case letters, digits and underscores."),
+        (
+            "models.Foo",
+            {},
+            "models: Foo is 'Foo', but must consist of lower-case letters, digits and underscores, "
+            "and not begin with an underscore.",
+        ),
         ("dataset.folder", 5, "dataset: folder is 5, but must be text."),
         (
             "dataset.validation.seed",

@@ -89,7 +89,13 @@ def predict(args: argparse.Namespace) -> None:
     """Name the class of images with a trained model."""
     from study.predict import predict_images
 
-    predict_images(args.model, args.images, args.top, args.trust_code)
+    predict_images(args.model, args.images, args.top, args.trust_code, args.csv)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,7 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),
-         ("--top", {"type": int, "default": 3, "help": "how many classes to name"}))  # fmt: skip
+         ("--top", {"type": _positive, "default": 3, "help": "how many classes to name"}),
+         ("--csv", {"type": Path, "help": "write the answers to this table too"}))  # fmt: skip
     return parser
 
 

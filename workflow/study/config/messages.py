@@ -34,7 +34,8 @@ _ENGLISH = {
     "too_long": "must have at most {max_length} entries, not {actual_length}",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "must consist of lower-case letters, digits and underscores",
+    "string_pattern_mismatch": "must consist of lower-case letters, digits and underscores, and not begin with an "
+    "underscore",
 }
 
 

@@ -113,8 +113,8 @@ def _what_is_wrong(error: yaml.YAMLError, text: str) -> str:
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return f", line {mark.line + 1}: the line is indented with a tab; use spaces"
     began = error.context_mark
-    since = f" {error.context} that began in line {began.line + 1}," if error.context and began else ""
-    return f", line {mark.line + 1}: this is not valid YAML ({since.strip()} {error.problem}); correct it"
+    since = f"{error.context} that began in line {began.line + 1}, " if error.context and began else ""
+    return f", line {mark.line + 1}: this is not valid YAML ({since}{error.problem}); correct it"
 
 
 def _depth(keys: Sequence[Any], content: Any) -> int:
