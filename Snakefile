@@ -44,6 +44,15 @@ include: "workflow/rules/report.smk"
 report: "report/workflow.rst"
 
 
+# Snakemake would say no more than that a file "does not exist".
+if any(argument.partition("=")[0] == "--report" for argument in sys.argv):
+    if missing := [path for path in (*FIGURES, *PAGES) if not Path(path).exists()]:
+        raise SystemExit(
+            f"Error: there is nothing to report yet ({missing[0]} is missing): run the study first, with the same "
+            "command but without --report."
+        )
+
+
 onstart:
     preflight(START)
     if workflow.dag_settings.forcerun or workflow.dag_settings.forceall:

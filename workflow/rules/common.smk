@@ -120,6 +120,7 @@ wildcard_constraints:
 # The data's whereabouts travel outside the rules: moving them must not look like a change of the data.
 EXPORTS = {
     "PYTHONPATH": PROJECT / "workflow",
+    "PYTHONUTF8": 1,  # whatever the locale, paths and labels are UTF-8
     "STUDY_DATA": START.source,
     "STUDY_WORKFLOW": 1,
     "STUDY_RUNS_PER_GPU": STUDY.compute.runs_per_gpu,
@@ -170,9 +171,8 @@ def marked(folder, caption, name):
     kind, _, model = Path(name).stem.partition("_")
     form = "table" if name.endswith(".html") else "figure"
     shown = f"{TITLES.get(kind, kind)}, {form}"
-    if (
-        model
-    ):  # a word joiner, which is invisible, keeps Snakemake from taking words in braces for wildcards
+    if model:
+        # A word joiner, which is invisible, keeps Snakemake from taking a word in braces for a wildcard.
         label = STUDY.models[model].label.replace("{", "{\u2060")
         shown = f"{shown}: {label}"
     return report(

@@ -21,6 +21,7 @@ from study.config.specs import (
 )
 from study.config.study import Config
 from study.data.manifest import files_fingerprint, fingerprint
+from study.errors import StudyError
 from study.machine.hardware import resolve_compute
 
 FOLDER_VARIABLE = "CIFAR100_FOLDER"
@@ -30,10 +31,15 @@ COMPILE_TRAINING_FROM = 100_000  # images, each counted once an epoch
 
 
 def data_folder(config: Config) -> Path | None:
-    """Return the folder the user names for the data: the environment variable, else `dataset: folder`, else None."""
+    """Return the folder the user names for the data: the environment variable, else `dataset: folder`, else None.
+
+    Raises StudyError if the variable is blank, which its author surely did not mean.
+    """
     if config.manifest.synthetic:
         return None
     folder = os.environ.get(FOLDER_VARIABLE) or config.dataset.folder
+    if folder and not folder.strip():
+        raise StudyError(f"The data folder is blank; name it in the variable {FOLDER_VARIABLE}, or unset that.")
     return Path(folder).expanduser() if folder else None
 
 
