@@ -19,6 +19,7 @@ from study.orchestration.start import (
     preflight,
     start,
 )
+from study.orchestration.trial import try_models
 from study.paths import RUN_FILES, SPEC
 
 try:
@@ -30,6 +31,8 @@ try:
     START = start(config, CONFIG_FILES)
     STUDY, PATHS = START.study, START.paths
     COMPARED = compared_runs(STUDY, PATHS)
+    if workflow.is_main_process and not STUDY.allow_missing:
+        try_models(START, config, CONFIG_FILES)
 except StudyError as error:
     raise SystemExit(f"Error: {error}")
 

@@ -85,6 +85,15 @@ def pages(args: argparse.Namespace) -> None:
     write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
 
 
+def trial(args: argparse.Namespace) -> None:
+    """Pass images through the networks on standard input, as the workflow does with a user's own before a run."""
+    import json
+
+    from study.orchestration.trial import trial as try_networks
+
+    try_networks(json.load(sys.stdin))
+
+
 def predict(args: argparse.Namespace) -> None:
     """Name the class of images with a trained model."""
     from study.predict import predict_images
@@ -134,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
     step(pages, study, output)
+    step(trial)
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),

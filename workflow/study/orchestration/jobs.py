@@ -17,6 +17,7 @@ from pathlib import Path
 from study.config.specs import FeaturesSpec, RunSpec, WeightsSpec, read_run_spec
 from study.errors import StudyError
 from study.files import DAMAGED, read_json, write_json
+from study.machine.failures import explain
 from study.machine.gpus import own_gpu
 from study.machine.locks import locked
 from study.paths import RUN_FILES, RUN_RECORD, StudyPaths
@@ -53,9 +54,15 @@ def train(spec_path: Path) -> None:
 
 def _train(spec: RunSpec, folder: Path, finish: Callable[[Path], None]) -> None:
     with own_gpu(spec.compute.device):
+        from study.models.own import failure_in
         from study.training.run import train_run
 
-        train_run(spec, folder, finish)
+        try:
+            train_run(spec, folder, finish)
+        except (Exception, SystemExit) as error:  # whatever a user's own network raises
+            if explain(error) is None and (sentence := failure_in(spec.network, error)):
+                raise StudyError(sentence) from None
+            raise
 
 
 def _is_finished(folder: Path, spec: RunSpec) -> bool:
