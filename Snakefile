@@ -45,7 +45,9 @@ report: "report/workflow.rst"
 
 
 # Snakemake would say no more than that a file "does not exist".
-if any(argument.partition("=")[0] == "--report" for argument in sys.argv):
+if "--report-after-run" not in sys.argv and any(
+    argument.partition("=")[0] == "--report" for argument in sys.argv
+):
     if missing := [path for path in (*FIGURES, *PAGES) if not Path(path).exists()]:
         raise SystemExit(
             f"Error: there is nothing to report yet ({missing[0]} is missing): run the study first, with the same "
@@ -75,3 +77,7 @@ rule all:
         PATHS.summary,
         FIGURES,
         PAGES,
+        # Not needed for the report, but results too: what is deleted is made again.
+        []
+        if STUDY.allow_missing
+        else [run / name for run in COMPARED for name in RUN_FILES],

@@ -1,4 +1,4 @@
-"""`python -m study predict` answers for a picture as a viewer shows it, and says of each file that it cannot read why."""
+"""`python -m study predict` reads a picture as a viewer shows it, and says why it cannot read a file."""
 
 import csv
 import struct

@@ -16,11 +16,13 @@ from study.machine import failures
 def prepare(args: argparse.Namespace) -> None:
     """Find, download or render the official files, check them, split off the validation images, write dataset.npz."""
     from study.data.prepare import prepare_dataset
+    from study.files import write_checksums
     from study.machine.locks import locked
 
     validation = {"fraction": args.fraction, "seed": args.seed}
     with locked(args.source.with_suffix(".lock"), str(args.source)):
         prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
+    write_checksums(args.output.parent, (args.output.name, args.output.with_suffix(".json").name))
 
 
 def weights(args: argparse.Namespace) -> None:
@@ -62,27 +64,45 @@ def analyse(args: argparse.Namespace) -> None:
     from study.analysis.search import write_search
     from study.analysis.summary import write_summary
     from study.analysis.tables import write_tables
-    from study.files import read_json
+    from study.files import read_json, write_checksums
+    from study.orchestration.check import refuse_changed_runs
 
+    refuse_changed_runs(args.study)
     if read_json(args.study / "config.json").get("search"):
         write_search(args.study, args.output, args.summary)
-        return
-    write_tables(args.study, args.output)
-    write_summary(args.study, args.output, args.summary)
+    else:
+        write_tables(args.study, args.output)
+        write_summary(args.study, args.output, args.summary)
+    write_checksums(args.output, sorted(path.name for path in args.output.glob("*.csv")))
+    write_checksums(args.study, ("config.json", args.summary.name))
 
 
 def figures(args: argparse.Namespace) -> None:
     """Draw every figure from the tables."""
+    from study.orchestration.check import refuse_changed_tables
     from study.reporting.figures import draw_figures
 
+    refuse_changed_tables(args.study)
     draw_figures(args.study, args.study / "tables", args.output)
 
 
 def pages(args: argparse.Namespace) -> None:
     """Write the pages of the report from tables and figures."""
+    from study.orchestration.check import refuse_changed_tables
     from study.reporting.pages import write_pages
 
+    refuse_changed_tables(args.study)
     write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Say what is damaged, edited or foreign in results/<study>, or wrong in a config file, and what to do."""
+    from study.config.yaml_files import check_files
+    from study.orchestration.check import check_study
+
+    check_files(path for path in args.paths if not path.is_dir())
+    for path in args.paths:
+        check_study(path) if path.is_dir() else print(f"{path}: valid YAML; no key is given twice")
 
 
 def trial(args: argparse.Namespace) -> None:
@@ -143,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
     step(pages, study, output)
+    step(check, ("paths", {"type": Path, "nargs": "+", "metavar": "PATH", "help": "results/<study>, or a config file"}))
     step(trial)
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),

@@ -174,7 +174,7 @@ def _refusal(
 
 
 def _all_keys(path: list[Any], sentence: str, raw: dict[str, Any]) -> list[Any]:
-    """Return `path`, and the keys below it that `sentence` goes on with: a check of several sections names them there."""
+    """Return `path` and the keys below it that `sentence` goes on with, as a check of several sections names them."""
     section: Any = raw
     for number, key in enumerate([*path, *sentence.split(": ")[len(path) :]]):
         if number >= len(path) and not (isinstance(section, dict) and key in section):

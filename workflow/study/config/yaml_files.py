@@ -37,7 +37,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         for (first, second), name in _given_twice(node):
             raise StudyError(
-                f"{shown(path)}: the key {name!r} is given twice, in line {first} and line {second}; remove one of them."
+                f"{shown(path)}: the key {name!r} is given twice, in line {first} and line {second}; remove one."
             )
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:

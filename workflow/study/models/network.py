@@ -67,8 +67,8 @@ def head_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
 def load_backbone(network: nn.Module, stored: dict[str, torch.Tensor], path: Path, missing: set[str]) -> None:
     """Load the tensors `stored` in `path` into `network`.
 
-    Exactly those in `missing` may be absent, heads in the file go unused. Raises StudyError naming the first tensor that
-    does not fit.
+    Exactly those in `missing` may be absent, heads in the file go unused. Raises StudyError naming the first tensor
+    that does not fit.
     """
     stored = _fit_positions(stored, network)
     wanted = network.state_dict()
