@@ -22,7 +22,7 @@ def check_study(folder: Path) -> None:
     paths = StudyPaths(folder)
     if not paths.dataset_record.exists() and not (folder / "runs").is_dir():
         raise StudyError(f"{folder} is not the results of a study; name a folder such as results/demo.")
-    runs = sorted(path.parent for path in folder.glob(f"runs/*/*/{SPEC}"))
+    runs = sorted(path for path in folder.glob("runs/*/*") if path.is_dir())
     found = [*_data(paths), *(line for run in runs for line in _run(paths, run)), *_tables(paths)]
     for line in found:
         print(line)
