@@ -1,29 +1,13 @@
 # Every table, and summary.json, from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
 
-COMPARISON = (
-    "runs",
-    "models",
-    "contrasts",
-    "classes",
-    "superclasses",
-    "class_differences",
-    "superclass_differences",
-    "confusion",
-    "errors",
-    "calibration",
-    "agreement",
-    "mcnemar",
-    "hardest",
-    "sensitivity",
-    "ladder",
-    "claims",
-    "learning",
-    "costs",
-    "front",
-)
-TABLES = [PATHS.table(name) for name in (["search"] if STUDY.search else COMPARISON)]
+from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
+
+TABLES = [
+    PATHS.table(name)
+    for name in ([SEARCH_TABLE] if STUDY.search else table_names(RECORD))
+]
 # A search never looks at the test images.
-NEAR_DUPLICATES = [] if STUDY.search else [PATHS.table("near_duplicates")]
+NEAR_DUPLICATES = [] if STUDY.search else [PATHS.table(NEAR_DUPLICATES_TABLE)]
 
 
 # Of the images alone, so that it is not looked for again when a run or the analysis changes.
@@ -32,7 +16,7 @@ rule duplicates:
         dataset=PATHS.dataset_record,
         code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
     output:
-        PATHS.table("near_duplicates"),
+        PATHS.table(NEAR_DUPLICATES_TABLE),
     log:
         LOGS / "duplicates.log",
     conda:
