@@ -1,29 +1,7 @@
 # Every table, and summary.json, from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
 
-COMPARISON = (
-    "runs",
-    "models",
-    "contrasts",
-    "classes",
-    "superclasses",
-    "class_differences",
-    "superclass_differences",
-    "confusion",
-    "errors",
-    "calibration",
-    "agreement",
-    "mcnemar",
-    "hardest",
-    "sensitivity",
-    "ladder",
-    "claims",
-    "learning",
-    "costs",
-    "front",
-)
-TABLES = [PATHS.table(name) for name in (["search"] if STUDY.search else COMPARISON)]
-# A search never looks at the test images.
-NEAR_DUPLICATES = [] if STUDY.search else [PATHS.table("near_duplicates")]
+TABLES = [PATHS.table(name) for name in table_names(RECORD)]
+NEAR_DUPLICATES = PATHS.table("near_duplicates")
 
 
 # Of the images alone, so that it is not looked for again when a run or the analysis changes.
@@ -32,7 +10,7 @@ rule duplicates:
         dataset=PATHS.dataset_record,
         code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
     output:
-        PATHS.table("near_duplicates"),
+        NEAR_DUPLICATES,
     log:
         LOGS / "duplicates.log",
     conda:
@@ -52,7 +30,7 @@ rule analyse:
         near_duplicates=NEAR_DUPLICATES,
         config=PATHS.config,
         dataset=PATHS.dataset_record,
-        code=sorted((SOURCES / "workflow" / "study" / "analysis").glob("*.py")),
+        code=ANALYSIS,
     output:
         tables=TABLES,
         summary=PATHS.summary,

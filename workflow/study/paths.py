@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path("results")
 RESOURCES = Path("resources")
@@ -13,6 +14,16 @@ HISTORY, PREDICTIONS, MODEL, RUN_RECORD = RUN_FILES = (
     "run.json",  # last, because it says that the others are there
 )
 SPEC = "spec.json"
+
+TABLES = ("runs", "models", "contrasts", "classes", "superclasses", "class_differences", "superclass_differences",
+          "confusion", "errors", "calibration", "agreement", "mcnemar", "hardest", "sensitivity", "ladder", "claims",
+          "learning", "costs", "front", "provenance")  # fmt: skip
+OF_SUPERCLASSES = ("superclasses", "superclass_differences")
+
+
+def table_names(record: dict[str, Any]) -> list[str]:
+    """Names of the tables that `analyse` writes of the study whose config.json holds `record`."""
+    return [name for name in TABLES if record["dataset"]["superclasses"] or name not in OF_SUPERCLASSES]
 
 
 @dataclass(frozen=True)

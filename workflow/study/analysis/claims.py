@@ -14,7 +14,7 @@ from scipy.special import ndtri, stdtrit
 from study.analysis.classes import classes_table, errors_table
 from study.analysis.contrasts import IMAGES_ONLY, contrast
 from study.analysis.runs import Dataset, Run
-from study.analysis.uncertainty import FEWEST_SEEDS, UPPER_TAIL, t_interval, wilson
+from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval, wilson
 from study.data.dataset import TEST, VALIDATION
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
@@ -84,7 +84,7 @@ def measure(claim: Claim, finished: Finished, dataset: Dataset) -> Measured:
     if claim["judgement"] == "equals":
         return one_more_run(values, len(dataset.ids(VALIDATION)) if metric == "val_accuracy" else None)
     mean, _, low, high = t_interval(values)
-    if len(runs) < FEWEST_SEEDS and metric == "test_accuracy":
+    if len(runs) < MIN_SEEDS and metric == "test_accuracy":
         images = len(dataset.ids(TEST))
         low, high = map(float, wilson(mean * images, images))
         return Measured(mean, low, high, len(runs), IMAGES_ONLY)
@@ -102,7 +102,7 @@ def one_more_run(values: np.ndarray, other_images: int | None = None) -> Measure
     """
     seeds = len(values)
     mean, sd, _, _ = t_interval(values)
-    if seeds < FEWEST_SEEDS:
+    if seeds < MIN_SEEDS:
         return Measured(mean, np.nan, np.nan, seeds, "")
     squared = float(stdtrit(seeds - 1, UPPER_TAIL)) ** 2 * sd**2 * (1 + 1 / seeds)
     if other_images:
@@ -138,14 +138,14 @@ def judge(claim: Claim, measured: Measured) -> tuple[str, str]:
     if np.isnan(measured.value):
         return INCONCLUSIVE, "The finished runs have no such number."
     if np.isnan(measured.low):
-        return INCONCLUSIVE, f"Its interval needs {FEWEST_SEEDS} finished seeds; here are {measured.n_seeds}."
+        return INCONCLUSIVE, f"Its interval needs {MIN_SEEDS} finished seeds; here are {measured.n_seeds}."
     if judgement == "equals":
         inside = measured.low <= expected + claim["rounding"] and expected - claim["rounding"] <= measured.high
         where = "inside" if inside else "outside"
         verdict = REPRODUCED if inside else NOT_REPRODUCED
         return verdict, f"The published number lies {where} the 95 % prediction interval for one more run."
-    if measured.n_seeds < FEWEST_SEEDS:
-        return INCONCLUSIVE, f"Its interval covers {measured.over}; other seeds need {FEWEST_SEEDS} finished ones."
+    if measured.n_seeds < MIN_SEEDS:
+        return INCONCLUSIVE, f"Its interval covers {measured.over}; other seeds need {MIN_SEEDS} finished ones."
     above, below = measured.low > expected, measured.high < expected
     if not above and not below:
         return INCONCLUSIVE, f"The 95 % interval includes the threshold; it covers {measured.over}."

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from study.analysis.uncertainty import FEWEST_SEEDS, UPPER_TAIL
+from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
 
 SEEDS_AND_IMAGES = "seeds and images"
-IMAGES_ONLY = "images only (fewer than 3 seeds)"
+IMAGES_ONLY = f"images only (fewer than {MIN_SEEDS} seeds)"
 NOT_TESTED = "not tested here (no finished seed)"
 
 
@@ -62,7 +62,7 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     var_images = float(per_image.var(ddof=1)) / images
     squares = var_images**2 / (images - 1)
     seeds = min(len(model), len(baseline))
-    if seeds < FEWEST_SEEDS:
+    if seeds < MIN_SEEDS:
         var_seeds, total, fewest_df, method = np.nan, var_images, images - 1, IMAGES_ONLY
     else:
         var_seeds = 0.0
@@ -75,7 +75,7 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     difference = float(model.mean() - baseline.mean())
     df = max(total**2 / squares, fewest_df) if squares > 0 else np.nan
     half = float(stdtrit(df, UPPER_TAIL)) * np.sqrt(total) if squares > 0 else 0.0
-    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 and seeds >= FEWEST_SEEDS else np.nan
+    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 and seeds >= MIN_SEEDS else np.nan
     wins = share_of_wins(model.mean(axis=1), baseline.mean(axis=1))
     return Contrast(difference, difference - half, difference + half, df, var_seeds, var_images, p, wins, method)
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.ranking import on_front
 from study.analysis.runs import Run
 
 MEASURED = ["train_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
@@ -62,13 +63,6 @@ def front_table(config: dict[str, Any], finished: dict[str, list[Run]]) -> pd.Da
     table = pd.DataFrame(rows, columns=FRONT)
     table["on_front"] = on_front(table["accuracy"].to_numpy(float), table["train_seconds"].to_numpy(float)).astype(int)
     return table.astype({"macs": "Int64", "parameters": "Int64"})
-
-
-def on_front(accuracy: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """Bool [K]: is no other point at least as good in both, and better in one? Equal points stand both on the front."""
-    as_good = (accuracy >= accuracy[:, None]) & (seconds <= seconds[:, None])  # [point, other]
-    better = (accuracy > accuracy[:, None]) | (seconds < seconds[:, None])
-    return ~(as_good & better).any(axis=1)
 
 
 def _mean(values: list[float | None]) -> float:

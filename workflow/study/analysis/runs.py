@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.temperature import fit_temperature, scaled
+from study.analysis.scores import Predictions, run_metrics
 from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION
 from study.errors import StudyError
@@ -137,35 +137,12 @@ def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
         val_logits = _aligned_logits(path, file["val_ids"], file["val_logits"], held_out, "validation")
         test_logits = _aligned_logits(path, file["test_ids"], file["test_logits"], dataset.ids(TEST), "test")
     fine, coarse = dataset.fine[dataset.ids(TEST)], dataset.coarse[dataset.ids(TEST)]
-    rank = metrics.true_rank(test_logits, fine)
-    temperature = fit_temperature(val_logits, val_fine)
-    scaled_logits = scaled(test_logits, temperature)
     train = _chosen_train_accuracy(folder / "history.csv", history, chosen_epoch)
-    val, test = metrics.top_k_accuracy(val_logits, val_fine, 1), float((rank < 1).mean())
-    numbers = {
-        "train_accuracy": train,
-        "val_accuracy": val,
-        "test_accuracy": test,
-        "train_val_gap": train - val,
-        "val_test_gap": val - test,
-        "test_top5": float((rank < 5).mean()),
-        "test_superclass": metrics.superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
-        "test_superclass_summed": metrics.summed_superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
-        **_calibration(test_logits, fine, ""),
-        "temperature": temperature,
-        **_calibration(scaled_logits, fine, "_scaled"),
-    }
-    confidence = np.array([metrics.top_confidence(test_logits), metrics.top_confidence(scaled_logits)])
+    predictions = Predictions(train, val_logits, val_fine, test_logits, fine, coarse, dataset.fine_to_coarse)
+    confidence = np.array([metrics.top_confidence(one) for one in (test_logits, predictions.scaled_logits)])
     predicted = test_logits.argmax(axis=1).astype(np.uint8)
-    return Run(model, seed, record, history, numbers, predicted, rank < 5, confidence, settings)
-
-
-def _calibration(logits: np.ndarray, fine: np.ndarray, suffix: str) -> dict[str, float]:
-    return {
-        f"test_nll{suffix}": metrics.negative_log_likelihood(logits, fine),
-        f"test_ece{suffix}": metrics.expected_calibration_error(logits, fine),
-        f"test_brier{suffix}": metrics.brier_score(logits, fine),
-    }
+    in_top5 = predictions.rank < 5
+    return Run(model, seed, record, history, run_metrics(predictions), predicted, in_top5, confidence, settings)
 
 
 @contextlib.contextmanager

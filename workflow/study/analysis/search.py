@@ -13,13 +13,13 @@ from study.files import read_json, write_json
 
 
 def write_search(study: Path, out: Path, summary: Path) -> None:
-    """Write search.csv into folder `out`, and the chosen trial to `summary`.
+    """Write the table of trials to `out`, and the chosen trial to `summary`.
 
     Raises StudyError if a run is missing or cannot be read.
     """
     config, dataset = read_json(study / "config.json"), load_dataset(study)
     table = search_table(study, config, dataset)
-    write_table(out / "search.csv", table)
+    write_table(out, table)
     write_json(summary, search_summary(config, table))
 
 

@@ -141,6 +141,8 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
             "name": manifest.name,
             "title": manifest.title,
             "synthetic": manifest.synthetic,
+            "classes": manifest.classes,
+            "superclasses": manifest.superclasses,
             "validation": dumped["dataset"]["validation"],
         },
         "baseline": config.baseline,

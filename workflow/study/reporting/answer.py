@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.ranking import best_by_validation
+from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
-
-FEWEST_SEEDS = 3  # with fewer, the spread over seeds is not an interval; the tables leave it empty
 
 
 def best_model(models: pd.DataFrame) -> str | None:
-    """The model with the highest mean validation accuracy, the first of equals; None where no run finished."""
-    known = models[(models["metric"] == "val_accuracy") & (models["n_seeds"] > 0)]
-    return None if known.empty else str(known.loc[known["mean"].idxmax(), "model"])
+    """The model with the highest mean validation accuracy in the table `models`; None where no run finished."""
+    rows = models[(models["metric"] == "val_accuracy") & (models["n_seeds"] > 0)]
+    return best_by_validation(rows.set_index("model")["mean"])
 
 
 def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame) -> str:
@@ -48,8 +48,8 @@ def _seeds(test: pd.Series) -> str:
     """What the mean is over, and its interval over seeds."""
     seeds = int(test["n_seeds"])
     mean = "1 seed" if seeds == 1 else f"mean of {seeds} seeds"
-    if seeds < FEWEST_SEEDS:
-        return f"{mean}; an interval over seeds needs at least {FEWEST_SEEDS}"
+    if seeds < MIN_SEEDS:
+        return f"{mean}; an interval over seeds needs at least {MIN_SEEDS}"
     return f"{mean}, 95 % interval over seeds {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
 
 
@@ -65,7 +65,7 @@ def _difference(contrasts: pd.DataFrame, model: str, baseline: str, other: str, 
     row = found.iloc[0]
     value = sign * row["difference"]
     low, high = sorted((sign * row["low"], sign * row["high"]))
-    few = min(row["n_seeds"], row["n_seeds_baseline"]) < FEWEST_SEEDS
+    few = min(row["n_seeds"], row["n_seeds_baseline"]) < MIN_SEEDS
     over = ", over test images only" if few else ""
     interval = f"95 % interval {text.points(low)} to {text.points(high)}{over}"
     if low <= 0 <= high:
@@ -119,10 +119,10 @@ def how_to_read(models: pd.DataFrame) -> list[str]:
         "another one would change is in no interval.",
         "Each model was trained with one recipe: other hyper-parameters are not tested here.",
     ]
-    if ((seeds > 0) & (seeds < FEWEST_SEEDS)).any():
+    if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
         sentences.insert(
             1,
-            f"With fewer than {FEWEST_SEEDS} seeds there is no interval over seeds, and the interval of a difference "
+            f"With fewer than {MIN_SEEDS} seeds there is no interval over seeds, and the interval of a difference "
             "covers test images only.",
         )
     return sentences

@@ -5,17 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, PLACE, REPRODUCED
+from study.analysis.scores import METRICS
 from study.reporting import text
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources
 
-NOT_TESTED = "not tested here"
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", NOT_TESTED: "–"}  # no verdict is colour alone
-METRICS = {
-    "test_accuracy": "test accuracy",
-    "val_accuracy": "validation accuracy",
-    "train_val_gap": "train − validation accuracy",
-    "class_spread": "10th best − 10th worst class",
+MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}  # no verdict is colour alone
+OTHER_METRICS = {
+    "class_spread": f"{PLACE}th best − {PLACE}th worst class",
     "within_superclass": "errors that stay within the superclass",
 }
 IN_POINTS = ("train_val_gap", "class_spread")
@@ -52,7 +50,7 @@ def claim_rows(sources: Sources) -> pd.DataFrame:
     names = frame[["model", "baseline"]].apply(lambda column: column.map(lambda name: sources.labels.get(name, name)))
     frame["model_name"] = names["model"]
     frame["minus"] = ["" if pd.isna(name) else f"minus {name}" for name in names["baseline"]]
-    frame["metric"] = frame["metric"].map(METRICS)
+    frame["metric"] = frame["metric"].map(OTHER_METRICS | {name: one.title for name, one in METRICS.items()})
     frame["expects"] = [
         f"{SIGNS[judgement]}{text.published(expected)}{one}"
         for judgement, expected, one in zip(frame["judgement"], frame["expected"], unit, strict=True)
