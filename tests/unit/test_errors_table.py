@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from study.reporting.pairs import confused_pairs
 from study_factory import make_study, superclass_of
 
 from study.analysis.classes import errors_table
@@ -9,6 +8,7 @@ from study.analysis.runs import Dataset, Run
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST
+from study.reporting.pairs import confused_pairs
 
 CLASSES = np.arange(100)
 
