@@ -1,4 +1,4 @@
-# make demo and make test set everything up by themselves; see README.md.
+# `make demo` and `make test` create the environment if it is missing; see README.md.
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 KILLS ?= 100
@@ -8,12 +8,12 @@ READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test test-system chaos fuzz bench style lock
+.PHONY: help env demo test test-system chaos fuzz bench style schema lock
 
-help: ## list the targets
+help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-env: $(READY) ## create the environment in .venv from the lock file
+env: $(READY) ## install the environment of the lock file in .venv (5.5 GB)
 
 $(READY): envs/requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -26,30 +26,35 @@ $(READY): envs/requirements.lock
 	$(ENV)/bin/pip install --quiet --no-input --disable-pip-version-check --require-hashes -r envs/requirements.lock
 	touch $(READY)
 
-demo: $(READY) ## run the whole workflow on synthetic data and write report.html
+demo: $(READY) ## run the whole workflow on synthetic data and write report.html (1 to 3 minutes)
 	$(RUN) $(DEMO) --quiet rules host reason
 	$(RUN) $(DEMO) --quiet rules host reason --report report.html
 	@echo "The demo's report is $(CURDIR)/report.html - open it in a browser. Its data are synthetic."
 
-test: $(READY) ## run every test but the heavy ones
+test: $(READY) ## run all tests but the heavy ones (up to 10 minutes)
 	$(RUN) python -m pytest
 
-test-system: $(READY) ## heavy tests: browser, cluster, kills, full disk, bad input; what is missing is skipped, with its reason
+test-system: $(READY) ## run the heavy tests: browser, cluster, kills, full disk, invalid input; skips what the machine lacks
 	$(RUN) python -m pytest tests/system
 
-chaos: $(READY) ## kill the study's processes at random 100 times (KILLS=...) and look at how it ends
+chaos: $(READY) ## kill the study's processes at random, 100 times (KILLS=...), and check the results
 	$(RUN) CHAOS_KILLS=$(KILLS) python -m pytest tests/system/test_chaos.py
 
-fuzz: $(READY) ## try 10,000 generated configs and as many damaged files (TIMES=...)
+fuzz: $(READY) ## try 10,000 generated configs (TIMES=...) and as many damaged files
 	$(RUN) FUZZ=$(TIMES) python -m pytest tests/system/test_fuzz.py
 
-bench: $(READY) ## time training against the usual way, and the workflow itself; results/bench/*.csv, 15 minutes
+bench: $(READY) ## measure the speed of training and of the workflow; writes results/bench/*.csv (about 15 minutes)
 	$(RUN) PYTHONPATH=workflow:. python -m benchmarks.run --output results/bench
 	$(RUN) python tests/system/overhead.py 100
 
-style: $(READY) ## check the style of code and workflow
+style: $(READY) ## check the style of the code and the rules (ruff, snakefmt)
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow/rules
 
-lock: ## resolve envs/requirements.in into requirements.lock anew (needs uv)
+schema: $(READY) ## write config.schema.json from the typed config
+	$(RUN) PYTHONPATH=workflow python -m study.config.schema
+
+lock: ## resolve envs/requirements.in into requirements.lock again (needs uv), and list the names of its timm
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" envs/requirements.in -o envs/requirements.lock
+	$(MAKE) env
+	$(RUN) PYTHONPATH=workflow python -m study.config.timm_names

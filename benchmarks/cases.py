@@ -1,14 +1,17 @@
 """What is timed: networks and sizes, as specs of runs on random images."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from study.config.recipes import Recipe
+from study.config.models import NORMALISATIONS
+from study.config.recipes import Augmentation, Recipe, Validation
+from study.config.specs import ComputeSpec, DataSpec, InputSpec, NetworkSpec, RunSpec
 from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
+from study.paths import StudyPaths
+from study.training.loop import Setup
 from study.training.setup import make_setup
 
 SCRATCH = {"channels": [32, 64, 128], "convolutions": 2, "kernel_size": 3, "hidden": 512, "dropout": 0.3}
@@ -20,7 +23,6 @@ CASES: dict[str, tuple[str, dict[str, Any], int, int]] = {
     "lite0 96 px": (LITE0, {}, 96, 32),
     "lite0 224 px": (LITE0, {}, 224, 32),
 }
-STATISTICS = {"mean": [0.5071, 0.4865, 0.4409], "std": [0.2673, 0.2564, 0.2762]}
 
 
 def random_dataset(images: int) -> Dataset:
@@ -34,36 +36,33 @@ def random_dataset(images: int) -> Dataset:
     return Dataset(pixels, fine, fine // 5, split, names, names[:20], {"fingerprint": "random", "title": "Random"})
 
 
-def case_spec(name: str, compute: dict[str, Any]) -> dict[str, Any]:
-    """The spec of a run from random weights with light augmentation and Adam."""
+def case_spec(name: str, compute: ComputeSpec) -> RunSpec:
+    """Return the spec of a run from random weights with light augmentation and Adam."""
     architecture, arguments, size, batch_size = CASES[name]
-    recipe = Recipe(
-        optimizer="adam",
-        learning_rate=1e-4,
-        weight_decay=0.0,
-        batch_size=batch_size,
-        epochs=1,
-        augmentation={"horizontal_flip": 0.5, "shift": 4},
-        plateau=None,
-        early_stopping=None,
-        best_epoch="val_loss",
+    mean, std = NORMALISATIONS["cifar100"]
+    return RunSpec(
+        model="bench",
+        seed=0,
+        regime="scratch",
+        network=NetworkSpec(
+            architecture=architecture, arguments=arguments, input=InputSpec(size=size, mean=mean, std=std)
+        ),
+        recipe=Recipe(
+            optimizer="adam",
+            learning_rate=1e-4,
+            weight_decay=0.0,
+            batch_size=batch_size,
+            epochs=1,
+            augmentation=Augmentation(horizontal_flip=0.5, shift=4),
+            plateau=None,
+            early_stopping=None,
+            best_epoch="val_loss",
+        ),
+        data=DataSpec(name="random", fingerprint="random", validation=Validation(fraction=0.1, seed=0)),
+        compute=compute,
     )
-    return {
-        "format": 2,
-        "model": "bench",
-        "seed": 0,
-        "architecture": architecture,
-        "arguments": copy.deepcopy(arguments),
-        "regime": "scratch",
-        "weights": None,
-        "input": {"size": size, **STATISTICS},
-        "recipe": {"name": "bench", **recipe.model_dump()},
-        "data": {"name": "random", "fingerprint": "random", "validation": {"fraction": 0.1, "seed": 0}},
-        "compute": compute,
-        "files": {"dataset": "dataset.npz"},
-    }
 
 
-def case_setup(name: str, compute: dict[str, Any], data: Dataset, device: torch.device) -> Any:
-    """The loop's setup of a case, its network not compiled yet."""
-    return make_setup(case_spec(name, compute), Path(), data, device)[0]
+def case_setup(name: str, compute: ComputeSpec, data: Dataset, device: torch.device) -> Setup:
+    """Return the loop's setup of a case, its network not compiled yet."""
+    return make_setup(case_spec(name, compute), StudyPaths(Path()), data, device)[0]

@@ -18,6 +18,9 @@ from benchmarks.cases import CASES
 from benchmarks.frozen import time_frozen
 from benchmarks.startup import time_startup
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, time_case
+from study.config.recipes import Recipe
+from study.config.specs import ComputeSpec
+from study.config.study import load_config
 from study.files import atomic_write
 from study.machine.hardware import resolve_compute
 from study.training import device as devices
@@ -30,7 +33,8 @@ def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
 
     Every figure is a median over `rounds` turns of at least `seconds` each.
     """
-    compute = resolve_compute("auto", "auto", threads=threads, deterministic=True, compile=False)
+    device, precision = resolve_compute("auto", "auto")
+    compute = ComputeSpec(device=device, threads=threads, precision=precision)
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "throughput": lambda: pd.DataFrame(
             [row for name in CASES for row in time_case(name, compute, rounds, seconds)]
@@ -60,7 +64,7 @@ def speedups(throughput: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(ratios).reindex([case for case in CASES if case in rates.index]).reset_index()
 
 
-def _startup(compute: dict[str, Any], repeats: int) -> pd.DataFrame:
+def _startup(compute: ComputeSpec, repeats: int) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         names = ("scratch_cnn 32 px", "lite0 96 px")
         return pd.DataFrame([time_startup(name, compute, Path(folder), repeats) for name in names])
@@ -71,12 +75,13 @@ def _analysis() -> pd.DataFrame:
         return pd.DataFrame(bench_analysis(Path(folder)))
 
 
-def _linear_head() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["recipes"]["linear_head"]
+def _linear_head() -> Recipe:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    return load_config(config).recipes["linear_head"]
 
 
-def _machine(compute: dict[str, Any]) -> dict[str, Any]:
-    device = torch.device(compute["device"])
+def _machine(compute: ComputeSpec) -> dict[str, Any]:
+    device = torch.device(compute.device)
     found = devices.environment(compute, device)
     keys = ("device", "device_name", "threads", "precision", "torch", "timm", "python")
     return {key: found[key] for key in keys} | {"machine": platform.machine()}

@@ -11,22 +11,25 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import case_spec, random_dataset
+from study.config.specs import ComputeSpec
 from study.files import write_json
+from study.paths import SPEC, StudyPaths
 
 STEPS = 30  # after which memory has peaked
 
 
-def time_startup(name: str, compute: dict[str, Any], folder: Path, repeats: int) -> dict[str, Any]:
+def time_startup(name: str, compute: ComputeSpec, folder: Path, repeats: int) -> dict[str, Any]:
     """{case, startup_seconds, lowest, highest, peak_memory_mb} of a training job on the full number of images."""
-    path = folder / "dataset.npz"
+    study = StudyPaths(folder)
+    path = study.dataset
     if not path.exists():
         data = random_dataset(60_000)
         arrays = {
             key: getattr(data, key) for key in ("images", "fine", "coarse", "split", "fine_names", "coarse_names")
         }
         np.savez(path, **arrays, meta=np.array(json.dumps(data.meta)))
-    spec = folder / "spec.json"
-    write_json(spec, case_spec(name, compute))
+    spec = study.run("bench", 0) / SPEC
+    write_json(spec, case_spec(name, compute).to_json())
     seconds, memory = [], []
     for _ in range(repeats):
         start = time.time()
@@ -49,17 +52,17 @@ class _EnoughError(Exception):
 
 def _child(spec_path: Path) -> None:
     """Do what a training job does up to some steps; print when the first began to count, and the peak memory."""
-    from study.files import read_json
+    from study.config.specs import read_run_spec
     from study.training import device as devices
     from study.training import loop
     from study.training.optimizers import make_optimizer
     from study.training.setup import compile_network, make_setup, read_data
 
-    spec = read_json(spec_path)
-    device = devices.prepare(spec["compute"])
-    setup, _, _ = make_setup(spec, spec_path.parent, read_data(spec, spec_path.parent), device)
+    spec, study = read_run_spec(spec_path), StudyPaths.of_run(spec_path.parent)
+    device = devices.prepare(spec.compute)
+    setup, _, _ = make_setup(spec, study, read_data(spec, study), device)
     compile_network(setup)
-    optimizer = make_optimizer(setup.network, None, spec["recipe"])
+    optimizer = make_optimizer(setup.network, None, spec.recipe)
     first: list[float] = []
 
     def report(step: int, steps: int, loss: Any) -> None:

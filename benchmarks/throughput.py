@@ -7,13 +7,15 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
-from study.config.compute_cost import compiling_pays
 
 from benchmarks import usual
-from benchmarks.cases import CASES, STATISTICS, case_setup, random_dataset
+from benchmarks.cases import CASES, case_setup, random_dataset
+from study.config.planning import gains_by_compiling
+from study.config.specs import ComputeSpec
 from study.training import device as devices
 from study.training import streams
 from study.training.loop import Setup, loss_and_correct
@@ -27,8 +29,8 @@ USUAL, EAGER, COMPILED, FIXED = "usual way", "ours, eager", "ours, compiled", "o
 
 def our_step(setup: Setup, fixed: bool) -> Callable[[], None]:
     """A function that trains one step as the loop does; with `fixed`, always on the same ready batch."""
-    size = setup.spec["recipe"]["batch_size"]
-    optimizer = make_optimizer(setup.network, None, setup.spec["recipe"])
+    size = setup.spec.recipe.batch_size
+    optimizer = make_optimizer(setup.network, None, setup.spec.recipe)
     generator = streams.generator(0, 1, "augment", setup.device)
     order = setup.train[torch.randperm(len(setup.train))].to(setup.device)
     held = setup.inputs.batch(order[:size], generator)
@@ -48,7 +50,7 @@ def our_step(setup: Setup, fixed: bool) -> Callable[[], None]:
     return step
 
 
-def time_case(name: str, compute: dict[str, Any], rounds: int, seconds: float) -> list[dict[str, Any]]:
+def time_case(name: str, compute: ComputeSpec, rounds: int, seconds: float) -> list[dict[str, Any]]:
     """Rows {case, path, used, images_per_second, lowest, highest, compile_seconds}: medians over `rounds` turns.
 
     `used` marks the path that a long run takes; the input is held fixed in that one.
@@ -57,15 +59,15 @@ def time_case(name: str, compute: dict[str, Any], rounds: int, seconds: float) -
     device = devices.prepare(compute)
     data = random_dataset(IMAGES)
     batch_size = CASES[name][3]
-    eager = case_setup(name, compute | {"compile": False}, data, device)
-    ours = case_setup(name, compute | {"compile": True}, data, device)
+    eager = case_setup(name, replace(compute, compile=False), data, device)
+    ours = case_setup(name, replace(compute, compile=True), data, device)
     is_compiled, compile_seconds = compile_network(ours)
-    used = COMPILED if is_compiled and compiling_pays(CASES[name][0], compute["device"]) else EAGER
-    plain = case_setup(name, compute | {"compile": False}, data, device).network.to(
+    used = COMPILED if is_compiled and gains_by_compiling(CASES[name][0]) else EAGER
+    plain = case_setup(name, replace(compute, compile=False), data, device).network.to(
         memory_format=torch.contiguous_format
     )
     loader = usual.endless(
-        usual.dataset(data.images, data.fine, CASES[name][2], **STATISTICS), batch_size, compute["threads"], device
+        usual.dataset(data.images, data.fine, eager.spec.network.input), batch_size, compute.threads, device
     )
     steps = {
         USUAL: usual.make_step(plain, loader, compute, device),

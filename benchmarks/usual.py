@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR100
 
+from study.config.specs import ComputeSpec, InputSpec
 from study.training import device as devices
 
 
-def dataset(images: np.ndarray, labels: np.ndarray, size: int, mean: list[float], std: list[float]) -> CIFAR100:
+def dataset(images: np.ndarray, labels: np.ndarray, spec: InputSpec) -> CIFAR100:
     """torchvision's CIFAR100 over uint8 `images` [N, 32, 32, 3] that are in memory already, with light augmentation."""
     made = CIFAR100.__new__(CIFAR100)  # its constructor reads the official files, which a benchmark need not have
     made.data, made.targets, made.target_transform = images, labels.tolist(), None
@@ -25,9 +26,9 @@ def dataset(images: np.ndarray, labels: np.ndarray, size: int, mean: list[float]
         [
             transforms.RandomHorizontalFlip(),
             transforms.RandomCrop(32, padding=4, padding_mode="reflect"),
-            *([transforms.Resize(size, transforms.InterpolationMode.BICUBIC)] if size != 32 else []),
+            *([transforms.Resize(spec.size, transforms.InterpolationMode.BICUBIC)] if spec.size != 32 else []),
             transforms.ToTensor(),
-            transforms.Normalize(mean, std),
+            transforms.Normalize(spec.mean, spec.std),
         ]
     )
     return made
@@ -48,7 +49,7 @@ def endless(data: CIFAR100, batch_size: int, workers: int, device: torch.device)
         yield from loader
 
 
-def make_step(network: torch.nn.Module, batches: Iterator[Any], compute: dict[str, Any], device: torch.device) -> Any:
+def make_step(network: torch.nn.Module, batches: Iterator[Any], compute: ComputeSpec, device: torch.device) -> Any:
     """A function that trains one step with plain Adam, as a tutorial does it."""
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
     network.train()

@@ -8,7 +8,8 @@ from configs import COMPUTE, raw
 from hypothesis import strategies as st
 from test_spec import paths
 
-from study.config.study import load_config, run_spec, study_record
+from study.config.planning import run_spec, study_record
+from study.config.study import load_config
 from study.errors import StudyError
 from study.files import canonical_json
 
@@ -66,7 +67,7 @@ def judge_config(config: Any) -> None:
         judge_sentence(str(error))
         return
     for name in study.models:
-        canonical_json(run_spec(study, name, 0, COMPUTE))
+        canonical_json(run_spec(study, name, 0, COMPUTE).to_json())
     canonical_json(study_record(study, COMPUTE))
 
 

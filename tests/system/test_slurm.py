@@ -67,7 +67,7 @@ def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(t
             snakemake.wait()
     for seed in (0, 1):
         log = remote.results / "logs" / "train" / f"scratch_cnn-{seed}.log"
-        assert "going on after epoch" in log.read_text()
+        assert "resuming after epoch" in log.read_text()
     assert lasting_results(remote.results) == lasting_results(local.results)
 
 

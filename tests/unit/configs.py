@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
+from study.config.specs import ComputeSpec
 from study.config.study import load_config
 from study.errors import StudyError
 
 ROOT = Path(__file__).parents[2]
-COMPUTE = {"device": "cpu", "threads": 2, "precision": "float32", "deterministic": True, "compile": "never"}
+COMPUTE = ComputeSpec(device="cpu", threads=2, precision="float32")
 MISSING = object()
 Keys = tuple[str | int, ...]
 

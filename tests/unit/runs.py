@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from study.config.recipes import Augmentation, Recipe
+from study.config.recipes import Recipe, Validation
+from study.config.specs import ComputeSpec, DataSpec, InputSpec, NetworkSpec, RunSpec, read_run_spec
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.files import write_json
+from study.paths import SPEC, StudyPaths
+from study.training.run import train_run
 
 TIMES = ("seconds", "images_per_second")
 PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}
@@ -36,8 +40,8 @@ def make_dataset(path: Path) -> None:
     )
 
 
-def recipe(**changes: Any) -> dict[str, Any]:
-    """A quick recipe as a spec holds it; `changes` replace its keys."""
+def recipe(**changes: Any) -> Recipe:
+    """A quick recipe; `changes` replace its keys, as YAML would."""
     keys = {
         "optimizer": "adam",
         "learning_rate": 3e-3,
@@ -48,42 +52,40 @@ def recipe(**changes: Any) -> dict[str, Any]:
         "plateau": {"watch": "val_loss", "patience": 1, "factor": 0.5, "min_learning_rate": 1e-5},
         "early_stopping": None,
         "best_epoch": "val_loss",
-        **changes,
     }
-    return {"name": "quick", **Recipe(**keys).model_dump()}
+    return TypeAdapter(Recipe).validate_python(keys | changes)
 
 
-def augmentation(**changes: Any) -> dict[str, Any]:
-    """An augmentation as a spec holds it: nothing happens but for `changes`."""
-    return Augmentation(**changes).model_dump()
-
-
-def scratch_spec(seed: int = 0, **changes: Any) -> dict[str, Any]:
+def scratch_spec(seed: int = 0, **changes: Any) -> RunSpec:
     """Spec of a tiny scratch CNN on the tiny dataset; `changes` go to its recipe."""
-    return {
-        "format": 2,
-        "model": "scratch_cnn",
-        "seed": seed,
-        "architecture": "scratch_cnn",
-        "arguments": {"channels": [8, 16], "convolutions": 1, "kernel_size": 3, "hidden": 64, "dropout": 0.2},
-        "regime": "scratch",
-        "weights": None,
-        "input": {"size": 32, "mean": [0.5] * 3, "std": [0.25] * 3},
-        "recipe": recipe(**changes),
-        "data": {"name": "tiny", "fingerprint": "tiny", "validation": {"fraction": 0.25, "seed": 0}},
-        "compute": {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "compile": False},
-        "files": {"dataset": "../../../dataset.npz"},
-    }
+    return RunSpec(
+        model="scratch_cnn",
+        seed=seed,
+        regime="scratch",
+        network=NetworkSpec(
+            architecture="scratch_cnn",
+            arguments={"channels": [8, 16], "convolutions": 1, "kernel_size": 3, "hidden": 64, "dropout": 0.2},
+            input=InputSpec(size=32, mean=[0.5] * 3, std=[0.25] * 3),
+        ),
+        recipe=recipe(**changes),
+        data=DataSpec(name="tiny", fingerprint="tiny", validation=Validation(fraction=0.25, seed=0)),
+        compute=ComputeSpec(device="cpu", threads=1, precision="float32"),
+    )
 
 
-def write_spec(study: Path, spec: dict[str, Any], name: str | None = None) -> Path:
+def write_spec(study: Path, spec: RunSpec, name: str | None = None) -> Path:
     """Write `spec` where the workflow would; the dataset is made if it is not there."""
-    if not (study / "dataset.npz").exists():
-        make_dataset(study / "dataset.npz")
-    path = study / "runs" / (name or spec["model"]) / f"seed-{spec['seed']}" / "spec.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, spec)
+    paths = StudyPaths(study)
+    if not paths.dataset.exists():
+        make_dataset(paths.dataset)
+    path = paths.run(name or spec.model, spec.seed) / SPEC
+    write_json(path, spec.to_json())
     return path
+
+
+def train(path: Path) -> None:
+    """Train the run whose spec.json is `path`, in this process."""
+    train_run(read_run_spec(path), path.parent)
 
 
 def history(folder: Path) -> list[dict[str, str]]:

@@ -5,14 +5,16 @@ import pandas as pd
 import pytest
 import torch
 from benchmarks import usual
-from benchmarks.cases import CASES, STATISTICS, case_setup, case_spec, random_dataset
+from benchmarks.cases import CASES, case_setup, case_spec, random_dataset
 from benchmarks.run import speedups
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
-from runs import augmentation
 
+from study.config.specs import ComputeSpec
 from study.training.inputs import ImageInputs
 
-COMPUTE = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True, "compile": False}
+COMPUTE = ComputeSpec(device="cpu", threads=1, precision="float32")
+
+INPUT = case_spec("scratch_cnn 32 px", COMPUTE).network.input
 
 
 def test_speedups_are_ratios_to_the_usual_way_and_to_a_fixed_input():
@@ -26,10 +28,9 @@ def test_speedups_are_ratios_to_the_usual_way_and_to_a_fixed_input():
 
 def test_the_usual_way_sees_the_pixels_that_we_see():
     data = random_dataset(600)
-    loaded = usual.dataset(data.images, data.fine, 32, **STATISTICS)
+    loaded = usual.dataset(data.images, data.fine, INPUT)
     loaded.transform.transforms = loaded.transform.transforms[-2:]  # no augmentation
-    spec = {"input": {"size": 32, **STATISTICS}, "recipe": {"augmentation": augmentation()}}
-    ours = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2), spec).batch(torch.tensor([7]))[0]
+    ours = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2), INPUT).batch(torch.tensor([7]))[0]
     theirs, label = loaded[7]
     torch.testing.assert_close(theirs, ours, atol=1e-6, rtol=0)
     assert label == data.fine[7]
@@ -39,7 +40,7 @@ def test_both_ways_train_the_network():
     data, device = random_dataset(1200), torch.device("cpu")
     setup = case_setup("scratch_cnn 32 px", COMPUTE, data, device)
     plain = case_setup("scratch_cnn 32 px", COMPUTE, data, device).network
-    loader = usual.endless(usual.dataset(data.images, data.fine, 32, **STATISTICS), 64, 1, device)
+    loader = usual.endless(usual.dataset(data.images, data.fine, INPUT), 64, 1, device)
     for network, step in (
         (setup.network, our_step(setup, False)),
         (plain, usual.make_step(plain, loader, COMPUTE, device)),
@@ -53,4 +54,4 @@ def test_both_ways_train_the_network():
 def test_every_case_is_a_spec_of_random_images_in_the_right_shape(name):
     data = random_dataset(1200)
     assert np.bincount(data.split).tolist() == [900, 100, 200]
-    assert case_spec(name, COMPUTE)["input"]["size"] == int(name.split()[1])
+    assert case_spec(name, COMPUTE).network.input.size == int(name.split()[1])

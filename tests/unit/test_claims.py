@@ -19,7 +19,8 @@ from study.analysis.runs import Dataset, Run
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
-from study.config.study import load_config, study_record
+from study.config.planning import study_record
+from study.config.study import load_config
 from study.data.dataset import TEST
 from study.errors import StudyError
 from study.reporting.accuracy import draw_accuracy
@@ -215,11 +216,11 @@ def test_the_claims_of_config_yaml_reach_the_record():
 MISTAKES = [
     ({"model": "eficientnet_b0"}, "claims: scratch_test: model: there is no model 'eficientnet_b0'; did you mean "
                                   "'efficientnet_b0'?"),
-    ({"metric": "test_acuracy"}, "claims: 0: metric is 'test_acuracy': input should be 'test_accuracy', "
+    ({"metric": "test_acuracy"}, "claims: 0: metric is 'test_acuracy', but must be 'test_accuracy', "
                                  "'val_accuracy', 'train_val_gap', 'class_spread' or 'within_superclass'."),
     ({"equals": None}, "claims: 0: a claim has one of equals, at_least and at_most, not none."),
     ({"at_most": 0.4}, "claims: 0: a claim has one of equals, at_least and at_most, not equals and at_most."),
-    ({"equals": 36}, "claims: 0: equals is 36: input should be less than or equal to 1."),
+    ({"equals": 36}, "claims: 0: equals is 36, but must be at most 1."),
     ({"metric": "class_spread"}, "claims: 0: equals judges test_accuracy or val_accuracy of one model; use at_least or "
                                  "at_most."),
     ({"equals": None, "at_least": 0.1}, "claims: 0: rounding belongs to equals; remove it, or move the threshold."),
@@ -243,8 +244,8 @@ def test_a_mistake_is_told_in_one_sentence(changes, expected):
 
 def test_a_published_number_needs_its_source_and_is_a_fraction():
     for change, expected in (
-        ({"accuracy": 88.1}, "literature: 0: accuracy is 88.1: input should be less than or equal to 1."),
-        ({"source": ""}, "literature: 0: source is '': string should have at least 1 character."),
+        ({"accuracy": 88.1}, "literature: 0: accuracy is 88.1, but must be at most 1."),
+        ({"source": ""}, "literature: 0: source is '', but must not be empty."),
     ):
         config = copy.deepcopy(raw())
         config["literature"][0] |= change

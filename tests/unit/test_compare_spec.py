@@ -8,10 +8,12 @@ import yaml
 from configs import COMPUTE
 
 from study.config.comparison import read_suspects
-from study.config.study import load_config, study_record
+from study.config.planning import study_record
+from study.config.study import load_config
 from study.errors import StudyError
 from study.files import file_digest
 from study.orchestration.start import compared_runs
+from study.paths import StudyPaths
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 PAIR = {"model": "efficientnet_b0", "baseline": "scratch_cnn"}
@@ -68,8 +70,8 @@ def test_the_record_has_margin_and_ladder():
             {"ladder": [{"model": "scratch_cnn", "change": "x"}] * 2},
             "ladder: 'scratch_cnn' is listed twice; remove one.",
         ),
-        ({"equivalence_margin": 0}, "equivalence_margin is 0: input should be greater than 0."),
-        ({"allow_missing": "yes"}, "allow_missing is 'yes': input should be a valid boolean."),
+        ({"equivalence_margin": 0}, "equivalence_margin is 0, but must be more than 0."),
+        ({"allow_missing": "yes"}, "allow_missing is 'yes', but must be true or false."),
         (
             {"suspect_labels": "nowhere.txt"},
             "suspect_labels: there is no file nowhere.txt; correct the path, or set it to null.",
@@ -122,11 +124,12 @@ def test_a_list_that_is_no_text_or_of_every_image(tmp_path):
 
 def test_runs_that_are_compared(tmp_path):
     whole, part = load_config(config()), load_config(config(allow_missing=True))
-    assert len(compared_runs(whole, tmp_path)) == 10
+    study = StudyPaths(tmp_path)
+    assert len(compared_runs(whole, study)) == 10
     with pytest.raises(StudyError, match="no run of study cifar100 is in"):
-        compared_runs(part, tmp_path)
+        compared_runs(part, study)
     folder = tmp_path / "runs" / "efficientnet_b0" / "seed-3"
     folder.mkdir(parents=True)
-    assert len(compared_runs(whole, tmp_path)) == 10
+    assert len(compared_runs(whole, study)) == 10
     (folder / "run.json").write_text("{}")
-    assert compared_runs(part, tmp_path) == [folder]
+    assert compared_runs(part, study) == [folder]

@@ -74,28 +74,3 @@ def test_every_rule_names_an_environment():
         for rule in re.split(r"\n(?= *rule \w+:)", text)[1:]:
             used = re.findall(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', rule)
             assert len(used) == 1 and (ROOT / "envs" / f"{used[0]}.yaml").exists(), f"{path.name}: {rule[:40]}"
-
-
-def test_analysis_and_reporting_do_not_need_torch():
-    assert "torch" not in third_party(SERVES["analyse"])
-    assert "timm" not in third_party(SERVES["analyse"])
-
-
-@pytest.mark.parametrize(
-    ("package", "knows"),
-    [
-        ("data", {"data"}),
-        ("models", {"models"}),
-        ("training", {"training", "models", "data", "code", "memory"}),
-        ("analysis", {"analysis", "code", "data"}),
-        ("reporting", {"reporting", "data", "code"}),
-    ],
-)
-def test_imports_go_one_way(package, knows):
-    for path in (STUDY / package).glob("*.py"):
-        modules = {
-            node.module.split(".")[1]
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("study.")
-        }
-        assert modules <= knows | {"errors", "files"}, f"{path.name} imports {modules - knows}"

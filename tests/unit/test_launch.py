@@ -5,26 +5,31 @@ import os
 import signal
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from study.config.compute_cost import seconds_of
 
-from study.config.study import FOLDER_VARIABLE, Config, data_fingerprint, load_config, run_spec
+from study.config.planning import FOLDER_VARIABLE, data_fingerprint, run_spec
+from study.config.specs import ComputeSpec, RunSpec
+from study.config.study import Config, load_config
 from study.data.manifest import load_manifest
 from study.errors import StudyError
-from study.files import canonical_json, sha256_text, write_json, write_text
+from study.files import read_json, write_json, write_text
 from study.fingerprints import training_code_sha256
 from study.machine.hardware import has_bfloat16, resolve_compute
-from study.orchestration.overview import disk_gb, hours, macs
+from study.orchestration.overview import describe, disk_gb
 from study.orchestration.restore import restore_dataset
-from study.orchestration.start import describe, handle_beside_main_thread, is_prepared, preflight, start
+from study.orchestration.start import handle_beside_main_thread, is_prepared, preflight, start, write_plan
+from study.paths import StudyPaths
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
-CPU = {"device": "cpu", "threads": 2, "precision": "float32", "compile": "auto"}
-GPU = {"device": "cuda", "threads": 2, "precision": "bfloat16", "compile": "auto"}
+CPU = ComputeSpec(device="cpu", threads=2, precision="float32", compile=True)
+GPU = ComputeSpec(device="cuda", threads=2, precision="bfloat16", compile=True)
+PATHS = StudyPaths(Path("results/cifar100"))
+ON_CPU = {"device": "cpu", "threads": 2, "precision": "float32"}
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +48,8 @@ def study_with(grid: list[str], seeds: list[int], **changes: Any) -> Config:
     return load_config(raw(grid={"models": grid, "seeds": seeds}, baseline=grid[0], **changes))
 
 
-def write_run(results: Path, run: str, code: str) -> None:
-    write_json(results / "runs" / run / "run.json", {"code_sha256": code})
+def write_run(results: Path, run: str, code: str, seconds: float = 60) -> None:
+    write_json(results / "runs" / run / "run.json", {"code_sha256": code, "cost": {"train_seconds": seconds}})
 
 
 @pytest.fixture
@@ -60,18 +65,24 @@ def closed(monkeypatch) -> str:
 
 
 def test_the_grid_of_config_yaml_in_words(tmp_path):
-    assert describe(load_config(raw()), GPU, tmp_path) == (
+    assert describe(load_config(raw()), GPU, StudyPaths(tmp_path)) == (
         "Study cifar100: 10 runs on cuda, threads per run: 2\n"
         "  scratch_cnn: scratch at 32 px, recipe report_scratch, seeds 0, 1, 2, 3, 4\n"
         "  efficientnet_b0: finetune at 224 px, recipe report, seeds 0, 1, 2, 3, 4\n"
-        "  in all roughly 57 minutes if run one after the other, 0.5 GB on disk; runs there already: 0"
+        "  runs there already: 0; 0.5 GB on disk when all are\n"
+        "  how long it takes is not known before a run has finished of: scratch_cnn, efficientnet_b0"
     )
 
 
-def test_less_than_an_hour_is_told_in_minutes(tmp_path):
-    last = describe(study_with(["efficientnet_b0"], [0]), GPU, tmp_path).splitlines()[-1]
-    # 0.39·10⁹ · 3 · 50000 · 15 / 2000·10⁹ per second are 7.3 minutes, and 0.6 around a run
-    assert last.startswith("  in all roughly 8 minutes if run one after the other")
+@pytest.mark.parametrize(
+    ("seconds", "time"),
+    [((600, 840), "3.6 hours"), ((60, 60), "18 minutes")],  # 18 runs are left, of 12 minutes or of 1
+)
+def test_the_time_left_is_judged_by_the_runs_that_have_finished(tmp_path, seconds, time):
+    for seed, one in enumerate(seconds):
+        write_run(tmp_path, f"scratch_cnn/seed-{seed}", training_code_sha256(), one)
+    last = describe(study_with(["scratch_cnn"], list(range(20))), CPU, StudyPaths(tmp_path)).splitlines()[-1]
+    assert last == f"  the rest takes about {time} if run one after the other, judged by the finished runs"
 
 
 def test_runs_that_are_there_are_counted_and_those_of_older_code_named(tmp_path):
@@ -79,32 +90,32 @@ def test_runs_that_are_there_are_counted_and_those_of_older_code_named(tmp_path)
     write_run(tmp_path, "scratch_cnn/seed-1", "0" * 64)
     write_run(tmp_path, "efficientnet_b0/seed-4", "1" * 64)
     write_run(tmp_path, "scratch_cnn/seed-99", "0" * 64)  # no longer in the grid
-    last = describe(load_config(raw()), CPU, tmp_path).splitlines()[-2:]
-    assert last[0].endswith("; runs there already: 3")
-    assert last[1] == (
+    lines = describe(load_config(raw()), CPU, StudyPaths(tmp_path)).splitlines()
+    assert "  runs there already: 3; 0.5 GB on disk when all are" in lines
+    assert lines[-1] == (
         "  trained by older code: scratch_cnn/seed-1, efficientnet_b0/seed-4; "
-        "renew them with --forcerun train, if you want to"
+        "--forcerun train renews them, if you want that"
     )
 
 
 def test_where_every_run_is_of_older_code_they_are_not_listed(tmp_path):
     write_run(tmp_path, "scratch_cnn/seed-0", "0" * 64)
     write_run(tmp_path, "scratch_cnn/seed-1", "0" * 64)
-    last = describe(load_config(raw()), CPU, tmp_path).splitlines()[-1]
-    assert last.startswith("  trained by older code: all of these; renew them")
+    last = describe(load_config(raw()), CPU, StudyPaths(tmp_path)).splitlines()[-1]
+    assert last.startswith("  trained by older code: all of these; --forcerun train renews them")
 
 
 @pytest.mark.parametrize(("allow_missing", "fate"), [(True, "compared as they are"), (False, "--forcerun train")])
 def test_runs_of_other_settings_are_named_and_what_becomes_of_them(tmp_path, allow_missing, fate):
     study = load_config(raw(allow_missing=allow_missing))
     for seed, fewer in enumerate([0, 1, 1]):
-        spec = run_spec(study, "scratch_cnn", seed, CPU) | {"compute": GPU}
-        spec["recipe"]["epochs"] -= fewer
-        record = {"code_sha256": training_code_sha256(), "spec_sha256": sha256_text(canonical_json(spec))}
+        spec = run_spec(study, "scratch_cnn", seed, GPU)
+        spec = replace(spec, recipe=replace(spec.recipe, epochs=spec.recipe.epochs - fewer))
         folder = tmp_path / "runs" / "scratch_cnn" / f"seed-{seed}"
-        write_json(folder / "spec.json", spec)
+        write_json(folder / "spec.json", spec.to_json())
+        record = {"code_sha256": training_code_sha256(), "spec_sha256": spec.sha256(), "cost": {"train_seconds": 1}}
         write_json(folder / "run.json", record if seed < 2 else record | {"spec_sha256": "of another spec"})
-    last = describe(study, CPU, tmp_path).splitlines()[-1]
+    last = describe(study, CPU, StudyPaths(tmp_path)).splitlines()[-1]
     assert last.startswith("  trained with other settings than the config's: scratch_cnn/seed-1;") and fate in last
 
 
@@ -112,7 +123,7 @@ def test_runs_of_other_settings_are_named_and_what_becomes_of_them(tmp_path, all
 def test_a_run_whose_record_cannot_be_read_counts_as_older(tmp_path, record):
     write_text(tmp_path / "runs" / "scratch_cnn" / "seed-0" / "run.json", record)
     write_run(tmp_path, "scratch_cnn/seed-1", training_code_sha256())
-    assert "older code: scratch_cnn/seed-0;" in describe(load_config(raw()), CPU, tmp_path)
+    assert "older code: scratch_cnn/seed-0;" in describe(load_config(raw()), CPU, StudyPaths(tmp_path))
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -130,9 +141,9 @@ def sparse_files(folder: Path) -> Path:
 
 
 def test_the_workflow_stops_at_once_where_no_mirror_answers(tmp_path, closed):
-    study, compute, source = start(raw(dataset={"mirrors": [closed]}, compute=CPU))
+    begun = start(raw(dataset={"mirrors": [closed]}, compute=ON_CPU))
     with pytest.raises(SystemExit) as caught:
-        preflight(study, compute, source, tmp_path / "results")
+        preflight(begun)
     assert caught.value.code == (
         "Error: CIFAR-100 is not here and could not be downloaded (no mirror answers): put the folder "
         "cifar-100-python somewhere and name it in config.yaml (dataset: folder) or in the variable CIFAR100_FOLDER, "
@@ -163,14 +174,14 @@ def have_the_dataset(tmp_path, monkeypatch):
 
 def test_a_dataset_with_another_split_is_not_the_one_asked_for(tmp_path):
     study = load_config(raw())
-    assert not is_prepared(study)
+    assert not is_prepared(study, PATHS)
     have_the_dataset(tmp_path, None)
-    assert is_prepared(study)
-    assert not is_prepared(load_config(raw(dataset={"validation": {"fraction": 0.1, "seed": 7}})))
+    assert is_prepared(study, PATHS)
+    assert not is_prepared(load_config(raw(dataset={"validation": {"fraction": 0.1, "seed": 7}})), PATHS)
     (tmp_path / "results" / "cifar100" / "dataset.npz").unlink()
-    assert is_prepared(study)  # but it must be made again, from what is not there
+    assert is_prepared(study, PATHS)  # but it must be made again, from what is not there
     with pytest.raises(StudyError, match=r"dataset.npz has gone, and so has nowhere, from which it was made"):
-        restore_dataset(study, Path("nowhere"), Path("results/cifar100"))
+        restore_dataset(study, Path("nowhere"), PATHS)
 
 
 def use_synthetic_data(tmp_path, monkeypatch):
@@ -181,11 +192,10 @@ def use_synthetic_data(tmp_path, monkeypatch):
     "have", [name_a_folder, set_the_variable, have_the_archive, have_the_dataset, use_synthetic_data]
 )
 def test_no_mirror_is_needed_where_the_data_are_at_hand(tmp_path, monkeypatch, capsys, closed, have):
-    config = raw(dataset={"mirrors": [closed]} | have(tmp_path, monkeypatch), compute=CPU)
-    study, compute, source = start(config)
-    preflight(study, compute, source, tmp_path / "results" / "cifar100")
+    begun = start(raw(dataset={"mirrors": [closed]} | have(tmp_path, monkeypatch), compute=ON_CPU))
+    preflight(begun)
     shown = capsys.readouterr()
-    assert shown.err == describe(study, CPU, tmp_path / "results" / "cifar100") + "\n"
+    assert shown.err == describe(begun.study, CPU, PATHS) + "\n"
     assert shown.out == ""  # standard output belongs to snakemake: a dag or a list may be piped from it
 
 
@@ -199,23 +209,23 @@ def test_a_named_folder_without_the_data_stops_the_start(tmp_path, monkeypatch):
 
 def test_a_folder_that_has_gone_is_no_mistake_once_the_dataset_is_written(tmp_path):
     have_the_dataset(tmp_path, None)
-    study, _, source = start(raw(dataset={"folder": str(tmp_path / "gone")}))
-    assert (study.study, source) == ("cifar100", tmp_path / "resources" / "cifar-100-python.tar.gz")
+    begun = start(raw(dataset={"folder": str(tmp_path / "gone")}))
+    assert (begun.study.study, begun.source) == ("cifar100", tmp_path / "resources" / "cifar-100-python.tar.gz")
 
 
 def test_where_the_official_files_are_read_from(tmp_path, monkeypatch):
     folder = sparse_files(tmp_path / "cifar" / "cifar-100-python")
-    assert start(raw())[2] == tmp_path / "resources" / "cifar-100-python.tar.gz"
-    assert start(raw(dataset={"folder": "cifar"}))[2] == folder
+    assert start(raw()).source == tmp_path / "resources" / "cifar-100-python.tar.gz"
+    assert start(raw(dataset={"folder": "cifar"})).source == folder
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "typo"))  # which synthetic data ignore
-    assert start(raw(dataset={"name": "synthetic"}))[2] == tmp_path / "resources" / "synthetic"
+    assert start(raw(dataset={"name": "synthetic"})).source == tmp_path / "resources" / "synthetic"
 
 
 def test_what_a_person_fixes_is_not_decided_by_the_machine():
-    assert resolve_compute("cpu", "auto", threads=3) == {"device": "cpu", "threads": 3, "precision": "float32"}
-    assert resolve_compute("cuda", "auto") == {"device": "cuda", "precision": "bfloat16"}
-    assert resolve_compute("cuda", "float32")["precision"] == "float32"
-    assert resolve_compute("auto", "auto")["device"] in ("cpu", "cuda")
+    assert resolve_compute("cpu", "auto") == ("cpu", "float32")
+    assert resolve_compute("cuda", "auto") == ("cuda", "bfloat16")
+    assert resolve_compute("cuda", "float32") == ("cuda", "float32")
+    assert resolve_compute("auto", "auto")[0] in ("cpu", "cuda")
 
 
 @pytest.mark.parametrize(("told", "precision"), [("9.0\n8.6", "bfloat16"), ("7.5", "float32"), ("9.0\n7.5", "float32")])
@@ -225,52 +235,12 @@ def test_a_gpu_that_does_not_compute_in_bfloat16_is_not_asked_to(tmp_path, monke
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     has_bfloat16.cache_clear()
     try:
-        assert resolve_compute("cuda", "auto")["precision"] == precision
+        assert resolve_compute("cuda", "auto")[1] == precision
     finally:
         has_bfloat16.cache_clear()
 
 
-# --- estimates --------------------------------------------------------------------------------------------------------
-
-
-def test_multiply_accumulates_of_a_tiny_network_by_hand():
-    models = raw()["models"]
-    arguments = {"channels": [4, 8], "convolutions": 2, "kernel_size": 3, "hidden": 10, "dropout": 0.0}
-    models["scratch_cnn"] |= {"arguments": arguments, "input_size": 8}
-    study = study_with(["scratch_cnn"], [0], models=models)
-    # 8×8 pixels: 3→4 and 4→4 channels; after pooling 4×4 pixels: 4→8 and 8→8 channels; kernels of 3×3
-    by_hand = 8 * 8 * 9 * (3 * 4 + 4 * 4) + 4 * 4 * 9 * (4 * 8 + 8 * 8)
-    assert macs(study.models["scratch_cnn"]) * 1e9 == pytest.approx(by_hand)
-
-
-def test_a_backbone_costs_with_the_square_of_its_input_size():
-    models = load_config(raw()).models
-    assert macs(models["efficientnet_b0"]) == 0.39
-    assert macs(models["efficientnet_b3"]) == pytest.approx(1.0 * (300 / 224) ** 2)
-
-
-def test_hours_by_hand():
-    study = study_with(["efficientnet_b0"], [0])
-    # 0.39·10⁹ per image, three times for a step, 50000 images, 15 epochs, 45·10⁹ per second; and 36 s around a run
-    assert hours(study, CPU) == pytest.approx(0.39 * 3 * 50_000 * 15 / 45 / 3600 + 0.01)
-    assert hours(study, GPU) == pytest.approx(0.39 * 3 * 50_000 * 15 / 2000 / 3600 + 0.01)
-    plain, recipe = study.models["scratch_resnet18"], study.recipes["scratch_modern"]  # 0.56·10⁹, at 100·10⁹ per second
-    assert seconds_of(plain, recipe, 1000, "cpu") == pytest.approx(0.56 * 3 * 1000 * recipe.epochs / 100)
-
-
-def test_hours_grow_with_the_seeds():
-    models = ["scratch_cnn", "efficientnet_b0"]
-    one, five = (hours(study_with(models, list(range(count))), CPU) for count in (1, 5))
-    assert five == pytest.approx(5 * one)
-
-
-def test_seeds_and_models_share_the_forward_pass_of_a_frozen_backbone():
-    models = raw()["models"]
-    models["second_head"] = models["efficientnet_b0_frozen"] | {"label": "Second head"}
-    one = hours(study_with(["efficientnet_b0_frozen"], [0], models=models), CPU)
-    assert one == pytest.approx(0.39 * 60_000 / 45 / 3600 + 0.01)
-    both = hours(study_with(["efficientnet_b0_frozen", "second_head"], [0, 1, 2], models=models), CPU)
-    assert both == pytest.approx(one + 5 * 0.01)
+# --- time and disk ----------------------------------------------------------------------------------------------------
 
 
 def test_disk_grows_by_the_logits_and_weights_of_a_run():
@@ -297,3 +267,14 @@ def test_a_handler_that_needs_what_the_main_thread_holds_does_not_wait_for_ever(
         assert done.wait(timeout=20) and got == [True]
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_a_study_is_does_not_pass_through_the_shell_however_long_it_is(tmp_path):
+    search = {"model": "scratch_cnn", "recipe": {"epochs": list(range(1, 501))}}
+    begun = start(raw(dataset={"name": "synthetic"}, search=search, compute=ON_CPU))
+    write_plan(begun.study, begun.compute, begun.paths)
+    record = read_json(begun.paths.planned_config)
+    assert len(record["search"]["trials"]) == 500
+    assert begun.paths.planned_config.stat().st_size > 131_071  # bytes: the most that one argument may have
+    planned = RunSpec.from_json(read_json(begun.paths.planned_run("t500", 4)))
+    assert planned == run_spec(begun.study, "t500", 4, begun.compute) and planned.recipe.epochs == 500

@@ -12,12 +12,12 @@ from runs import recipe
 from torch import nn
 from torch.nn import functional
 
+from study.config.recipes import Plateau, Schedule
 from study.training.averaging import WeightAverage
 from study.training.loop import loss_and_correct
 from study.training.optimizers import follow_schedule, make_optimizer, make_plateau, share_of_rate
 
-LINEAR = {"shape": "linear", "warmup_epochs": 2}
-COSINE = {"shape": "cosine", "warmup_epochs": 0}
+LINEAR, COSINE = Schedule(shape="linear", warmup_epochs=2), Schedule(shape="cosine", warmup_epochs=0)
 
 
 def test_one_cycle_goes_up_and_down_in_lines():
@@ -32,7 +32,7 @@ def test_the_cosine_is_half_way_down_at_half_time():
 
 @given(st.sampled_from(["linear", "cosine"]), st.floats(0, 4.9), st.integers(5, 50), st.floats(0, 1))
 def test_a_schedule_stays_within_the_full_rate(shape, warmup, epochs, place):
-    assert -1e-9 <= share_of_rate({"shape": shape, "warmup_epochs": warmup}, epochs, place * epochs) <= 1 + 1e-9
+    assert -1e-9 <= share_of_rate(Schedule(shape=shape, warmup_epochs=warmup), epochs, place * epochs) <= 1 + 1e-9
 
 
 def test_the_head_has_its_own_rate_and_both_follow_the_schedule():
@@ -74,7 +74,7 @@ def test_adamw_decays_apart_from_the_gradient_and_adam_and_sgd_through_it():
 
 def test_the_learning_rate_is_cut_after_as_many_bad_epochs_as_patience_says():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    plateau = make_plateau(optimizer, {"patience": 2, "factor": 0.5, "min_learning_rate": 0.3})
+    plateau = make_plateau(optimizer, Plateau(watch="val_loss", patience=2, factor=0.5, min_learning_rate=0.3))
     rates = []
     for loss in (1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.8):
         plateau.step(loss)

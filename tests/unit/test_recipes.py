@@ -1,6 +1,7 @@
 """Every recipe of config.yaml, every regime and every kind of network trains, on data that take seconds."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +11,41 @@ import safetensors.torch
 import timm
 import torch
 from configs import raw
-from runs import recipe, scratch_spec, write_spec
+from runs import recipe, scratch_spec, train, write_spec
 
 from study.config.recipes import Recipe
+from study.config.specs import FeaturesSpec, RunSpec, WeightsSpec
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
 from study.files import file_digest, read_json
 from study.models import network as networks
+from study.paths import StudyPaths
 from study.predict import load_model
 from study.training.features import compute_features
-from study.training.run import train_run
 from study.training.setup import rows_of
 
 RECIPES = raw()["recipes"]
 LITE0, VIT = "timm/tf_efficientnet_lite0.in1k", "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 
 
-def config_recipe(name: str) -> dict[str, Any]:
+def config_recipe(name: str, **changes: Any) -> Recipe:
     """A recipe of config.yaml, for two epochs of the tiny data."""
-    changes = {"epochs": 2, "batch_size": min(50, RECIPES[name]["batch_size"])}
+    changes |= {"epochs": 2, "batch_size": min(50, RECIPES[name]["batch_size"])}
     if RECIPES[name].get("schedule"):
         changes["schedule"] = {**RECIPES[name]["schedule"], "warmup_epochs": 0.5}
     if RECIPES[name].get("validation"):
         changes["validation"] = {**RECIPES[name]["validation"], "fraction": 0.5}  # a class has four images, not 500
-    return {"name": name, **Recipe(**{**RECIPES[name], **changes}).model_dump()}
+    return recipe(**RECIPES[name] | changes)
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "linear_head"])
 def test_every_recipe_of_the_config_trains(tmp_path, name):
-    spec = scratch_spec()
-    spec["recipe"] = {**config_recipe(name), "head_learning_rate": None}
+    spec = replace(scratch_spec(), recipe=config_recipe(name, head_learning_rate=None))
     path = write_spec(tmp_path, spec)
-    train_run(path)
+    train(path)
     record = read_json(path.parent / "run.json")
     assert (record["outcome"], record["epochs"]) == ("finished", 2)
-    assert record["validation"] == (spec["recipe"]["validation"] or spec["data"]["validation"])
+    assert record["validation"] == asdict(spec.recipe.validation or spec.data.validation)
     with np.load(path.parent / "predictions.npz") as stored:
         assert len(stored["test_ids"]) == 200
         # of 400 training images the study holds out 100
@@ -52,9 +53,9 @@ def test_every_recipe_of_the_config_trains(tmp_path, name):
 
 
 def test_a_split_of_its_own_is_stratified_and_never_holds_test_images(tmp_path):
-    spec = scratch_spec()
-    data = read_dataset(write_spec(tmp_path, spec).parent / spec["files"]["dataset"])
-    spec["recipe"] = recipe(validation={"fraction": 0.5, "seed": 3})
+    spec = scratch_spec(validation={"fraction": 0.5, "seed": 3})
+    write_spec(tmp_path, spec)
+    data = read_dataset(StudyPaths(tmp_path).dataset)
     rows = rows_of(data, spec)
     assert np.bincount(data.fine[rows["val"]]).tolist() == [2] * 100
     assert sorted([*rows["train"].tolist(), *rows["val"].tolist()]) == np.flatnonzero(data.split != TEST).tolist()
@@ -73,20 +74,24 @@ def study(tmp_path_factory) -> Path:
     return folder
 
 
-def pretrained_spec(study: Path, architecture: str, regime: str) -> dict[str, Any]:
-    """Spec of a run of `architecture` at 32 px in `regime`."""
-    weights = study / "weights" / f"{architecture[5:9]}.safetensors"
-    spec = scratch_spec() | {"architecture": architecture, "arguments": {}, "regime": regime}
-    spec["model"] = f"{architecture[5:9]}_{regime}"
-    if regime != "scratch":
-        spec["weights"] = {"source": "hub", "id": weights.stem, "sha256": file_digest(weights)}
-        spec["files"] = spec["files"] | {"weights": f"../../../weights/{weights.name}"}
-    spec["recipe"] = config_recipe({"scratch": "scratch_modern", "finetune": "modern", "frozen": "linear_head"}[regime])
-    if regime == "frozen":
-        spec["files"]["features"] = f"../../../features/{weights.stem}.npz"
-        features = {key: spec[key] for key in ("architecture", "arguments", "input", "compute")} | {"compile": False}
-        compute_features(features, study / "dataset.npz", weights, study / "features" / f"{weights.stem}.npz")
-    return spec
+def pretrained_spec(study: Path, architecture: str, regime: str) -> RunSpec:
+    """Spec of a run of `architecture` at 32 px in `regime`; frozen features are computed."""
+    file = StudyPaths(study).weights(architecture[5:9])
+    network = replace(scratch_spec().network, architecture=architecture, arguments={})
+    weights = WeightsSpec(source="hub", id=file.stem, sha256=file_digest(file))
+    spec = replace(
+        scratch_spec(),
+        model=f"{architecture[5:9]}_{regime}",
+        regime=regime,
+        network=network,
+        weights=None if regime == "scratch" else weights,
+        recipe=config_recipe({"scratch": "scratch_modern", "finetune": "modern", "frozen": "linear_head"}[regime]),
+    )
+    if regime != "frozen":
+        return spec
+    features = FeaturesSpec(network=network, weights=weights, files_fingerprint="tiny", compute=spec.compute)
+    compute_features(features, StudyPaths(study).dataset, file, StudyPaths(study).features(features.id))
+    return replace(spec, features=features.id)
 
 
 @pytest.mark.parametrize("regime", ["scratch", "finetune", "frozen"])
@@ -94,7 +99,7 @@ def pretrained_spec(study: Path, architecture: str, regime: str) -> dict[str, An
 def test_a_timm_network_trains_in_every_regime(study, architecture, regime):
     write_spec(study, scratch_spec())
     path = write_spec(study, pretrained_spec(study, architecture, regime))
-    train_run(path)
+    train(path)
     record = read_json(path.parent / "run.json")
     assert record["outcome"] == "finished"
     network, _, _ = load_model(path.parent / "model.safetensors")
@@ -107,8 +112,8 @@ def test_a_timm_network_trains_in_every_regime(study, architecture, regime):
 
 
 def test_resnet18_has_the_stem_for_small_images_and_the_known_size():
-    spec = scratch_spec() | {"architecture": "scratch_resnet18", "arguments": {}, "model": "scratch_resnet18"}
-    network = networks.build(spec, None)
+    spec = replace(scratch_spec().network, architecture="scratch_resnet18", arguments={})
+    network = networks.build(spec, 100)
     assert network.layer1(network.maxpool(network.conv1(torch.zeros(1, 3, 32, 32)))).shape == (1, 64, 32, 32)
     assert networks.count_parameters(network) == 11_220_132  # He et al. (2016) with a 3 x 3 stem and 100 classes
     assert networks.multiply_accumulates(network, 32) == pytest.approx(0.556e9, rel=0.01)
@@ -137,14 +142,15 @@ class NoNetwork:
 """
 
 
-def own_spec(name: str = "Tiny", source: str = OWN.format(classes=100), **arguments: Any) -> dict[str, Any]:
-    architecture = f"file:mine.py:{name}"
-    return scratch_spec() | {"architecture": architecture, "arguments": arguments or {"width": 20}, "source": source}
+def own_spec(name: str = "Tiny", source: str = OWN.format(classes=100), **arguments: Any) -> RunSpec:
+    """Spec of a run of the user's own network."""
+    own = {"architecture": f"file:mine.py:{name}", "arguments": arguments or {"width": 20}, "source": source}
+    return replace(scratch_spec(), network=replace(scratch_spec().network, **own))
 
 
 def test_a_network_of_ones_own_trains_and_is_loaded_without_its_file(tmp_path):
     path = write_spec(tmp_path, own_spec())
-    train_run(path)
+    train(path)
     model = path.parent / "model.safetensors"
     with pytest.raises(StudyError, match="holds code of its own, for its network; if you trust who made it"):
         load_model(model)
@@ -156,7 +162,7 @@ def test_a_network_of_ones_own_trains_and_is_loaded_without_its_file(tmp_path):
     ("spec", "message"),
     [
         (own_spec(depth=3), "Tiny in mine.py could not be built (TypeError: Tiny.__init__() got an unexpected"),
-        (own_spec("NoNetwork"), "could not be built (TypeError: NoNetwork is no torch.nn.Module)"),
+        (own_spec("NoNetwork"), "could not be built (TypeError: NoNetwork is not a torch.nn.Module)"),
         (
             own_spec(source=OWN.format(classes=10)),
             "turns two images into [2, 10] instead of [2, 100]",
@@ -166,17 +172,18 @@ def test_a_network_of_ones_own_trains_and_is_loaded_without_its_file(tmp_path):
 )
 def test_a_network_of_ones_own_that_does_not_fit_is_told_in_a_sentence(tmp_path, spec, message):
     with pytest.raises(StudyError) as caught:
-        train_run(write_spec(tmp_path, spec))
+        train(write_spec(tmp_path, spec))
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "study",
-    ["", "[]", "{}", '{"architecture": 3}', '{"architecture": "scratch_cnn"}', '{"architecture": "timm/no_such.net"}',
-     json.dumps(scratch_spec() | {"classes": []})],
+    ["", "[]", "{}", '{"network": 3}', '{"network": {"architecture": "scratch_cnn"}}',
+     json.dumps({"network": {"architecture": "timm/no_such.net", "input": {"size": 32, "mean": [], "std": []}}}),
+     json.dumps({"network": scratch_spec().network.to_json(), "classes": []})],
 )  # fmt: skip
 def test_a_model_file_that_describes_no_network_is_told_in_a_sentence(tmp_path, study):
     path = tmp_path / "model.safetensors"
     safetensors.torch.save_file({"weight": torch.zeros(2)}, path, {"study": study})
-    with pytest.raises(StudyError, match=r"is no model of this study|does not hold the network|do not fit it"):
+    with pytest.raises(StudyError, match=r"is not a (model|spec)|does not hold the network|do not fit it"):
         load_model(path)

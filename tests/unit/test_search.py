@@ -1,20 +1,21 @@
 """A search: every combination is a trial of its own, and none of them sees a test image."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from configs import COMPUTE, changed, raw, refusal
-from runs import scratch_spec, write_spec
+from runs import scratch_spec, train, write_spec
 
 from study.analysis.search import write_search
+from study.config.planning import run_spec, study_record
 from study.config.search import Search
-from study.config.study import load_config, run_spec, study_record
+from study.config.study import load_config
 from study.errors import StudyError
 from study.files import read_json, write_json
 from study.reporting.search import answer, read_search, write_search_pages
-from study.training.run import train_run
 
 SEARCH = {"model": "scratch_cnn", "arguments": {"dropout": [0.1, 0.3]}, "recipe": {"learning_rate": ["3e-4", 1e-3]}}
 
@@ -27,9 +28,9 @@ def test_every_combination_is_a_trial_that_differs_in_nothing_else():
     assert study.models["t003"].label == "dropout 0.3, learning_rate 0.0003"
     spec = run_spec(study, "t004", 0, COMPUTE)
     base = run_spec(load_config(raw()), "scratch_cnn", 0, COMPUTE)
-    assert spec["arguments"] == base["arguments"] | {"dropout": 0.3}
-    assert spec["recipe"] == base["recipe"] | {"name": "t004", "learning_rate": 1e-3}
-    assert (spec["test"], "test" in base) == (False, False)
+    assert spec.network.arguments == base.network.arguments | {"dropout": 0.3}
+    assert spec.recipe == replace(base.recipe, learning_rate=1e-3)
+    assert (spec.tests, base.tests) == (False, True)
 
 
 def test_the_record_of_a_search_holds_the_settings_of_every_trial_and_no_claims():
@@ -63,8 +64,8 @@ def test_a_mistake_in_a_search_is_told_in_one_sentence(search, message):
 
 
 def test_a_trial_leaves_no_prediction_of_a_test_image(tmp_path):
-    path = write_spec(tmp_path, scratch_spec(epochs=1) | {"test": False})
-    train_run(path)
+    path = write_spec(tmp_path, replace(scratch_spec(epochs=1), tests=False))
+    train(path)
     with np.load(path.parent / "predictions.npz") as stored:
         assert (len(stored["test_ids"]), len(stored["test_logits"])) == (0, 0)
         assert len(stored["val_logits"]) == 100

@@ -9,7 +9,8 @@ from configs import COMPUTE, MISSING, ROOT, Keys, changed, raw, refusal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from study.config.study import load_config, run_spec, study_record
+from study.config.planning import run_spec, study_record
+from study.config.study import load_config
 from study.errors import StudyError
 from study.files import canonical_json
 
@@ -90,7 +91,7 @@ TOP = (
         (
             f"{CNN}.architecture",
             "scratch",
-            "models: scratch_cnn: architecture 'scratch' is none of scratch_cnn, scratch_resnet18, timm/<name> and "
+            "models: scratch_cnn: architecture 'scratch' is not one of scratch_cnn, scratch_resnet18, timm/<name> and "
             "file:<path>.py:<class>.",
         ),
         (
@@ -107,34 +108,42 @@ TOP = (
         (
             "recipes.report.optimizer",
             "lion",
-            "recipes: report: optimizer is 'lion': input should be 'adam', 'adamw' or 'sgd'.",
+            "recipes: report: optimizer is 'lion', but must be 'adam', 'adamw' or 'sgd'.",
         ),
-        ("compute.device", "gpu", "compute: device is 'gpu': input should be 'auto', 'cpu' or 'cuda'."),
+        ("compute.device", "gpu", "compute: device is 'gpu', but must be 'auto', 'cpu' or 'cuda'."),
         (
             f"{B0}.normalisation",
             "imagnet",
-            "models: efficientnet_b0: normalisation is 'imagnet': "
-            "input should be 'cifar100', 'imagenet', 'half' or 'none'.",
+            "models: efficientnet_b0: normalisation is 'imagnet', but "
+            "must be 'cifar100', 'imagenet', 'half' or 'none'.",
         ),
         # wrong types and values
-        ("recipes.report.epochs", "15", "recipes: report: epochs is '15': input should be a valid integer."),
-        ("recipes.report.epochs", 15.0, "recipes: report: epochs is 15.0: input should be a valid integer."),
-        ("recipes.report.epochs", True, "recipes: report: epochs is True: input should be a valid integer."),
-        (RATE, "fast", "recipes: report: learning_rate is 'fast': input should be a valid number."),
-        (RATE, 0, "recipes: report: learning_rate is 0: input should be greater than 0."),
-        (RATE, float("inf"), "recipes: report: learning_rate is inf: input should be a finite number."),
-        ("recipes.report.plateau", 3, "recipes: report: plateau is 3: it must be a section with keys of its own."),
-        ("models.efficientnet_b0", None, "models: efficientnet_b0 is None: it must be a section with keys of its own."),
-        ("grid.seeds", 5, "grid: seeds is 5: input should be a valid list."),
-        ("grid.seeds", [0, -1], "grid: seeds: 1 is -1: input should be greater than or equal to 0."),
-        ("study", "CIFAR 100", "study is 'CIFAR 100': string should match pattern '^[a-z0-9][a-z0-9_]*$'."),
-        ("study", "../elsewhere", "study is '../elsewhere': string should match pattern '^[a-z0-9][a-z0-9_]*$'."),
-        ("models.Foo", {}, "models: Foo is 'Foo': string should match pattern '^[a-z0-9][a-z0-9_]*$'."),
-        ("dataset.folder", 5, "dataset: folder is 5: input should be a valid string."),
+        ("recipes.report.epochs", "many", "recipes: report: epochs is 'many', but must be a whole number."),
+        ("recipes.report.epochs", 15.0, "recipes: report: epochs is 15.0, but must be a whole number."),
+        ("recipes.report.epochs", True, "recipes: report: epochs is true, but must be a whole number."),
+        (RATE, "fast", "recipes: report: learning_rate is 'fast', but must be a number."),
+        (RATE, 0, "recipes: report: learning_rate is 0, but must be more than 0."),
+        (RATE, float("inf"), "recipes: report: learning_rate is inf, but must be a finite number."),
+        ("recipes.report.plateau", 3, "recipes: report: plateau is 3, but must be a section with keys of its own."),
+        (
+            "models.efficientnet_b0",
+            None,
+            "models: efficientnet_b0 is null, but must be a section with keys of its own.",
+        ),
+        ("grid.seeds", 5, "grid: seeds is 5, but must be a list."),
+        ("grid.seeds", [0, -1], "grid: seeds: 1 is -1, but must be at least 0."),
+        ("study", "CIFAR 100", "study is 'CIFAR 100', but must consist of lower-case letters, digits and underscores."),
+        (
+            "study",
+            "../elsewhere",
+            "study is '../elsewhere', but must consist of lower-case letters, digits and underscores.",
+        ),
+        ("models.Foo", {}, "models: Foo is 'Foo', but must consist of lower-case letters, digits and underscores."),
+        ("dataset.folder", 5, "dataset: folder is 5, but must be text."),
         (
             "dataset.validation.seed",
             2**32,
-            "dataset: validation: seed is 4294967296: input should be less than 4294967296.",
+            "dataset: validation: seed is 4294967296, but must be less than 4294967296.",
         ),
         (
             "dataset.validation.fraction",
@@ -144,14 +153,14 @@ TOP = (
         (
             f"{B0}.normalisation",
             {"mean": [0, 0, 0], "std": [1, 1, 0]},
-            "models: efficientnet_b0: normalisation: std: 2 is 0: input should be greater than 0.",
+            "models: efficientnet_b0: normalisation: std: 2 is 0, but must be more than 0.",
         ),
         (
             f"{CNN}.arguments.kernel_size",
             4,
             "models: scratch_cnn: arguments: kernel_size must be odd, so that padding keeps the size, not 4.",
         ),
-        (f"{CNN}.arguments.dropout", 1, "models: scratch_cnn: arguments: dropout is 1: input should be less than 1."),
+        (f"{CNN}.arguments.dropout", 1, "models: scratch_cnn: arguments: dropout is 1, but must be less than 1."),
         (
             f"{B0}.arguments.drop_rate",
             float("nan"),
@@ -238,7 +247,7 @@ def test_an_exponent_without_a_dot_is_a_number():
 @pytest.mark.parametrize(("model", "key"), [("scratch_cnn", "dropout"), ("efficientnet_b0", "drop_rate")])
 def test_so_it_is_in_the_arguments_of_an_architecture(model, key):
     config = load_config(changed(f"models.{model}.arguments.{key}", "1e-1"))
-    assert run_spec(config, model, 0, COMPUTE)["arguments"][key] == 0.1
+    assert run_spec(config, model, 0, COMPUTE).network.arguments[key] == 0.1
 
 
 # --- anything anywhere ------------------------------------------------------------------------------------------------
@@ -279,7 +288,7 @@ def test_whatever_stands_wherever_is_valid_or_one_sentence(where, extra, value):
         assert "\n" not in str(error) and str(error).startswith("config: ") and str(error)[-1] in ".?"
         return
     for name in study.models:  # what is valid can be planned
-        canonical_json(run_spec(study, name, 0, COMPUTE))
+        canonical_json(run_spec(study, name, 0, COMPUTE).to_json())
     canonical_json(study_record(study, COMPUTE))
 
 

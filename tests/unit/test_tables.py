@@ -1,11 +1,13 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+from runs import scratch_spec
 from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix
 from study_factory import FINGERPRINT, make_study, superclass_of
@@ -14,9 +16,9 @@ from study.analysis import summary as summary_module
 from study.analysis.contrasts import contrast
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
+from study.config.specs import WeightsSpec
 from study.errors import StudyError
-from study.files import canonical_json, sha256_text, write_json
-from study.fingerprints import settings_sha256
+from study.files import write_json
 
 TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "class_differences", "superclass_differences",
           "confusion", "errors", "calibration", "agreement", "mcnemar", "hardest", "near_duplicates", "sensitivity",
@@ -326,33 +328,29 @@ def test_missing_runs_are_listed_where_the_config_allows_them(tmp_path):
 
 def test_runs_tell_whether_they_were_trained_with_the_configs_settings(tmp_path):
     study = make_study(tmp_path / "demo", {"cnn": 0.5}, range(4))
-    asked = {
-        "model": "cnn",
-        "seed": 0,
-        "weights": None,
-        "recipe": {"epochs": 4},
-        "compute": {"threads": 1},
-        "files": {},
-    }
-    on_another_machine = asked | {"compute": {"threads": 8}, "files": {"dataset": "elsewhere"}}
-    of_another_recipe = asked | {"recipe": {"epochs": 2}}
+    asked = scratch_spec(epochs=4)
+    on_another_machine = replace(asked, compute=replace(asked.compute, threads=8))
+    of_another_recipe = scratch_spec(epochs=2)
     for seed, spec in enumerate([on_another_machine, of_another_recipe, asked]):
         folder = study / "runs" / "cnn" / f"seed-{seed}"
-        write_json(folder / "spec.json", spec)
+        write_json(folder / "spec.json", spec.to_json())
         if seed < 2:  # the spec of seed 2 is not the one that its run.json names, and seed 3 has none
-            edit_json(folder / "run.json", spec_sha256=sha256_text(canonical_json(spec)))
+            edit_json(folder / "run.json", spec_sha256=spec.sha256())
     (study / "runs" / "cnn" / "seed-3" / "spec.json").unlink()
-    grid = [{"model": "cnn", "seed": seed, "settings_sha256": settings_sha256(asked)} for seed in range(4)]
+    grid = [{"model": "cnn", "seed": seed, "settings_sha256": asked.settings_sha256()} for seed in range(4)]
     edit_json(study / "config.json", grid=grid)
     tables, summary = analyse(study)
     assert tables["runs"]["as_configured"].fillna("").tolist() == ["yes", "no", "", ""]
     assert summary["runs"]["other_settings"] == [{"model": "cnn", "seed": 1}]
 
 
-def test_the_weights_are_a_setting_and_the_hash_of_their_file_is_none():
-    spec = {"weights": {"source": "hub", "id": "b0-1"}, "compute": {}, "files": {}}
-    assert settings_sha256(spec) == settings_sha256(spec | {"weights": {"source": "hub", "id": "b0-1", "sha256": "7"}})
-    assert settings_sha256(spec) != settings_sha256(spec | {"weights": {"source": "package:b0", "id": "b0-1"}})
+def test_the_weights_are_a_setting_and_the_hash_of_their_file_is_not():
+    asked = WeightsSpec(source="hub", id="b0-1")
+    one, fetched, other = (
+        replace(scratch_spec(), weights=weights).settings_sha256()
+        for weights in (asked, replace(asked, sha256="7"), replace(asked, source="package:b0"))
+    )
+    assert one == fetched != other
 
 
 def test_the_gaps_are_differences_of_the_runs_own_accuracies(study, analysed):

@@ -2,24 +2,24 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from runs import history, scratch_spec, write_spec
+from runs import history, scratch_spec, train, write_spec
 from torch.nn import functional
 
 from study.data.dataset import TEST, VALIDATION, read_dataset
 from study.errors import StudyError
 from study.files import read_json, write_json
 from study.models.network import build
+from study.paths import RUN_FILES, StudyPaths
 from study.predict import load_model
 from study.training import loop
 from study.training.inputs import ImageInputs
-from study.training.run import train_run
 
-OUTPUTS = ("history.csv", "predictions.npz", "model.safetensors", "run.json")
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
 
@@ -27,12 +27,12 @@ WORKFLOW = Path(__file__).parents[2] / "workflow"
 def finished(tmp_path_factory) -> Path:
     """The folder of a run of three epochs."""
     path = write_spec(tmp_path_factory.mktemp("study"), scratch_spec())
-    train_run(path)
+    train(path)
     return path.parent
 
 
 def test_a_run_writes_its_four_files_and_no_checkpoint_stays(finished):
-    assert sorted(path.name for path in finished.iterdir()) == sorted([*OUTPUTS, "spec.json"])
+    assert sorted(path.name for path in finished.iterdir()) == sorted([*RUN_FILES, "spec.json"])
 
 
 def test_history_and_record_agree_on_the_best_epoch_by_validation_loss(finished):
@@ -62,7 +62,7 @@ def test_predictions_are_those_of_the_saved_network_and_give_the_recorded_valida
 
 def test_the_same_spec_twice_gives_the_same_bytes(finished, tmp_path):
     path = write_spec(tmp_path, scratch_spec())
-    train_run(path)
+    train(path)
     for name in ("predictions.npz", "model.safetensors"):
         assert (path.parent / name).read_bytes() == (finished / name).read_bytes(), name
     assert history(path.parent) == history(finished)
@@ -70,19 +70,19 @@ def test_the_same_spec_twice_gives_the_same_bytes(finished, tmp_path):
 
 def test_another_seed_gives_another_network(finished, tmp_path):
     path = write_spec(tmp_path, scratch_spec(seed=1))
-    train_run(path)
+    train(path)
     assert (path.parent / "predictions.npz").read_bytes() != (finished / "predictions.npz").read_bytes()
 
 
 def test_a_run_learns_what_can_be_learned(tmp_path):
     path = write_spec(tmp_path, scratch_spec(epochs=20, augmentation=None, plateau=None))
-    train_run(path)
+    train(path)
     assert float(history(path.parent)[-1]["train_eval_accuracy"]) > 0.3  # chance is 0.01
 
 
 def test_a_loss_that_is_not_finite_is_a_recorded_outcome(tmp_path):
     path = write_spec(tmp_path, scratch_spec(learning_rate=1e30))
-    train_run(path)
+    train(path)
     record = read_json(path.parent / "run.json")
     assert record["outcome"] == "diverged"
     assert record["diverged_at"]["epoch"] == 1
@@ -97,7 +97,7 @@ def test_a_loss_that_is_not_finite_is_a_recorded_outcome(tmp_path):
 def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path):
     stopping = {"watch": "val_loss", "patience": 3, "min_delta": 10.0}  # so that an improvement by less is none
     path = write_spec(tmp_path, scratch_spec(epochs=30, early_stopping=stopping, plateau=None))
-    train_run(path)
+    train(path)
     record = read_json(path.parent / "run.json")
     assert record["epochs"] == 4  # one to improve on nothing, three to wait
     assert record["chosen_epoch"] == 4  # what chooses asks for no more than better
@@ -106,13 +106,14 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(tmp_path):
 
 def test_validation_loss_is_the_mean_over_all_images_not_over_batches(tmp_path):
     spec = scratch_spec()
-    data = read_dataset(write_spec(tmp_path, spec).parent / spec["files"]["dataset"])
+    write_spec(tmp_path, spec)
+    data = read_dataset(StudyPaths(tmp_path).dataset)
     images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
     everything = torch.arange(len(images))  # 600 images: two batches of 250 and one of 100
     torch.manual_seed(0)
-    network = build(spec, None)
-    setup = loop.Setup(network, ImageInputs(images, spec), torch.from_numpy(data.fine.astype(np.int64)), everything,
-                       everything, everything, everything, torch.device("cpu"), spec)  # fmt: skip
+    network = build(spec.network, 100)
+    inputs, labels = ImageInputs(images, spec.network.input), torch.from_numpy(data.fine.astype(np.int64))
+    setup = loop.Setup(network, inputs, labels, *[everything] * 4, 100, torch.device("cpu"), spec)
     loss, accuracy = loop.judge(setup, everything)
     with torch.inference_mode():
         logits = network.eval()(setup.inputs.batch(everything))
@@ -129,7 +130,7 @@ def test_test_images_cannot_influence_training(finished, tmp_path):
     arrays["images"][hidden] = 255 - arrays["images"][hidden]
     arrays["fine"][hidden] = 0
     np.savez(dataset, **arrays)
-    train_run(path)
+    train(path)
     assert (path.parent / "model.safetensors").read_bytes() == (finished / "model.safetensors").read_bytes()
     assert history(path.parent) == history(finished)
 
@@ -145,30 +146,31 @@ def test_a_last_batch_of_one_image_is_left_out():
     [
         (lambda study: (study / "dataset.npz").unlink(), "dataset.npz is missing"),
         (lambda study: (study / "dataset.npz").write_bytes(b"<html>"), "dataset.npz cannot be read"),
-        (lambda study: spoil_spec(study, data={"fingerprint": "other"}), "holds other data or another split"),
+        (lambda study: spoil_spec(study, fingerprint="other"), "holds other data or another split"),
     ],
 )
 def test_wrong_inputs_end_in_a_sentence_and_write_nothing(tmp_path, spoil, message):
     path = write_spec(tmp_path, scratch_spec())
     spoil(tmp_path)
     with pytest.raises(StudyError, match=message):
-        train_run(path)
+        train(path)
     assert [one.name for one in path.parent.iterdir()] == ["spec.json"]
 
 
 def spoil_spec(study: Path, **changes) -> None:
-    """Replace keys of the run's spec."""
+    """Replace keys of the data in the run's spec."""
     path = study / "runs" / "scratch_cnn" / "seed-0" / "spec.json"
-    write_json(path, {**read_json(path), **changes})
+    spec = read_json(path)
+    write_json(path, spec | {"data": spec["data"] | changes})
 
 
 def test_a_gpu_that_torch_cannot_use_stops_the_run(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("torch can use this machine's GPU")
     spec = scratch_spec()
-    spec["compute"]["device"] = "cuda"
+    spec = replace(spec, compute=replace(spec.compute, device="cuda"))
     with pytest.raises(StudyError, match=r"cannot use this machine's GPU .*compute: device: cpu"):
-        train_run(write_spec(tmp_path, spec))
+        train(write_spec(tmp_path, spec))
 
 
 def test_the_train_command_needs_nothing_but_the_spec(tmp_path):
@@ -183,4 +185,4 @@ def test_the_train_command_needs_nothing_but_the_spec(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1" in done.stderr and done.stdout == ""
-    assert all((path.parent / name).exists() for name in OUTPUTS)
+    assert all((path.parent / name).exists() for name in RUN_FILES)

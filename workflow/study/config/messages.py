@@ -25,10 +25,10 @@ _ENGLISH = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
-    "greater_than": "must be more than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
     "too_short": "must have at least {min_length} entries, not {actual_length}",
     "too_long": "must have at most {max_length} entries, not {actual_length}",
@@ -79,7 +79,8 @@ def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) 
     if kind == "value_error":
         text = problem["msg"].removeprefix("Value error, ")
         return f"config: {where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
-    wanted = _ENGLISH[kind].format(**problem.get("ctx", {})) if kind in _ENGLISH else f"is refused: {problem['msg']}"
+    limits = {key: f"{one:g}" if isinstance(one, float) else one for key, one in problem.get("ctx", {}).items()}
+    wanted = _ENGLISH[kind].format(**limits) if kind in _ENGLISH else f"is refused: {problem['msg']}"
     return f"config: {where or 'the top level'} is {_shown(problem.get('input'))}, but {wanted}."
 
 

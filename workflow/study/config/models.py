@@ -91,7 +91,7 @@ class Model(Strict):
         if self.regime != "scratch" and self.weights is None:
             raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
         if self.weights is not None:
-            _check_weights(self.weights)
+            check_weights(self.weights)
         return self
 
 
@@ -115,7 +115,7 @@ def _check_architecture(model: Model) -> None:
         )
 
 
-def _check_weights(weights: str) -> None:
+def check_weights(weights: str) -> None:
     """Raise ValueError unless `weights` is hub, package:<name> or file:<path>."""
     kind, _, rest = weights.partition(":")
     if weights != "hub" and not (kind in ("package", "file") and rest):

@@ -119,14 +119,18 @@ def _weights(model: Model) -> WeightsSpec | None:
 
 
 def _repays_compiling(config: Config, model: Model, recipe: Recipe) -> bool:
-    """Return whether the run is long enough, and its network of a kind that gains (docs/performance.md).
+    """Return whether the run is long enough, and its network of a kind that gains."""
+    images = recipe.epochs * config.manifest.train_images
+    return gains_by_compiling(model.architecture) and model.regime != "frozen" and images >= COMPILE_TRAINING_FROM
+
+
+def gains_by_compiling(architecture: str) -> bool:
+    """Return whether a compiled network of this kind trains faster (docs/performance.md).
 
     On a CPU, networks of many small layers gain much and ResNet-18 a little; plain convolutions lose. Of a user's own
     network nothing is known.
     """
-    gains = model.architecture == "scratch_resnet18" or model.architecture.startswith("timm/")
-    images = recipe.epochs * config.manifest.train_images
-    return gains and model.regime != "frozen" and images >= COMPILE_TRAINING_FROM
+    return architecture == "scratch_resnet18" or architecture.startswith("timm/")
 
 
 def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:

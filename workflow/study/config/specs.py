@@ -38,9 +38,7 @@ class Record:
             return _from_json(cls, given)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = " ".join(str(error).split())
-            raise StudyError(
-                f"{where} is not a spec of this version of the study ({reason}); run the workflow."
-            ) from None
+            raise StudyError(f"{where} is not a spec of this version ({reason}); run the workflow.") from None
 
     def sha256(self) -> str:
         """Return the SHA-256 of the canonical JSON: equal for specs that decide the same."""

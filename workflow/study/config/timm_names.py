@@ -26,6 +26,8 @@ def check_timm(name: str) -> None:
         full = [f"{one}.{each}" for one, tags in known.items() for each in tags]
         raise ValueError(f"timm has no architecture {name!r}{nearest(name, [*known, *full])}")
     tags = known[architecture]
+    if not tags and name != architecture:
+        raise ValueError(f"timm's {architecture} has no tags; write timm/{architecture}")
     if tags and tag not in tags:
         examples = ", ".join(f"{architecture}.{one}" for one in tags[:6])
         raise ValueError(f"architecture timm/{name} needs one of timm's tags: {examples}")

@@ -1,52 +1,75 @@
 """What the machine may refuse - a package, room on a disk, permission, memory, a GPU - as one sentence for the user."""
 
 import errno
-import mmap
 import sys
+from collections.abc import Callable
 
-AGAIN = "then start again: it goes on from its last epoch"
+RESUME = "and rerun; training resumes from the last epoch"
 ACTIVATE = ". .venv/bin/activate, which make env makes"
 _FULL = ("No space left on device", "Disk quota exceeded", "inline_container.cc", "PytorchStreamWriter failed",
          "iostream error")  # fmt: skip
-_WRITES = (" requested and ", " written")  # numpy's words for a write that was cut short
 _MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Cannot allocate memory",
-           "failed to map segment", "can't start new thread")  # fmt: skip
-_VAGUE = (ImportError, RuntimeError, SystemError)  # what Python, torch and oneDNN raise when an allocation failed, too
-_ROOM = 2**28  # bytes; with less, torch cannot do a thing
+           "failed to map segment", "can't start new thread", "could not create a primitive")  # fmt: skip
 _GPU = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "No CUDA GPUs are available")
 
 
+def _is_missing_package(error: BaseException, text: str) -> bool:
+    return isinstance(error, ModuleNotFoundError) and bool(error.name)
+
+
+def _is_full_disk(error: BaseException, text: str) -> bool:
+    cut_short = " requested and " in text and " written" in text  # numpy's words for it
+    return _number(error) in (errno.ENOSPC, errno.EDQUOT) or _says(text, _FULL) or cut_short
+
+
+def _is_denied(error: BaseException, text: str) -> bool:
+    return _number(error) in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _is_full_gpu(error: BaseException, text: str) -> bool:
+    return "CUDA out of memory" in text
+
+
+def _is_out_of_memory(error: BaseException, text: str) -> bool:
+    return isinstance(error, MemoryError) or _number(error) == errno.ENOMEM or _says(text, _MEMORY)
+
+
+def _is_broken_gpu(error: BaseException, text: str) -> bool:
+    return _says(text, _GPU)
+
+
+# the first that fits is said
+_SENTENCES: list[tuple[Callable[[BaseException, str], bool], str]] = [
+    (_is_missing_package, f"{{name}} is not installed for {sys.executable}: activate the study's environment "
+                          f"({ACTIVATE})."),
+    (_is_full_disk, f"The disk is full{{where}}: free some space {RESUME}."),
+    (_is_denied, f"{{file}} cannot be opened or written ({{reason}}): fix its permissions {RESUME}."),
+    (_is_full_gpu, f"The GPU's memory is used up: lower compute: runs_per_gpu or the recipe's batch_size {RESUME}."),
+    (_is_out_of_memory, f"The memory is used up: give the job more, or start fewer at once (--cores), {RESUME}."),
+    (_is_broken_gpu, f"The GPU failed ({{text}}): see what nvidia-smi says of it {RESUME}."),
+]  # fmt: skip
+
+
 def explain(error: BaseException | None) -> str | None:
-    """What was refused, and what to do; None if neither `error` nor what led to it is of that kind."""
-    if error is None:
-        return None
-    text = " ".join(str(error).split())
-    where = f" for {error.filename}" if isinstance(error, OSError) and error.filename else ""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"{error.name} is not installed for {sys.executable}: activate the study's environment ({ACTIVATE})."
-    number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT) or _says(text, _FULL) or all(words in text for words in _WRITES):
-        return f"The disk is full{where}: free some of it, {AGAIN}."
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.filename or 'A file'} cannot be opened or written ({error.strerror}): allow it, {AGAIN}."
-    if "CUDA out of memory" in text:
-        return f"The GPU's memory is used up: lower compute: runs_per_gpu or the recipe's batch_size, {AGAIN}."
-    if isinstance(error, MemoryError) or number == errno.ENOMEM or _says(text, _MEMORY):
-        return f"The memory is used up: give the job more, or start fewer at once (--cores), {AGAIN}."
-    if _says(text, _GPU):
-        return f"The GPU failed ({text[:100].rstrip('.')}): see what nvidia-smi says of it, {AGAIN}."
-    if isinstance(error, _VAGUE) and not _has_room():
-        return explain(MemoryError())
-    return explain(error.__context__)
+    """Return what was refused and what to do; None if neither `error` nor what led to it is of that kind."""
+    while error is not None:
+        text = " ".join(str(error).split())
+        for fits, sentence in _SENTENCES:
+            if fits(error, text):
+                file = getattr(error, "filename", None)
+                return sentence.format(
+                    name=getattr(error, "name", None),
+                    where=f" for {file}" if file else "",
+                    file=file or "A file",
+                    reason=getattr(error, "strerror", None),
+                    text=text[:100].rstrip("."),
+                )
+        error = error.__context__
+    return None
 
 
-def _has_room() -> bool:
-    """Does this process still get memory? Asked while the error is alive, and with it what it had allocated."""
-    try:
-        mmap.mmap(-1, _ROOM).close()
-    except OSError:
-        return False
-    return True
+def _number(error: BaseException) -> int | None:
+    return error.errno if isinstance(error, OSError) else None
 
 
 def _says(text: str, words: tuple[str, ...]) -> bool:

@@ -48,7 +48,7 @@ def _timm(spec: NetworkSpec, arguments: dict[str, Any]) -> nn.Module:
             arguments = {"img_size": spec.input.size, **arguments}
         return timm.create_model(tag, pretrained=False, **arguments)
     except (TypeError, RuntimeError) as error:
-        raise StudyError(f"config: the arguments of {spec['architecture']} do not fit it: {error}.") from None
+        raise StudyError(f"config: the arguments of {spec.architecture} do not fit it: {error}.") from None
 
 
 def _classifier(network: nn.Module, architecture: str) -> str:

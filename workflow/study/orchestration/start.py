@@ -28,8 +28,6 @@ from study.orchestration.overview import describe
 from study.orchestration.restore import restore_dataset, restore_weights
 from study.paths import RESOURCES, RESULTS, RUN_RECORD, StudyPaths
 
-LOCK = "snakemake.lock"
-
 
 @dataclass(frozen=True)
 class Start:
@@ -131,14 +129,14 @@ def _hold(results: Path) -> None:
     for folder in (results, *results.glob("runs/*/*")):
         if folder.exists() and not os.access(folder, os.W_OK):  # Snakemake itself would break off with a traceback
             raise SystemExit(f"Error: {folder} cannot be written; make it writable.")
-    path = results / LOCK
+    path = Path(".snakemake") / f"{results.name}.lock"  # beside Snakemake's own; it stays, only its lock counts
     try:
         handle = try_lock(path, str(results))
     except OSError as error:
         raise SystemExit(f"Error: {results} cannot be written ({error.strerror}); make it writable.") from None
     if handle is None:
         raise SystemExit(f"Error: Another Snakemake works on {results} ({read_owner(path)}); wait for it, or stop it.")
-    atexit.register(lambda: (path.unlink(missing_ok=True), handle.close()))
+    atexit.register(handle.close)
 
 
 def handle_beside_main_thread(number: signal.Signals) -> None:
