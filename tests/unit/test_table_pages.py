@@ -111,7 +111,7 @@ def differences(*rows):
 def summary_of(frame):
     config = {"equivalence_margin": 0.05, "contrasts": [{"model": "b0", "baseline": "cnn"}],
               "models": {"b0": {"label": "B0"}, "cnn": {"label": "CNN"}}}  # fmt: skip
-    sources = Sources(Path(), Path(), config, {"class_differences": frame}, None, np.zeros(1))
+    sources = Sources(Path(), Path(), config, {"class_differences": frame}, None)
     return summary(sources, "class_differences", "class", "classes")
 
 

@@ -24,7 +24,7 @@ from study.orchestration.start import (
     preflight,
     start,
 )
-from study.paths import RUN_FILES, SPEC, table_names
+from study.paths import RUN_FILES, SPEC
 from study.reporting.items import report_items
 
 try:

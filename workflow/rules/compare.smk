@@ -1,7 +1,9 @@
 # Every table, and summary.json, from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
 
+from study.paths import NEAR_DUPLICATES_TABLE, table_names
+
 TABLES = [PATHS.table(name) for name in table_names(RECORD)]
-NEAR_DUPLICATES = PATHS.table("near_duplicates")
+NEAR_DUPLICATES = PATHS.table(NEAR_DUPLICATES_TABLE)
 
 
 # Of the images alone, so that it is not looked for again when a run or the analysis changes.

@@ -1,6 +1,8 @@
 # What a search has in place of a comparison: its trials as a table, a figure and a page. It never sees a test image.
 
-TABLES = PATHS.table("search")
+from study.paths import SEARCH_TABLE
+
+TABLES = PATHS.table(SEARCH_TABLE)
 NEAR_DUPLICATES = []
 
 

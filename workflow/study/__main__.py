@@ -14,13 +14,11 @@ from study.machine import failures
 
 
 def prepare(args: argparse.Namespace) -> None:
-    """Find, download or render the official files, check them, split off the validation images, write dataset.npz."""
+    """Read, download or render the images, check them, split off the validation images, write dataset.npz."""
     from study.data.prepare import prepare_dataset
-    from study.machine.locks import locked
 
     validation = {"fraction": args.fraction, "seed": args.seed}
-    with locked(args.source.with_suffix(".lock"), str(args.source)):
-        prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
+    prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
 
 
 def weights(args: argparse.Namespace) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.analysis import metrics
-from study.analysis.temperature import fit_temperature, scaled
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ class Predictions:
     @functools.cached_property
     def temperature(self) -> float:
         """The temperature that fits the validation images best."""
-        return fit_temperature(self.val_logits, self.val_fine)
+        return metrics.fit_temperature(self.val_logits, self.val_fine)
 
     @functools.cached_property
     def scaled_logits(self) -> np.ndarray:
         """The test logits over the temperature."""
-        return scaled(self.test_logits, self.temperature)
+        return metrics.scaled(self.test_logits, self.temperature)
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def test_brier(predictions: Predictions) -> float:
 
 @metric("temperature", "")
 def temperature(predictions: Predictions) -> float:
-    """See `temperature.fit_temperature`."""
+    """See `metrics.fit_temperature`."""
     return predictions.temperature
 
 

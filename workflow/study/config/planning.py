@@ -23,17 +23,19 @@ from study.config.study import Config
 from study.data.manifest import files_fingerprint, fingerprint
 from study.machine.hardware import resolve_compute
 
-FOLDER_VARIABLE = "CIFAR100_FOLDER"
 # Compiling takes up to two minutes, which a forward pass over this many images, or this much training, repays.
 COMPILE_FEATURES_FROM = 20_000  # images
 COMPILE_TRAINING_FROM = 100_000  # images, each counted once an epoch
 
 
 def data_folder(config: Config) -> Path | None:
-    """Return the folder the user names for the data: the environment variable, else `dataset: folder`, else None."""
+    """Return the folder the user names for the data, or None.
+
+    The variable of the dataset (CIFAR100_FOLDER for cifar100) goes before `dataset: folder`.
+    """
     if config.manifest.synthetic:
         return None
-    folder = os.environ.get(FOLDER_VARIABLE) or config.dataset.folder
+    folder = os.environ.get(config.manifest.folder_variable) or config.dataset.folder
     return Path(folder).expanduser() if folder else None
 
 

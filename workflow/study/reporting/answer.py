@@ -5,15 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.ranking import best_by_validation
 from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
-
-
-def best_model(models: pd.DataFrame) -> str | None:
-    """The model with the highest mean validation accuracy in the table `models`; None where no run finished."""
-    rows = models[(models["metric"] == "val_accuracy") & (models["n_seeds"] > 0)]
-    return best_by_validation(rows.set_index("model")["mean"])
+from study.reporting.sources import best_model
 
 
 def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, PLACE, REPRODUCED
+from study.analysis.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from study.analysis.scores import METRICS
 from study.reporting import text
 from study.reporting.markup import Column, table
@@ -13,7 +13,7 @@ from study.reporting.sources import Sources
 
 MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}  # no verdict is colour alone
 OTHER_METRICS = {
-    "class_spread": f"{PLACE}th best − {PLACE}th worst class",
+    "class_spread": "spread of the classes, the best and worst tenth left out",
     "within_superclass": "errors that stay within the superclass",
 }
 IN_POINTS = ("train_val_gap", "class_spread")

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from study.reporting import text
 from study.reporting.charts import chart_models, numbers
 from study.reporting.markup import Column, chart, table
-from study.reporting.sources import Sources
+from study.reporting.sources import Sources, best_model
 from study.reporting.style import GRID, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
 
 COLUMNS = 4
@@ -169,7 +169,7 @@ def _table(sources: Sources, name: str, one: str) -> dict[str, Any]:
         )
         columns.append(Column(f"accuracy {place}", sources.labels[model] + " (%)", text.percent, f"interval {place}"))
     frame = frame.fillna({column: "" for column in frame if column.startswith("interval")})
-    best, baseline = sources.best_model, sources.config["baseline"]
+    best, baseline = best_model(sources.tables["models"]), sources.config["baseline"]
     if best not in (None, baseline):
         better, worse = (frame[f"accuracy {sources.models.index(model)}"] for model in (best, baseline))
         frame["gain"] = better - worse

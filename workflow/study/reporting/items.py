@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from study.paths import table_names
+from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
 
 REGISTRY = Path(__file__).parents[3] / "report" / "items.yaml"
 SUFFIXES = {"figure": ".svg", "page": ".html"}
@@ -52,7 +52,7 @@ class Item:
 
 def tables_of(record: dict[str, Any]) -> list[str]:
     """Names of the tables that the study whose config.json holds `record` has."""
-    return ["search"] if record["search"] else list(dict.fromkeys([*table_names(record), "near_duplicates"]))
+    return [SEARCH_TABLE] if record["search"] else [*table_names(record), NEAR_DUPLICATES_TABLE]
 
 
 def report_items(record: dict[str, Any], kind: str | None = None, registry: Path = REGISTRY) -> list[Item]:

@@ -14,7 +14,7 @@ from study.reporting.claims import claims_in_short
 from study.reporting.costs import run_seconds
 from study.reporting.markup import data_uri
 from study.reporting.provenance import machine
-from study.reporting.sources import Sources
+from study.reporting.sources import Sources, best_model
 
 
 def landing(sources: Sources, figure: Path) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def landing(sources: Sources, figure: Path) -> dict[str, Any]:
 def headline_rows(sources: Sources) -> list[dict[str, Any]]:
     """One row of ready text per model, in report order."""
     models, runs = sources.tables["models"], sources.tables["runs"]
-    best = sources.best_model
+    best = best_model(models)
     costs = sources.finished_costs()
     seconds = run_seconds(costs).groupby(costs["model"]).mean()
     rows = []

@@ -25,14 +25,13 @@ _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """`tables` by name without .csv; `coarse_of` int [classes], the superclass of every class, if any."""
+    """`study` is its folder, `folder` that of its tables; `tables` are by name without .csv."""
 
     study: Path
     folder: Path
     config: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     dataset: Dataset
-    coarse_of: np.ndarray | None
 
     @property
     def models(self) -> list[str]:
@@ -45,15 +44,14 @@ class Sources:
         return {name: model["label"] for name, model in self.config["models"].items()}
 
     @property
-    def best_model(self) -> str | None:
-        """The model that does best on the validation images; None where no run finished."""
-        rows = self.rows("models", metric="val_accuracy").set_index("model")
-        return best_by_validation(rows["mean"])
-
-    @property
     def synthetic(self) -> bool:
         """Are the images a stand-in for real ones?"""
         return bool(self.config["dataset"]["synthetic"])
+
+    @property
+    def coarse_of(self) -> np.ndarray | None:
+        """The superclass of every class, int [classes]; None where the data have no superclasses."""
+        return self.dataset.fine_to_coarse
 
     @property
     def has_superclasses(self) -> bool:
@@ -132,21 +130,21 @@ class Sources:
         return np.lexsort((classes, self.coarse_of)) if self.has_superclasses else classes
 
 
+def best_model(models: pd.DataFrame) -> str | None:
+    """The model with the highest mean validation accuracy in the table `models`; None where no run finished."""
+    return best_by_validation(models[models["metric"] == "val_accuracy"].set_index("model")["mean"])
+
+
 def read_sources(study: Path, tables: Path) -> Sources:
     """Read the study in folder `study` and its `tables`. Raises StudyError for what is missing or cannot be read."""
     config = read_json(study / "config.json")
     dataset = read_dataset(study / "dataset.npz")
-    coarse_of = None
-    if config["dataset"]["superclasses"]:
-        coarse_of = np.zeros(len(dataset.fine_names), dtype=int)
-        coarse_of[dataset.fine] = dataset.coarse
     return Sources(
         study=study,
         folder=tables,
         config=config,
         tables={name: read_table(tables / f"{name}.csv") for name in tables_of(config)},
         dataset=dataset,
-        coarse_of=coarse_of,
     )
 
 
