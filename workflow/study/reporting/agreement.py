@@ -75,7 +75,7 @@ def agreement_page(sources: Sources) -> list[dict[str, Any]]:
     ]
     note = (
         "Shares of the test images, mean over all pairs of a run of the one and a run of the other; for a model and "
-        "itself, over pairs of different seeds. Two models of the same accuracy that rarely err together know "
-        "different things; the row of a model with itself says how much of a disagreement chance alone makes."
+        "itself, over pairs of different seeds. Two models of the same accuracy that rarely err together have "
+        "learned different things; the row of a model with itself shows how much they would disagree by chance."
     )
     return [table("Agreement", frame, columns, sources.csv("agreement"), note)]

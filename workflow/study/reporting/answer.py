@@ -17,7 +17,7 @@ def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame
     """
     best = best_model(models)
     if best is None:
-        return "There is no answer: no run finished."
+        return "No answer yet: no run finished."
     entries = config["models"]
     test = models[models["metric"] == "test_accuracy"].set_index("model")
     competing = int((test["n_seeds"] > 0).sum())
@@ -43,7 +43,7 @@ def _seeds(test: pd.Series) -> str:
     seeds = int(test["n_seeds"])
     mean = "1 seed" if seeds == 1 else f"mean of {seeds} seeds"
     if seeds < MIN_SEEDS:
-        return f"{mean}; an interval over seeds needs at least {MIN_SEEDS}"
+        return f"{mean}; a confidence interval over seeds needs at least {MIN_SEEDS}"
     return f"{mean}, 95 % interval over seeds {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
 
 
@@ -93,7 +93,7 @@ def lost_runs(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
 
 
 def notice(runs: pd.DataFrame) -> str:
-    """What stands on top of a comparison of what is there; nothing where every run is."""
+    """The banner of a study with missing runs; nothing where every run is there."""
     missing = int((runs["outcome"] == "missing").sum())
     if not missing:
         return ""
@@ -107,11 +107,11 @@ def how_to_read(models: pd.DataFrame) -> list[str]:
     """What the intervals cover and what they do not."""
     seeds = models.loc[models["metric"] == "test_accuracy", "n_seeds"]
     sentences = [
-        "The 95 % interval of a mean is a t interval over seeds: where the mean over ever more seeds would lie, on the "
-        "same test images. The interval of a difference covers other seeds and other test images; images are paired.",
-        "Every choice, such as the epoch, was made on the validation split. That split is one fixed draw, so what "
-        "another one would change is in no interval.",
-        "Each model was trained with one recipe: other hyper-parameters are not tested here.",
+        "The 95 % interval of a mean is a t interval over seeds: it covers the mean of all possible seeds on these test "
+        "images. The interval of a difference covers both seeds and test images; images are paired.",
+        "Every choice, such as the epoch, was made on the validation split. The split is fixed, so no interval includes "
+        "the effect of choosing another one.",
+        "Each model was trained with one recipe; other hyper-parameters were not tested.",
     ]
     if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
         sentences.insert(

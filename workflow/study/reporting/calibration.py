@@ -79,7 +79,7 @@ def _panel(axis: Axes, sources: Sources, model: str, bins: pd.DataFrame) -> None
 
 
 def _histogram(axis: Axes, colour: str, bins: pd.DataFrame) -> None:
-    """How many of the images are that sure, in percent: a gap in a bin of few images means little."""
+    """The share of the images in each bin of confidence: a gap in a bin of few images means little."""
     axis.set_axis_on()
     for scaled, line in ((0, BEFORE), (1, colour)):
         own = bins[bins["scaled"] == scaled]

@@ -1,4 +1,4 @@
-"""What others claim, and what came of it here: the page of claims, and the landing page's short form of it."""
+"""What others claim and what was found here: the page of claims, and its short form on the landing page."""
 
 from typing import Any
 
@@ -33,10 +33,11 @@ def claims_page(sources: Sources) -> list[dict[str, Any]]:
         Column("reason", "Reason"),
     ]
     note = (
-        "A published number is held against the 95 % prediction interval for one more run, a direction against the "
-        "95 % interval of what was measured here, which stands below it. Inside a prediction interval means "
-        "compatible, no more: the fewer the seeds, the wider it is. Every claim is judged on its own: nothing is "
-        "adjusted for their number. The models are those of this study, so another recipe is part of any difference."
+        "A published number is compared with the 95 % prediction interval for one more run. A directional claim, such "
+        "as 'at least 20 points', counts as reproduced if the whole 95 % interval of what was measured satisfies it. "
+        "Inside a prediction interval means compatible, no more: the fewer the seeds, the wider the interval. Each "
+        "claim is judged on its own, without adjustment for their number. The models are those of this study, so a "
+        "difference in recipe is part of any difference."
     )
     return [table("Claims and verdicts", claim_rows(sources), columns, sources.csv("claims"), note)]
 
@@ -66,7 +67,7 @@ def claim_rows(sources: Sources) -> pd.DataFrame:
 
 
 def claims_in_short(sources: Sources) -> dict[str, Any]:
-    """{"sentence": where no claim is tested, and all for one reason, that; "rows": else, the claims}."""
+    """{"sentence": the reason if no claim is tested for one and the same; "rows": else the claims}."""
     frame = claim_rows(sources)
     reasons = frame["reason"].unique()
     if len(reasons) == 1 and (frame["verdict"] == NOT_TESTED).all():

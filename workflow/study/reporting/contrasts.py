@@ -53,7 +53,7 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
 
 
 def mcnemar_table(sources: Sources) -> dict[str, Any]:
-    """McNemar's test of every pair of networks: a description of these, no statement on what another seed would do."""
+    """McNemar's test of every pair of networks: it describes these two, and says nothing about other seeds."""
     frame = sources.tables["mcnemar"].copy()
     frame["label"] = [sources.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     columns = [
@@ -66,7 +66,7 @@ def mcnemar_table(sources: Sources) -> dict[str, Any]:
     ]
     note = (
         "Two trained networks at a time, on the same test images: how many each gets right that the other does not, "
-        "and the p of McNemar's exact test that both numbers are alike. It compares two networks and not two methods, "
-        "for another seed is another network; p is not adjusted. The table above answers for the methods."
+        "and the p of McNemar's exact test that both numbers are equal. It compares two networks, not two methods, "
+        "because another seed gives another network; p is not adjusted. For the methods see the table above."
     )
     return table("Network against network, as a description", frame, columns, sources.csv("mcnemar"), note)

@@ -109,7 +109,7 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
     csv = sources.csv("costs")
     note = (
         "Mean over finished runs. A frozen backbone computes its features once for all its seeds; each run counts "
-        "them, and its images/s are those of the head on them."
+        "that time, and its images/s are those of training the head alone."
     )
     return [front_chart(sources), front_table(sources),
             table("By model", means, [Column("label", "Model"), *quantities], csv, note),
