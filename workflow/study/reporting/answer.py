@@ -107,10 +107,10 @@ def how_to_read(models: pd.DataFrame) -> list[str]:
     """What the intervals cover and what they do not."""
     seeds = models.loc[models["metric"] == "test_accuracy", "n_seeds"]
     sentences = [
-        "The 95 % interval of a mean is a t interval over seeds: it covers the mean of all possible seeds on these test "
-        "images. The interval of a difference covers both seeds and test images; images are paired.",
-        "Every choice, such as the epoch, was made on the validation split. The split is fixed, so no interval includes "
-        "the effect of choosing another one.",
+        "The 95 % interval of a mean is a t interval over seeds: it covers the mean of all possible seeds on these "
+        "test images. The interval of a difference covers both seeds and test images; images are paired.",
+        "Every choice, such as the epoch, was made on the validation split. The split is fixed, so no interval "
+        "includes the effect of choosing another one.",
         "Each model was trained with one recipe; other hyper-parameters were not tested.",
     ]
     if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
