@@ -29,11 +29,10 @@ from study.files import read_json, write_json
 SAVED = Path({saved!r})
 
 
-def train_run(spec_path: Path, finish) -> None:
-    spec, folder = read_json(spec_path), spec_path.parent
+def train_run(spec, folder: Path, finish) -> None:
     for name in ("history.csv", "predictions.npz", "model.safetensors"):
         shutil.copyfile(SAVED / name, folder / name)
-    write_json(folder / "run.json", read_json(SAVED / "run.json") | {{"model": spec["model"], "seed": spec["seed"]}})
+    write_json(folder / "run.json", read_json(SAVED / "run.json") | {{"model": spec.model, "seed": spec.seed}})
     finish(folder)
 '''
 
