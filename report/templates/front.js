@@ -4,9 +4,9 @@ CHARTS.front = (controls, drawing, data) => {
   const width = 900, height = 420, left = 56, right = 210, top = 16, bottom = 48;
 
   const ticks = (low, high) => {
-    const found = [];
+    const found = [], steps = high / low < 10 ? [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-      for (const step of [1, 2, 5]) {
+      for (const step of steps) {
         const value = step * 10 ** power;
         if (value >= low && value <= high) found.push(value);
       }

@@ -62,7 +62,7 @@ def test_a_new_metric_is_in_the_tables_on_the_page_of_models_and_on_every_card(r
     assert "test_worst_class" in (report / "tables" / "runs.csv").read_text().splitlines()[0]
     assert (report / "tables" / "models.csv").read_text().count("test_worst_class") == 2
     for name in ("models", "card_scratch_cnn", "card_lite0_finetune"):
-        assert "accuracy of the worst class (%)" in (report / "pages" / f"{name}.html").read_text(), name
+        assert "Accuracy of the worst class (%)" in (report / "pages" / f"{name}.html").read_text(), name
 
 
 def test_a_new_figure_and_its_page_are_made_and_linked(report):

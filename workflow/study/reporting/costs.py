@@ -98,7 +98,7 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
         Column("images_per_second", "Images/s", text.whole),
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
-        Column("macs", "MACs per image (text.millions)", text.millions),
+        Column("macs", "MACs per image (millions)", text.millions),
     ]
     keys = [column.key for column in quantities]
     finished = sources.finished_costs()
@@ -125,7 +125,7 @@ def front_table(sources: Sources) -> dict[str, Any]:
         Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
         Column("front", "On the Pareto front"),
         Column("train_seconds", "Seconds per run", partial(text.number, digits=1)),
-        Column("macs", "MACs per image (text.millions)", text.millions),
+        Column("macs", "MACs per image (millions)", text.millions),
         Column("parameters", "Parameters", text.whole),
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
         Column("images_per_second", "Images/s", text.whole),

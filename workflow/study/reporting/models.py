@@ -18,7 +18,8 @@ OF_RUNS = ("train_accuracy", "val_accuracy", "test_accuracy", "test_top5", "test
 
 def head(metric: Metric) -> str:
     """A metric's title for the head of a column."""
-    return f"{metric.title} ({metric.unit})" if metric.unit else metric.title
+    title = metric.title[0].upper() + metric.title[1:]
+    return f"{title} ({metric.unit})" if metric.unit else title
 
 
 def show(metric: Metric, digits: int = 2) -> Callable[[float], str]:
