@@ -97,7 +97,7 @@ def _problem(path: Path, archive: Archive) -> str | None:
     if start.startswith((b"<!doctype", b"<html")):
         return "an HTML page instead of the archive"
     if path.stat().st_size != archive.size:
-        return f"{path.stat().st_size} bytes instead of {archive['size']}"
+        return f"{path.stat().st_size} bytes instead of {archive.size}"
     if file_digest(path, "md5") != archive.md5:
         return "the md5 sum differs"
     return None
