@@ -14,11 +14,16 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/compare.smk"
-include: "workflow/rules/report.smk"
 
 
-report: "report/workflow.rst"
+if STUDY.search:
+
+    include: "workflow/rules/search.smk"
+
+else:
+
+    include: "workflow/rules/compare.smk"
+    include: "workflow/rules/report.smk"
 
 
 onstart:

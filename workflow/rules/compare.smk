@@ -1,13 +1,9 @@
 # Every table, and summary.json, from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
 
-from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
+from study.paths import NEAR_DUPLICATES_TABLE, table_names
 
-TABLES = [
-    PATHS.table(name)
-    for name in ([SEARCH_TABLE] if STUDY.search else table_names(RECORD))
-]
-# A search never looks at the test images.
-NEAR_DUPLICATES = [] if STUDY.search else [PATHS.table(NEAR_DUPLICATES_TABLE)]
+TABLES = [PATHS.table(name) for name in table_names(RECORD)]
+NEAR_DUPLICATES = PATHS.table(NEAR_DUPLICATES_TABLE)
 
 
 # Of the images alone, so that it is not looked for again when a run or the analysis changes.
@@ -16,7 +12,7 @@ rule duplicates:
         dataset=PATHS.dataset_record,
         code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
     output:
-        PATHS.table(NEAR_DUPLICATES_TABLE),
+        NEAR_DUPLICATES,
     log:
         LOGS / "duplicates.log",
     conda:
@@ -36,7 +32,7 @@ rule analyse:
         near_duplicates=NEAR_DUPLICATES,
         config=PATHS.config,
         dataset=PATHS.dataset_record,
-        code=sorted((SOURCES / "workflow" / "study" / "analysis").glob("*.py")),
+        code=ANALYSIS,
     output:
         tables=TABLES,
         summary=PATHS.summary,

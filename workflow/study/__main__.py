@@ -57,14 +57,9 @@ def duplicates(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     """Compute every table, and summary.json, from what the runs wrote."""
-    from study.analysis.search import write_search
     from study.analysis.summary import write_summary
     from study.analysis.tables import write_tables
-    from study.files import read_json
 
-    if read_json(args.study / "config.json").get("search"):
-        write_search(args.study, args.output, args.summary)
-        return
     write_tables(args.study, args.output)
     write_summary(args.study, args.output, args.summary)
 
@@ -83,6 +78,20 @@ def pages(args: argparse.Namespace) -> None:
     write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
 
 
+def search_table(args: argparse.Namespace) -> None:
+    """Compare the trials of a search on the validation images: search.csv and summary.json."""
+    from study.analysis.search import write_search
+
+    write_search(args.study, args.output, args.summary)
+
+
+def search_report(args: argparse.Namespace) -> None:
+    """Draw the figure and write the pages of a search."""
+    from study.reporting.search import write_search_report
+
+    write_search_report(args.study)
+
+
 def predict(args: argparse.Namespace) -> None:
     """Name the class of images with a trained model."""
     from study.predict import predict_images
@@ -95,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(title="steps", required=True, metavar="STEP")
 
     def step(function, *options: tuple[str, dict]) -> None:
-        sub = steps.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
+        sub = steps.add_parser(function.__name__.replace("_", "-"), help=function.__doc__, description=function.__doc__)
         for name, settings in options:
             sub.add_argument(name, **settings)
         sub.set_defaults(function=function)
@@ -126,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
     step(pages, study, output)
+    step(search_table, study, output, ("--summary", path))
+    step(search_report, study)
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),

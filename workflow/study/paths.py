@@ -36,6 +36,7 @@ _TABLES = (
     "learning",
     "costs",
     "front",
+    "provenance",
 )
 _OF_SUPERCLASSES = ("superclasses", "superclass_differences")
 NEAR_DUPLICATES_TABLE = "near_duplicates"  # of the images alone, so it has a job of its own

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
+from study.analysis.scores import Predictions, run_metrics
 from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION, Labels
 from study.errors import StudyError
@@ -124,39 +125,20 @@ def _read_logits(path: Path, record: dict[str, Any], dataset: Labels) -> _Logits
 def _measure(logits: _Logits, train_accuracy: float, dataset: Labels) -> dict[str, Any]:
     """Return the fields of `Run` that are computed from a finished run's logits."""
     ids = dataset.ids(TEST)
-    fine = dataset.fine[ids]
-    rank = metrics.true_rank(logits.test, fine)
-    temperature = metrics.fit_temperature(logits.val, logits.val_fine)
-    scaled_logits = metrics.scaled(logits.test, temperature)
-    val, test = metrics.top_k_accuracy(logits.val, logits.val_fine, 1), float((rank < 1).mean())
-    numbers = {
-        "train_accuracy": train_accuracy,
-        "val_accuracy": val,
-        "test_accuracy": test,
-        "train_val_gap": train_accuracy - val,
-        "val_test_gap": val - test,
-        "test_top5": float((rank < 5).mean()),
-        **_calibration(logits.test, fine, ""),
-        "temperature": temperature,
-        **_calibration(scaled_logits, fine, "_scaled"),
-    }
-    if dataset.coarse is not None:
-        coarse, superclass_of = dataset.coarse[ids], dataset.fine_to_coarse
-        numbers["test_superclass"] = metrics.superclass_accuracy(logits.test, coarse, superclass_of)
-        numbers["test_superclass_summed"] = metrics.summed_superclass_accuracy(logits.test, coarse, superclass_of)
+    predictions = Predictions(
+        train_accuracy=train_accuracy,
+        val_logits=logits.val,
+        val_fine=logits.val_fine,
+        test_logits=logits.test,
+        fine=dataset.fine[ids],
+        coarse=None if dataset.coarse is None else dataset.coarse[ids],
+        fine_to_coarse=dataset.fine_to_coarse,
+    )
     return {
-        "numbers": numbers,
+        "numbers": run_metrics(predictions),
         "predicted": logits.test.argmax(axis=1).astype(np.uint8),
-        "in_top5": rank < 5,
-        "confidence": np.array([metrics.top_confidence(one) for one in (logits.test, scaled_logits)]),
-    }
-
-
-def _calibration(logits: np.ndarray, fine: np.ndarray, suffix: str) -> dict[str, float]:
-    return {
-        f"test_nll{suffix}": metrics.negative_log_likelihood(logits, fine),
-        f"test_ece{suffix}": metrics.expected_calibration_error(logits, fine),
-        f"test_brier{suffix}": metrics.brier_score(logits, fine),
+        "in_top5": predictions.rank < 5,
+        "confidence": np.array([metrics.top_confidence(one) for one in (logits.test, predictions.scaled_logits)]),
     }
 
 

@@ -12,18 +12,18 @@ from study.analysis.runs import grid, is_trained, load_record, open_npz
 from study.analysis.tables import write_table
 from study.data.dataset import Labels, read_labels
 from study.files import read_json, write_json
-from study.paths import PREDICTIONS, SEARCH_TABLE, StudyPaths
+from study.paths import PREDICTIONS, StudyPaths
 
 
 def write_search(study: Path, out: Path, summary: Path) -> None:
-    """Write search.csv into folder `out`, and the chosen trial to `summary`.
+    """Write the table of trials to `out`, and the chosen trial to `summary`.
 
     Raises StudyError if a run is missing or cannot be read.
     """
     paths = StudyPaths(study)
     config, dataset = read_json(paths.config), read_labels(paths.dataset)
     table = search_table(study, config, dataset)
-    write_table(out / f"{SEARCH_TABLE}.csv", table)
+    write_table(out, table)
     write_json(summary, search_summary(config, table))
 
 

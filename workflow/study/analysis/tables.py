@@ -24,27 +24,15 @@ from study.analysis.differences import class_differences_table, superclass_diffe
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
+from study.analysis.provenance import provenance_table
 from study.analysis.runs import Finished, Run, load_runs
+from study.analysis.scores import METRICS, metric_names
 from study.analysis.sensitivity import sensitivity_table
 from study.analysis.uncertainty import t_interval, wilson
 from study.data.dataset import TEST, read_labels
 from study.files import atomic_write, read_json
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 
-CALIBRATION = [
-    "test_nll",
-    "test_ece",
-    "test_brier",
-    "temperature",
-    "test_nll_scaled",
-    "test_ece_scaled",
-    "test_brier_scaled",
-]
-OF_SUPERCLASSES = ["test_superclass", "test_superclass_summed"]
-TEST_ACCURACIES = ["test_accuracy", "test_top5", *OF_SUPERCLASSES]
-GAPS = ["train_val_gap", "val_test_gap"]
-RUN_METRICS = ["train_accuracy", "val_accuracy", *TEST_ACCURACIES, *GAPS, *CALIBRATION]
-MODEL_METRICS = [*TEST_ACCURACIES, "val_accuracy", "train_accuracy", *GAPS, *CALIBRATION]
 SMALL = [*VARIANCES, "p", "p_holm"]
 NOT_REPEATABLE = ["seconds", "images_per_second"]
 
@@ -80,14 +68,10 @@ def write_tables(study: Path, out: Path) -> None:
         "learning": lambda: learning_table(runs),
         "costs": lambda: costs_table(config, runs),
         "front": lambda: front_table(config, finished),
+        "provenance": lambda: provenance_table(runs),
     }
     for name in table_names(config):
         write_table(out / f"{name}.csv", tables[name]())
-
-
-def available(metrics: list[str], config: dict[str, Any]) -> list[str]:
-    """Return the metrics that the study's data have: all, or those without superclasses."""
-    return [name for name in metrics if config["dataset"]["superclasses"] or name not in OF_SUPERCLASSES]
 
 
 def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
@@ -97,6 +81,8 @@ def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
     known. With `allow_missing` a run of other settings may be compared.
     """
     asked = {(cell["model"], cell["seed"]): cell["settings_sha256"] for cell in config["grid"]}
+    chosen_by = ["train_accuracy", "val_accuracy"]
+    names = [*chosen_by, *(name for name in metric_names(config["dataset"]["superclasses"]) if name not in chosen_by)]
     rows = [
         {
             "model": run.model,
@@ -107,7 +93,7 @@ def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
             "chosen_epoch": run.record.get("chosen_epoch"),
             "as_configured": run.settings_sha256 and _yes(run.settings_sha256 == asked[run.model, run.seed]),
         }
-        | {metric: run.numbers.get(metric, np.nan) for metric in available(RUN_METRICS, config)}
+        | {name: run.numbers.get(name, np.nan) for name in names}
         for run in runs
     ]
     return pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
@@ -125,11 +111,11 @@ def models_table(config: dict[str, Any], finished: Finished, test_images: int) -
     """
     rows = []
     for model, runs in finished.items():
-        for metric in available(MODEL_METRICS, config):
+        for metric in metric_names(config["dataset"]["superclasses"]):
             values = np.array([run.numbers[metric] for run in runs])
             mean, sd, ci_low, ci_high = t_interval(values)
-            on_test = metric in TEST_ACCURACIES
-            test_low, test_high = wilson(mean * test_images, test_images) if on_test else (np.nan, np.nan)
+            of_images = METRICS[metric].of_images
+            test_low, test_high = wilson(mean * test_images, test_images) if of_images else (np.nan, np.nan)
             rows.append(
                 {
                     "model": model,
