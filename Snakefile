@@ -27,9 +27,8 @@ except StudyError as error:
 configfile: DEFAULTS
 
 
-if (
-    not workflow.modifier.is_main_snakefile()
-):  # a module's config is no file, but changes config.yaml as one would
+if not workflow.modifier.is_main_snakefile():
+    # A module's config is not in a file, but changes config.yaml as a --configfile would.
     own, config = config, read_yaml(DEFAULTS)
     update_config(config, own)
 
@@ -37,11 +36,16 @@ if (
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/compare.smk"
-include: "workflow/rules/report.smk"
 
 
-report: "report/workflow.rst"
+if STUDY.search:
+
+    include: "workflow/rules/search.smk"
+
+else:
+
+    include: "workflow/rules/compare.smk"
+    include: "workflow/rules/report.smk"
 
 
 # Snakemake would say no more than that a file "does not exist".
@@ -53,6 +57,12 @@ if "--report-after-run" not in sys.argv and any(
             f"Error: there is nothing to report yet ({missing[0]} is missing): run the study first, with the same "
             "command but without --report."
         )
+
+
+# The report does not need all of these, but they are results too: what is deleted is made again.
+RESULTS_OF_RUNS = [run / name for run in COMPARED for name in RUN_FILES]
+if STUDY.allow_missing:
+    RESULTS_OF_RUNS = []
 
 
 onstart:
@@ -77,7 +87,4 @@ rule all:
         PATHS.summary,
         FIGURES,
         PAGES,
-        # Not needed for the report, but results too: what is deleted is made again.
-        []
-        if STUDY.allow_missing
-        else [run / name for run in COMPARED for name in RUN_FILES],
+        RESULTS_OF_RUNS,

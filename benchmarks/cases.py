@@ -32,8 +32,15 @@ def random_dataset(images: int) -> Dataset:
     split = np.full(images, TRAIN, dtype=np.uint8)
     split[-images // 6 :], split[-images // 4 : -images // 6] = TEST, VALIDATION
     pixels = rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
-    names = [str(number) for number in range(100)]
-    return Dataset(pixels, fine, fine // 5, split, names, names[:20], {"fingerprint": "random", "title": "Random"})
+    return Dataset(
+        images=pixels,
+        fine=fine,
+        coarse=None,
+        split=split,
+        fine_names=[str(number) for number in range(100)],
+        coarse_names=[],
+        meta={"fingerprint": "random", "title": "Random"},
+    )
 
 
 def case_spec(name: str, compute: ComputeSpec) -> RunSpec:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from study.config.planning import FOLDER_VARIABLE, data_fingerprint, run_spec
+from study.config.planning import data_fingerprint, run_spec
 from study.config.specs import ComputeSpec, RunSpec
 from study.config.study import Config, load_config
 from study.data.manifest import load_manifest
@@ -36,7 +36,7 @@ ON_CPU = {"device": "cpu", "threads": 2, "precision": "float32"}
 def elsewhere(tmp_path, monkeypatch):
     """No archive and no data folder of the person who runs the tests."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv("CIFAR100_FOLDER", raising=False)
 
 
 def raw(dataset: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -165,12 +165,12 @@ def name_a_folder(tmp_path, monkeypatch):
 
 
 def set_the_variable(tmp_path, monkeypatch):
-    monkeypatch.setenv(FOLDER_VARIABLE, str(sparse_files(tmp_path / "cifar")))
+    monkeypatch.setenv("CIFAR100_FOLDER", str(sparse_files(tmp_path / "cifar")))
     return {}
 
 
 def have_the_archive(tmp_path, monkeypatch):
-    write_text(tmp_path / "resources" / OFFICIAL.archive["name"], "")
+    write_text(tmp_path / "resources" / OFFICIAL.archive.name, "")
     return {}
 
 
@@ -211,7 +211,7 @@ def test_no_mirror_is_needed_where_the_data_are_at_hand(tmp_path, monkeypatch, c
 def test_a_named_folder_without_the_data_stops_the_start(tmp_path, monkeypatch):
     with pytest.raises(StudyError, match="holds no cifar-100-python"):
         start(raw(dataset={"folder": str(tmp_path)}))
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "typo"))
+    monkeypatch.setenv("CIFAR100_FOLDER", str(tmp_path / "typo"))
     with pytest.raises(StudyError, match=r"typo does not exist; correct dataset: folder or CIFAR100_FOLDER\.$"):
         start(raw())
 
@@ -226,7 +226,7 @@ def test_where_the_official_files_are_read_from(tmp_path, monkeypatch):
     folder = sparse_files(tmp_path / "cifar" / "cifar-100-python")
     assert start(raw()).source == tmp_path / "resources" / "cifar-100-python.tar.gz"
     assert start(raw(dataset={"folder": "cifar"})).source == folder
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "typo"))  # which synthetic data ignore
+    monkeypatch.setenv("CIFAR100_FOLDER", str(tmp_path / "typo"))  # which synthetic data ignore
     assert start(raw(dataset={"name": "synthetic"})).source == tmp_path / "resources" / "synthetic"
 
 

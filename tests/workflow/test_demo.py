@@ -28,7 +28,7 @@ def test_the_demo_leaves_every_table_figure_and_page(demo):
         f"{name}.csv" for name in ("runs", "models", "contrasts", "classes", "superclasses", "class_differences",
                                    "superclass_differences", "confusion", "errors", "calibration", "agreement",
                                    "mcnemar", "hardest", "near_duplicates", "sensitivity", "ladder", "claims",
-                                   "learning", "costs", "front")}  # fmt: skip
+                                   "learning", "costs", "front", "provenance")}  # fmt: skip
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200
     assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}
@@ -65,7 +65,7 @@ def test_both_models_learn_and_the_pretrained_one_is_ahead(demo):
 def test_the_report_is_one_file_without_network_and_says_that_it_is_synthetic(demo):
     report = (demo.folder / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"(?:src|href)=[\"']https?://[^\"']+\.(?:js|css)", report)
-    assert "Synthetic data: rendered shapes, not CIFAR-100" in report
+    assert "Synthetic data: rendered shapes, not photographs" in report
     for page in (demo.results / "pages").glob("*.html"):
         assert "Synthetic data" in page.read_text(encoding="utf-8"), page.name
 
@@ -166,21 +166,23 @@ def test_a_changed_label_retrains_nothing(demo):
     ("path", "jobs"),
     [
         ("workflow/study/reporting/style.py", ["all", "figures", "pages"]),
+        ("report/items.yaml", ["all", "figures", "pages"]),
         ("report/templates/landing.html.j2", ["all", "pages"]),
         ("workflow/study/analysis/metrics.py", ["all", "analyse", "figures", "pages"]),
         ("workflow/study/training/loop.py", ["all", "pages"]),  # its last page names the runs of older code
     ],
 )
 def test_changed_code_reruns_what_it_computes_and_never_training(changed, path, jobs):
-    comment = "\n{# changed #}\n" if path.endswith(".j2") else "\n# changed\n"
+    # of the training code, only what decides a result counts: a comment does not
+    change = "\n{# changed #}\n" if path.endswith(".j2") else "\n# changed\n"
     with (changed.folder / path).open("a") as handle:
-        handle.write(comment)
+        handle.write("\nCHANGED = True\n" if "/training/" in path else change)
     assert changed.planned() == jobs
 
 
 def test_runs_of_older_code_are_named_when_the_workflow_starts(changed):
     with (changed.folder / "workflow/study/training/loop.py").open("a") as handle:
-        handle.write("\n# changed\n")
+        handle.write("\nCHANGED = True\n")
     done = changed.snakemake("--forcerun", "pages")
     assert done.returncode == 0, done.stdout
     assert "trained by older code: all of these" in done.stdout

@@ -21,6 +21,7 @@ from study.orchestration.start import (
 )
 from study.orchestration.trial import try_models
 from study.paths import RUN_FILES, SPEC
+from study.reporting.items import report_items
 
 try:
     # In the order of their rank: what the command line names comes after the default.
@@ -62,55 +63,10 @@ def escaped(text):
 ENVIRONMENTS = {
     name: escaped(PROJECT / "envs" / f"{name}.yaml") for name in ("train", "analyse")
 }
-
-# The report's menu sorts its categories by name: hence numbers.
-CATEGORY = {
-    "accuracy": "01 Result",
-    "search": "01 Result",
-    "models": "01 Result",
-    "contrasts": "01 Result",
-    "runs": "01 Result",
-    "claims": "01 Result",
-    "sensitivity": "01 Result",
-    "curves": "02 Learning curves",
-    "classes": "03 Classes",
-    "differences": "03 Classes",
-    "classdifferences": "03 Classes",
-    "superclasses": "04 Superclasses",
-    "superdifferences": "04 Superclasses",
-    "superconfusion": "04 Superclasses",
-    "confusion": "05 Confusions",
-    "confusions": "05 Confusions",
-    "pairs": "05 Confusions",
-    "agreement": "05 Confusions",
-    "calibration": "06 Calibration",
-    "cost": "07 Cost",
-    "front": "07 Cost",
-    "costs": "07 Cost",
-    "ladder": "08 Ladder",
-    "samples": "09 Samples",
-    "hardest": "09 Samples",
-    "duplicates": "09 Samples",
-    "provenance": "10 Provenance",
-    "card": "11 Methods",
-    "methods": "11 Methods",
-}
-TITLES = {
-    "accuracy": "accuracy of every seed",
-    "cost": "accuracy and cost",
-    "front": "accuracy-cost front",
-    "confusion": "100 × 100 classes",
-    "confusions": "confusion explorer and mistakes",
-    "superconfusion": "20 × 20 superclasses",
-    "pairs": "most confused pairs, with images",
-    "differences": "differences by class",
-    "classdifferences": "differences by class",
-    "superdifferences": "differences by superclass",
-    "hardest": "hardest images",
-    "duplicates": "near-duplicates",
-    "card": "model card",
-    "methods": "methods of this study",
-}
+# The code that tables and report depend on.
+ANALYSIS = sources_sha256("analysis/*.py")
+REPORTING = sources_sha256("reporting/*.py", "../../report/items.yaml")
+TEMPLATES = sources_sha256("../../report/templates/*")
 
 
 wildcard_constraints:
@@ -169,19 +125,19 @@ def weights_file_sha256(wildcards):
     )
 
 
-def marked(folder, caption, name):
-    """`name` in `folder` as an item of the report: its kind, or `kind_model`, decides category, caption and label."""
-    kind, _, model = Path(name).stem.partition("_")
-    form = "table" if name.endswith(".html") else "figure"
-    shown = f"{TITLES.get(kind, kind)}, {form}"
-    if model:
-        # A word joiner, which is invisible, keeps Snakemake from taking a word in braces for a wildcard.
-        label = STUDY.models[model].label.replace("{", "{\u2060")
-        shown = f"{shown}: {label}"
+def marked(item):
+    """The file of an item of the report, as Snakemake's report lists it."""
+    # A word joiner, which is invisible, keeps Snakemake from taking a word in braces for a wildcard.
+    title = item.title.replace("{", "{\u2060")
     return report(
-        PATHS.folder / folder / name,
-        caption=caption.format(kind),
-        category=CATEGORY[kind],
+        PATHS.folder / f"{item.kind}s" / item.file,
+        caption=f"report/captions/{item.caption}",
+        category=item.category,
         # One label only: Snakemake's menu fails where a second one happens to split the items in equal halves.
-        labels={"shows": shown},
+        labels={"title": f"{title} ({item.kind})"},
     )
+
+
+FIGURES = [marked(item) for item in report_items(RECORD, "figure")]
+PAGES = [marked(item) for item in report_items(RECORD, "page")]
+LANDING = [PATHS.folder / "pages" / name for name in ("landing.html", "index.html")]

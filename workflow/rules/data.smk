@@ -1,4 +1,4 @@
-# From the official files, or the synthetic stand-in, to dataset.npz; and the config as analysis and report read it.
+# From the official files, or rendered images, to dataset.npz; and the config as analysis and report read it.
 
 import tempfile
 
@@ -18,7 +18,7 @@ rule prepare:
         fraction=STUDY.dataset.validation.fraction,
         seed=STUDY.dataset.validation.seed,
         mirrors=lambda wildcards: " ".join(
-            f"--mirror {shlex.quote(url)}" for url in STUDY.dataset.mirrors
+            f"--mirror {shlex.quote(url)}" for url in STUDY.mirrors
         ),
         fingerprint=data_fingerprint(STUDY),
     shell:

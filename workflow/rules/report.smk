@@ -1,23 +1,7 @@
-# Figures and pages from the tables, marked for `snakemake --report`.
+# Figures and pages from the tables, marked for `snakemake --report`; report/items.yaml says which there are.
 
-from study.reporting.figures import figure_names
-from study.reporting.pages import page_names
 
-FIGURES = [
-    marked("figures", "report/captions/{}.rst", name) for name in figure_names(RECORD)
-]
-FRAGMENTS = [
-    PATHS.folder / "pages" / name
-    for name in page_names(RECORD)
-    if name in ("landing.html", "index.html")
-]
-PAGES = [
-    marked("pages", "report/captions/table_{}.rst", name)
-    for name in page_names(RECORD)
-    if name not in ("landing.html", "index.html")
-]
-REPORTING = sources_sha256("reporting/*.py")
-TEMPLATES = sources_sha256("../../report/templates/*")
+report: "../../report/workflow.rst"
 
 
 rule figures:
@@ -46,15 +30,12 @@ rule pages:
         tables=TABLES,
         near_duplicates=NEAR_DUPLICATES,
         summary=PATHS.summary,
-        records=[run / "run.json" for run in COMPARED],
         predictions=[run / "predictions.npz" for run in COMPARED],
         dataset=PATHS.dataset_record,
-        figures=PATHS.folder
-        / "figures"
-        / ("search.svg" if STUDY.search else "accuracy.svg"),
+        figures=PATHS.folder / "figures" / "accuracy.svg",
         config=PATHS.config,
     output:
-        FRAGMENTS,
+        LANDING,
         PAGES,
     log:
         LOGS / "pages.log",
@@ -65,6 +46,6 @@ rule pages:
         pages=PATHS.folder / "pages",
         code=REPORTING,
         templates=TEMPLATES,
-        training_code=training_code_sha256(),  # the last page says which runs are of older code
+        training_code=training_code_sha256(),  # the page of provenance says which runs are of older code
     shell:
         "python -m study pages --study {params.study:q} --output {params.pages:q} > {log:q} 2>&1"

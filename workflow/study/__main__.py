@@ -14,14 +14,12 @@ from study.machine import failures
 
 
 def prepare(args: argparse.Namespace) -> None:
-    """Find, download or render the official files, check them, split off the validation images, write dataset.npz."""
+    """Read, download or render the images, check them, split off the validation images, write dataset.npz."""
     from study.data.prepare import prepare_dataset
     from study.files import write_checksums
-    from study.machine.locks import locked
 
     validation = {"fraction": args.fraction, "seed": args.seed}
-    with locked(args.source.with_suffix(".lock"), str(args.source)):
-        prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
+    prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
     write_checksums(args.output.parent, (args.output.name, args.output.with_suffix(".json").name))
 
 
@@ -61,20 +59,14 @@ def duplicates(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     """Compute every table, and summary.json, from what the runs wrote."""
-    from study.analysis.search import write_search
     from study.analysis.summary import write_summary
     from study.analysis.tables import write_tables
-    from study.files import read_json, write_checksums
-    from study.orchestration.check import refuse_changed_runs
+    from study.orchestration.check import record_tables, refuse_changed_runs
 
     refuse_changed_runs(args.study)
-    if read_json(args.study / "config.json").get("search"):
-        write_search(args.study, args.output, args.summary)
-    else:
-        write_tables(args.study, args.output)
-        write_summary(args.study, args.output, args.summary)
-    write_checksums(args.output, sorted(path.name for path in args.output.glob("*.csv")))
-    write_checksums(args.study, ("config.json", args.summary.name))
+    write_tables(args.study, args.output)
+    write_summary(args.study, args.output, args.summary)
+    record_tables(args.study)
 
 
 def figures(args: argparse.Namespace) -> None:
@@ -114,6 +106,25 @@ def trial(args: argparse.Namespace) -> None:
     try_networks(json.load(sys.stdin))
 
 
+def search_table(args: argparse.Namespace) -> None:
+    """Compare the trials of a search on the validation images: search.csv and summary.json."""
+    from study.analysis.search import write_search
+    from study.orchestration.check import record_tables, refuse_changed_runs
+
+    refuse_changed_runs(args.study)
+    write_search(args.study, args.output, args.summary)
+    record_tables(args.study)
+
+
+def search_report(args: argparse.Namespace) -> None:
+    """Draw the figure and write the pages of a search."""
+    from study.orchestration.check import refuse_changed_tables
+    from study.reporting.search import write_search_report
+
+    refuse_changed_tables(args.study)
+    write_search_report(args.study)
+
+
 def predict(args: argparse.Namespace) -> None:
     """Name the class of images with a trained model."""
     from study.predict import predict_images
@@ -132,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(title="steps", required=True, metavar="STEP")
 
     def step(function, *options: tuple[str, dict]) -> None:
-        sub = steps.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
+        sub = steps.add_parser(function.__name__.replace("_", "-"), help=function.__doc__, description=function.__doc__)
         for name, settings in options:
             sub.add_argument(name, **settings)
         sub.set_defaults(function=function)
@@ -165,6 +176,8 @@ def _parser() -> argparse.ArgumentParser:
     step(pages, study, output)
     step(check, ("paths", {"type": Path, "nargs": "+", "metavar": "PATH", "help": "results/<study>, or a config file"}))
     step(trial)
+    step(search_table, study, output, ("--summary", path))
+    step(search_report, study)
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),

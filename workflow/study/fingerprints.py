@@ -20,13 +20,14 @@ def training_code_sha256() -> str:
     return sha256_text(repr([(path, code_structure(source)) for path, source in sorted(modules.items())]))
 
 
-def sources_sha256(pattern: str) -> str:
-    """Return the SHA-256 of the files that match `pattern`, relative to this package: of names and bytes, not of times.
+def sources_sha256(*patterns: str) -> str:
+    """Return the SHA-256 of the files that match, relative to this package: of their names and bytes, not their times.
 
     In the workflow it stands for these files as a rule's input, which their paths cannot be: Snakemake takes braces in
     a folder's name for wildcards.
     """
-    return sha256_text(repr([(path.name, file_digest(path)) for path in sorted(ROOT.glob(pattern))]))
+    files = [(path.name, file_digest(path)) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return sha256_text(repr(files))
 
 
 def code_structure(source: str) -> Any:

@@ -1,14 +1,20 @@
 """The difference between two models, with one interval for what other seeds and other test images would have given."""
 
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from study.analysis.uncertainty import FEWEST_SEEDS, UPPER_TAIL
+from study.analysis.runs import Finished, Run, correctness
+from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
+from study.data.dataset import TEST, Labels
 
 SEEDS_AND_IMAGES = "seeds and images"
-IMAGES_ONLY = "images only (fewer than 3 seeds)"
+IMAGES_ONLY = f"images only (fewer than {MIN_SEEDS} seeds)"
+VARIANCES = ["var_seeds", "var_images"]
 NOT_TESTED = "not tested here (no finished seed)"
 
 
@@ -27,6 +33,34 @@ class Contrast(NamedTuple):
     p: float
     probability_of_improvement: float
     method: str
+
+
+def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """Every contrast of the config, for each accuracy on test; see `contrast` for the interval.
+
+    p_holm adjusts the p values of test_accuracy, the study's question, for being as many as they are; the other
+    metrics, which look at the same runs from other sides, have none.
+    """
+    ids = dataset.ids(TEST)
+    correct: dict[str, Callable[[list[Run]], np.ndarray]] = {
+        "test_accuracy": lambda runs: correctness(runs, dataset.fine[ids]),
+        "test_top5": lambda runs: np.array([run.in_top5 for run in runs], bool).reshape(-1, len(ids)),
+    }
+    if dataset.coarse is not None:
+        correct["test_superclass"] = lambda runs: correctness(runs, dataset.coarse[ids], dataset.fine_to_coarse)
+    rows = []
+    for pair, metric in itertools.product(config["contrasts"], correct):
+        matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
+        result = contrast(*matrices)._asdict()
+        method = result.pop("method")
+        counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
+        rows.append(pair | {"metric": metric} | result | counts | {"method": method})
+    columns = ["model", "baseline", "metric", "difference", "low", "high", "df", *VARIANCES, "p", "p_holm",
+               "probability_of_improvement", "n_seeds", "n_seeds_baseline", "method"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
+    asked = table["metric"] == "test_accuracy"
+    table.loc[asked, "p_holm"] = holm(table.loc[asked, "p"].to_numpy())
+    return table
 
 
 def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
@@ -62,7 +96,7 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     var_images = float(per_image.var(ddof=1)) / images
     squares = var_images**2 / (images - 1)
     seeds = min(len(model), len(baseline))
-    if seeds < FEWEST_SEEDS:
+    if seeds < MIN_SEEDS:
         var_seeds, total, fewest_df, method = np.nan, var_images, images - 1, IMAGES_ONLY
     else:
         var_seeds = 0.0
@@ -75,7 +109,7 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     difference = float(model.mean() - baseline.mean())
     df = max(total**2 / squares, fewest_df) if squares > 0 else np.nan
     half = float(stdtrit(df, UPPER_TAIL)) * np.sqrt(total) if squares > 0 else 0.0
-    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 and seeds >= FEWEST_SEEDS else np.nan
+    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 and seeds >= MIN_SEEDS else np.nan
     wins = share_of_wins(model.mean(axis=1), baseline.mean(axis=1))
     return Contrast(difference, difference - half, difference + half, df, var_seeds, var_images, p, wins, method)
 
@@ -91,7 +125,7 @@ def share_of_wins(values: np.ndarray, others: np.ndarray) -> float:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p values float [K] adjusted for being K; NaN are no comparisons, do not count and stay.
+    """Return Holm-adjusted p values float [K]; NaN do not count as comparisons and are returned as they are.
 
     Holm 1979, "A simple sequentially rejective multiple test procedure": rejecting where the adjusted value is below
     0.05 keeps the chance of any false rejection among the K below 5 %, whatever depends on what.

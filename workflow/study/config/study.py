@@ -24,7 +24,9 @@ class Dataset(Strict):
 
     name: str = Field(description="a manifest in workflow/study/data/manifests")
     folder: str | None = Field(description="folder with the official files, or null to download them")
-    mirrors: list[str] = Field(description="addresses of the archive, tried in order")
+    mirrors: list[str] | None = Field(
+        default=None, description="addresses of the archive, tried in order; null: those of the manifest"
+    )
     validation: Validation
 
 
@@ -126,6 +128,13 @@ class Config(Strict):
     def manifest(self) -> Manifest:
         """The manifest of the study's dataset."""
         return load_manifest(self.dataset.name)
+
+    @property
+    def mirrors(self) -> list[str]:
+        """Addresses of the dataset's archive, to be tried in order."""
+        if self.dataset.mirrors is not None:
+            return self.dataset.mirrors
+        return self.manifest.archive.mirrors if self.manifest.archive else []
 
     def seeds_of(self, model: str) -> list[int]:
         """Return the seeds that `model` is trained with: its own, else the grid's."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.config.specs import read_run_spec
 from study.errors import StudyError
-from study.files import CHECKSUMS, changed_files, file_digest, read_json
+from study.files import CHECKSUMS, changed_files, file_digest, read_json, write_checksums
 from study.paths import MODEL, RUN_FILES, RUN_RECORD, SPEC, StudyPaths
 
 AGAIN = "then run the study again"
@@ -32,6 +32,13 @@ def check_study(folder: Path) -> None:
     print(f"{folder}: data, tables and {len(runs) - len(unknown)} runs are as they were written")
     if unknown:
         print(f"of {len(unknown)} runs no checksums are recorded: they have not ended, or an older version wrote them")
+
+
+def record_tables(folder: Path) -> None:
+    """Record the hashes of the tables and of what else analysis wrote or read in results/<study>."""
+    paths = StudyPaths(folder)
+    write_checksums(paths.tables, sorted(path.name for path in paths.tables.glob("*.csv")))
+    write_checksums(folder, (paths.config.name, paths.summary.name))
 
 
 def refuse_changed_runs(folder: Path) -> None:

@@ -32,7 +32,7 @@ def restore_dataset(study: Config, source: Path, paths: StudyPaths) -> None:
 
     print(f"{path} has gone: it is made again.", file=sys.stderr)
     with preserve_mtime(path):
-        prepare_dataset(study.dataset.name, source, [], asdict(study.dataset.validation), path)
+        prepare_dataset(study.dataset.name, source, study.mirrors, asdict(study.dataset.validation), path)
         write_checksums(path.parent, (path.name,))
 
 
