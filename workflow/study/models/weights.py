@@ -47,7 +47,7 @@ def _from_hub(tag: str) -> tuple[Tensors, dict[str, Any]]:
     except Exception as error:  # network, proxy, cache and hub each have their own exceptions
         raise StudyError(
             f"The weights of {tag} could not be fetched from the hub ({type(error).__name__}): connect to the network, "
-            "or name a local file in config.yaml (weights: file:<path>)."
+            "or name a local file in the config (weights: file:<path>)."
         ) from None
     return dict(network.state_dict()), {"hub": network.pretrained_cfg.get("hf_hub_id")}
 
@@ -78,7 +78,7 @@ def read(path: Path) -> Tensors:
     Raises StudyError if the file is missing, is of another kind, or holds NaN.
     """
     if not path.is_file():
-        raise StudyError(f"The weights file {path} does not exist; correct weights: file: in config.yaml.")
+        raise StudyError(f"The weights file {path} does not exist; correct weights: file: in the config.")
     try:
         if path.suffix == ".safetensors":
             loaded = safetensors.torch.load_file(path)
