@@ -292,7 +292,7 @@ PUBLISHED = {
 
 
 def report(folder, claims, synthetic):
-    """Text of the accuracy figure, the landing page and the claims page, if there is one, of a study with `claims`."""
+    """Text of the accuracy figure, the landing page and the claims page, if any, of a study with `claims`."""
     study = make_study(folder, {"scratch_cnn": 0.4, "lite0_finetune": 0.8})
     set_claims(study, claims, [PUBLISHED], synthetic)
     write_tables(study, study / "tables")
@@ -301,8 +301,8 @@ def report(folder, claims, synthetic):
         save(draw_accuracy(sources), study / "figures" / "accuracy.svg", synthetic)
     write_summary(study, study / "tables", study / "summary.json")
     write_pages(study, study / "tables", study / "figures", study / "pages")
-    files = [study / name for name in ("figures/accuracy.svg", "pages/landing.html", "pages/claims.html")]
-    return [re.sub(r"data:[^\"]*", "", path.read_text()) if path.exists() else None for path in files]
+    files = ("figures/accuracy.svg", "pages/landing.html", "pages/claims.html")
+    return [re.sub(r"data:[^\"]*", "", path.read_text()) if (path := study / name).exists() else "" for name in files]
 
 
 def test_pages_show_mark_and_word_and_escape_what_they_are_given(tmp_path):
@@ -328,7 +328,7 @@ def test_synthetic_images_stand_beside_no_published_number(tmp_path):
 def test_a_study_without_claims_says_nothing_of_them(tmp_path):
     _, landing, page = report(tmp_path / "none", [], synthetic=False)
     assert "laim" not in landing.split("</style>")[1]
-    assert page is None
+    assert page == ""  # there is no such page
 
 
 def test_published_numbers_leave_the_measured_rows_of_the_figure_alone(tmp_path):
