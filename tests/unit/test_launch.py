@@ -119,8 +119,17 @@ def test_runs_of_other_settings_are_named_and_what_becomes_of_them(tmp_path, all
     assert last.startswith("  trained with other settings than the config's: scratch_cnn/seed-1;") and fate in last
 
 
-@pytest.mark.parametrize("record", ["", "{", "{}", "[]", "null"])
-def test_a_run_whose_record_cannot_be_read_counts_as_older(tmp_path, record):
+@pytest.mark.parametrize("record", ["", "{", "\x00"])
+def test_a_run_whose_record_is_garbage_is_damaged_not_older(tmp_path, record):
+    folder = tmp_path / "runs" / "scratch_cnn" / "seed-0"
+    write_text(folder / "run.json", record)
+    write_run(tmp_path, "scratch_cnn/seed-1", training_code_sha256())
+    said = describe(load_config(raw()), CPU, StudyPaths(tmp_path))
+    assert "older code" not in said and f"by deleting them and starting again: rm -r {folder}" in said
+
+
+@pytest.mark.parametrize("record", ["{}", "[]", "null"])
+def test_a_run_whose_record_lacks_what_this_version_writes_counts_as_older(tmp_path, record):
     write_text(tmp_path / "runs" / "scratch_cnn" / "seed-0" / "run.json", record)
     write_run(tmp_path, "scratch_cnn/seed-1", training_code_sha256())
     assert "older code: scratch_cnn/seed-0;" in describe(load_config(raw()), CPU, StudyPaths(tmp_path))

@@ -10,16 +10,16 @@ NEAR_DUPLICATES = PATHS.table(NEAR_DUPLICATES_TABLE)
 rule duplicates:
     input:
         dataset=PATHS.dataset_record,
-        code=SOURCES / "workflow" / "study" / "analysis" / "duplicates.py",
     output:
         NEAR_DUPLICATES,
     log:
         LOGS / "duplicates.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     threads: 2
     params:
         dataset=PATHS.dataset,
+        code=sources_sha256("analysis/duplicates.py"),
     shell:
         "python -m study duplicates --dataset {params.dataset:q} --output {output:q} > {log:q} 2>&1"
 
@@ -32,17 +32,17 @@ rule analyse:
         near_duplicates=NEAR_DUPLICATES,
         config=PATHS.config,
         dataset=PATHS.dataset_record,
-        code=ANALYSIS,
     output:
         tables=TABLES,
         summary=PATHS.summary,
     log:
         LOGS / "analyse.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
         tables=PATHS.tables,
+        code=ANALYSIS,
         compared=len(COMPARED),  # with allow_missing, a run that has gone is in no input that changed
     shell:
         "python -m study analyse --study {params.study:q} --output {params.tables:q} --summary {output.summary:q}"

@@ -12,7 +12,7 @@ rule prepare:
     retries: 2  # a broken download resumes where it stopped
     localrule: True
     conda:
-        "../../envs/train.yaml"
+        ENVIRONMENTS["train"]
     params:
         dataset=STUDY.dataset.name,
         fraction=STUDY.dataset.validation.fraction,
@@ -46,7 +46,7 @@ rule record:
         LOGS / "record.log",
     localrule: True
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         sha256=sha256_text(canonical_json(RECORD)),
         planned=PATHS.planned_config,

@@ -11,16 +11,16 @@ rule figures:
         predictions=[run / "predictions.npz" for run in COMPARED],
         config=PATHS.config,
         dataset=PATHS.dataset_record,
-        code=REPORTING,
     output:
         FIGURES,
     log:
         LOGS / "figures.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
         figures=PATHS.folder / "figures",
+        code=REPORTING,
     shell:
         "python -m study figures --study {params.study:q} --output {params.figures:q} > {log:q} 2>&1"
 
@@ -34,18 +34,18 @@ rule pages:
         dataset=PATHS.dataset_record,
         figures=PATHS.folder / "figures" / "accuracy.svg",
         config=PATHS.config,
-        code=REPORTING,
-        templates=TEMPLATES,
     output:
         LANDING,
         PAGES,
     log:
         LOGS / "pages.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
         pages=PATHS.folder / "pages",
+        code=REPORTING,
+        templates=TEMPLATES,
         training_code=training_code_sha256(),  # the page of provenance says which runs are of older code
     shell:
         "python -m study pages --study {params.study:q} --output {params.pages:q} > {log:q} 2>&1"

@@ -15,16 +15,16 @@ rule search_table:
         predictions=[run / "predictions.npz" for run in COMPARED],
         config=PATHS.config,
         dataset=PATHS.dataset_record,
-        code=ANALYSIS,
     output:
         table=TABLES,
         summary=PATHS.summary,
     log:
         LOGS / "search-table.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
+        code=ANALYSIS,
         compared=len(COMPARED),  # with allow_missing, a run that has gone is in no input that changed
     shell:
         "python -m study search-table --study {params.study:q} --output {output.table:q} --summary {output.summary:q}"
@@ -35,8 +35,6 @@ rule search_report:
     input:
         table=TABLES,
         config=PATHS.config,
-        code=REPORTING,
-        templates=TEMPLATES,
     output:
         FIGURES,
         PAGES,
@@ -44,8 +42,10 @@ rule search_report:
     log:
         LOGS / "search-report.log",
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         study=PATHS.folder,
+        code=REPORTING,
+        templates=TEMPLATES,
     shell:
         "python -m study search-report --study {params.study:q} > {log:q} 2>&1"

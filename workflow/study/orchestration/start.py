@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,14 @@ class Start:
     paths: StudyPaths
 
 
-def start(raw: dict[str, Any]) -> Start:
-    """Check the config and find the data; writes nothing. Raises StudyError for a mistake in the config.
+def start(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Start:
+    """Check the config, merged from `files`, and find the data; writes nothing. Raises StudyError for a mistake in it.
 
     The data come from the user's folder or the archive that is downloaded; synthetic data are rendered and read from
     nowhere. Once dataset.npz is written nothing is read from there any more, so a folder that has gone is not a mistake
     then.
     """
-    study = load_config(raw)
+    study = load_config(raw, files)
     paths = StudyPaths(RESULTS / study.study)
     folder = data_folder(study)
     if folder is not None:
