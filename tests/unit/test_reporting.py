@@ -247,7 +247,10 @@ def models_table(**rows):
 
 def contrasts_table(*rows):
     columns = ["model", "difference", "low", "high", "n_seeds", "n_seeds_baseline"]
-    return pd.DataFrame(rows, columns=columns).assign(metric="test_accuracy", baseline="cnn")
+    table = pd.DataFrame(rows, columns=columns).assign(metric="test_accuracy", baseline="cnn")
+    few = table[["n_seeds", "n_seeds_baseline"]].min(axis=1) < 3
+    single = table[["low", "high"]].set_axis(["lowest", "highest"], axis=1)
+    return table.assign(low=table["low"].mask(few), high=table["high"].mask(few)).join(single)
 
 
 TWO = config_of(cnn="scratch", b0="finetune")
@@ -285,7 +288,9 @@ def test_answer_with_few_seeds_says_why_there_is_no_interval():
     contrast = contrasts_table(("b0", 0.46, 0.445, 0.475, 2, 2))
     said = answer(TWO, models_table(cnn=(2, 0.36, 0.37), b0=(2, 0.82, 0.83)), contrast)
     assert "(mean of 2 seeds; a confidence interval over seeds needs at least 3)" in said
-    assert said.endswith("than the baseline CNN (95 % interval +44.5 to +47.5, over test images only).")
+    assert said.endswith(
+        "than the baseline CNN (+44.5 to +47.5 between single runs; too few seeds for a confidence interval)."
+    )
     assert "(1 seed; a confidence interval over seeds needs at least 3)" in answer(
         TWO, models_table(cnn=(1, 0.36, 0.37), b0=(1, 0.82, 0.83)), contrast
     )
@@ -365,7 +370,7 @@ def test_a_comparison_of_what_is_there_says_so_on_top():
 
 
 def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():
-    few = "With fewer than 3 seeds there is no interval over seeds"
+    few = "With fewer than 3 seeds there is no confidence interval"
     assert any(few in sentence for sentence in how_to_read(models_table(cnn=(2, 0.3, 0.3))))
     assert not any(few in sentence for sentence in how_to_read(models_table(cnn=(3, 0.3, 0.3), b0=(0, 0.3, 0.3))))
 

@@ -72,7 +72,7 @@ TOP = (
             "models: scratch_cnn: arguments has an unknown key 'chanels'; did you mean 'channels'?",
         ),
         # unknown names
-        ("dataset.name", "cifar10", "dataset: name: there is no dataset 'cifar10'; did you mean 'cifar100'?"),
+        ("dataset.name", "cifar-100", "dataset: name: there is no dataset 'cifar-100'; did you mean 'cifar100'?"),
         (
             f"{CNN}.recipe",
             "report_scrach",

@@ -249,7 +249,7 @@ def test_one_seed_has_no_interval_over_seeds(tmp_path):
     row = tables["models"].iloc[0]
     assert row[["sd", "ci_low", "ci_high"]].isna().all()
     assert row["test_low"] < row["mean"] < row["test_high"]
-    assert tables["contrasts"]["method"].unique().tolist() == ["images only (fewer than 3 seeds)"]
+    assert tables["contrasts"]["method"].unique().tolist() == ["no interval: fewer than 3 seeds"]
     assert tables["contrasts"][["p", "p_holm"]].isna().all(axis=None)
     assert summary["contrasts"][0]["var_seeds"] is None
 

@@ -13,9 +13,9 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from study.analysis.classes import classes_table, errors_table
-from study.analysis.contrasts import IMAGES_ONLY, contrast
+from study.analysis.contrasts import contrast
 from study.analysis.runs import Finished, Run
-from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval, wilson
+from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval
 from study.data.dataset import TEST, VALIDATION, Labels
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
@@ -83,11 +83,7 @@ def _test_accuracy(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:
     values = np.array([run.numbers["test_accuracy"] for run in runs])
     if claim["judgement"] == "equals":
         return one_more_run(values)
-    if len(runs) >= MIN_SEEDS:
-        return _over_seeds(values)
-    images, mean = len(dataset.ids(TEST)), float(values.mean())
-    low, high = wilson(mean * images, images)
-    return Measured(mean, float(low), float(high), len(runs), IMAGES_ONLY)
+    return _over_seeds(values)
 
 
 def _val_accuracy(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:

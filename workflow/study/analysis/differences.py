@@ -17,8 +17,8 @@ each at 5 % over the number of classes (Bonferroni): an interval that is wider t
 A class may be neither, as not seeing a difference is not seeing that there is none. With 100 images a class and a
 margin of 5 points only classes on which the models hardly ever disagree can be called equivalent.
 
-With fewer than 3 seeds of either model nothing is known on other seeds: low and high cover the images only, there is
-no p, and the verdict is `not tested`.
+With fewer than 3 seeds of either model nothing is known about other seeds: there is neither interval nor p, and the
+verdict is `not tested`.
 """
 
 from typing import Any

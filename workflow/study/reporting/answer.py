@@ -58,15 +58,16 @@ def _difference(contrasts: pd.DataFrame, model: str, baseline: str, other: str, 
         return "but there is no finished run of " + other + " to compare with"
     row = found.iloc[0]
     value = sign * row["difference"]
-    low, high = sorted((sign * row["low"], sign * row["high"]))
-    few = min(row["n_seeds"], row["n_seeds_baseline"]) < MIN_SEEDS
-    over = ", over test images only" if few else ""
-    interval = f"95 % interval {text.points(low)} to {text.points(high)}{over}"
+    few = np.isnan(row["low"])
+    low, high = sorted(sign * row[end] for end in (("lowest", "highest") if few else ("low", "high")))
+    span = f"{text.points(low)} to {text.points(high)}"
+    span = f"{span} between single runs; too few seeds for a confidence interval" if few else f"95 % interval {span}"
     if low <= 0 <= high:
         size = f"{text.points(value)} percentage points"
-        return f"with no clear difference to {other} ({size}, {interval}, which includes 0)"
+        return f"with no clear difference to {other} ({size}, {span}, which includes 0)" if not few else (
+            f"with no clear difference to {other} ({size}; {span})")  # fmt: skip
     size, direction = text.percent(abs(value)), "more" if value > 0 else "fewer"
-    return f"{size} percentage points {direction} than {other} ({interval})"
+    return f"{size} percentage points {direction} than {other} ({span})"
 
 
 LOST = {"diverged": ("diverged", "diverged"), "missing": ("is missing", "are missing")}
@@ -116,7 +117,7 @@ def how_to_read(models: pd.DataFrame) -> list[str]:
     if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
         sentences.insert(
             1,
-            f"With fewer than {MIN_SEEDS} seeds there is no interval over seeds, and the interval of a difference "
-            "covers test images only.",
+            f"With fewer than {MIN_SEEDS} seeds there is no confidence interval: read the range between single runs "
+            "instead.",
         )
     return sentences

@@ -33,13 +33,15 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         Column("difference", "Difference (points)", points),
         Column("low", "95 % low", points),
         Column("high", "95 % high", points),
+        Column("lowest", "Lowest, single runs", points),
+        Column("highest", "Highest, single runs", points),
         Column("sd_seeds", "SE from seeds", partial(text.percent, digits=2)),
         Column("sd_images", "SE from images", partial(text.percent, digits=2)),
         Column("p_holm", "p, Holm", text.p_value),
         Column("probability_of_improvement", "Ahead (% of pairs)", partial(text.percent, digits=0), "wins_of"),
         Column("n_seeds", "Seeds", text.whole),
         Column("n_seeds_baseline", "Seeds, baseline", text.whole),
-        Column("method", "The interval covers"),
+        Column("method", "Interval over"),
     ]
     tested = int(frame["p_holm"].notna().sum())
     note = (

@@ -108,8 +108,8 @@ def _note(sources: Sources, frame: pd.DataFrame, one: str, many: str) -> str:
     """How the verdicts come about, and for how many images."""
     images = f"{frame['n_images'].median():,.0f} test images per {one}" if len(frame) else "No test images"
     return (
-        f"In percentage points. Each interval is for one {one} alone; it covers seeds and test images, or the images "
-        f"only with fewer than {MIN_SEEDS} seeds of either model, where nothing is tested. Better / worse: "
+        f"In percentage points. Each interval is for one {one} alone; it covers seeds and test images. With fewer than "
+        f"{MIN_SEEDS} seeds of either model there is no interval, and nothing is tested. Better / worse: "
         f"Holm-adjusted p < 5 % over all {many} of a contrast. Equivalent: equivalence test (TOST, "
         f"Bonferroni-corrected) within ±{text.published(_margin(sources))} points. Unclear: neither; this does not "
         f"mean equal. {images}: the fewer there are, the larger a difference must be for a verdict."

@@ -92,6 +92,6 @@ def ladder_page(sources: Sources) -> list[dict[str, Any]]:
     ]
     note = (
         "Mean over seeds. The interval covers seeds and test images. Where either step has fewer than "
-        f"{MIN_SEEDS} seeds, it covers the images only and there is no p. p is not adjusted for the number of steps."
+        f"{MIN_SEEDS} seeds, there is neither interval nor p. p is not adjusted for the number of steps."
     )
     return [prose("How to read it", [ORDER]), table("Steps", frame, columns, sources.csv("ladder"), note)]
