@@ -175,7 +175,7 @@ TOP = (
         (
             f"{B0}.arguments.drop_rate",
             float("nan"),
-            "models: efficientnet_b0: arguments must be plain numbers, text, lists or sections of these.",
+            "models: efficientnet_b0: arguments: drop_rate is nan, but must be a number from 0 to less than 1.",
         ),
         # missing keys
         ("grid", MISSING, "grid is missing; config.yaml shows what it looks like."),
