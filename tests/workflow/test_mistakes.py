@@ -18,19 +18,19 @@ def last_sentence(done) -> str:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"modles": {}}, "Error: config: the top level has an unknown key 'modles'; did you mean 'models'?"),
+        ({"modles": {}}, "Error: wrong.yaml: the top level has an unknown key 'modles'; did you mean 'models'?"),
         (
             {"grid": {"models": ["scratch_cnn", "eficientnet_b0"]}},
-            "Error: config: grid: models: there is no model 'eficientnet_b0'; did you mean 'efficientnet_b0'?",
+            "Error: wrong.yaml: grid: models: there is no model 'eficientnet_b0'; did you mean 'efficientnet_b0'?",
         ),
         (
             {"models": {"scratch_cnn": {"recipe": "demo_scrach"}}},
-            "Error: config: models: scratch_cnn: recipe: there is no recipe 'demo_scrach'; "
+            "Error: wrong.yaml: models: scratch_cnn: recipe: there is no recipe 'demo_scrach'; "
             "did you mean 'demo_scratch'?",
         ),
         (
             {"recipes": {"demo_scratch": {"epochs": "ten"}}},
-            "Error: config: recipes: demo_scratch: epochs is 'ten': input should be a valid integer.",
+            "Error: wrong.yaml: recipes: demo_scratch: epochs is 'ten', but must be a whole number.",
         ),
     ],
 )
