@@ -1,6 +1,5 @@
 """How long the analysis of a large study takes: 50 synthetic runs of CIFAR-100's size, in a process of its own."""
 
-import json
 import subprocess
 import sys
 import time
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from study.data.dataset import TEST, TRAIN, VALIDATION
+from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
 from study.errors import StudyError
 from study.files import write_json, write_text
 
@@ -46,20 +45,17 @@ def make_study(study: Path, models: int, seeds: int) -> None:
     random = np.random.default_rng(0)
     fine = np.tile(np.arange(CLASSES, dtype=np.uint8), sum(PER_CLASS.values()))
     split = np.repeat([*PER_CLASS], [CLASSES * count for count in PER_CLASS.values()]).astype(np.uint8)
-    study.mkdir(parents=True, exist_ok=True)
-    meta = {"name": "bench", "title": "Bench", "synthetic": True, "fingerprint": FINGERPRINT, "validation": None}
-    np.savez(
-        study / "dataset.npz",
+    Dataset(
         images=_images(random, len(fine)),
         fine=fine,
         coarse=fine // (CLASSES // SUPERCLASSES),
         split=split,
-        fine_names=np.array([f"class_{number}" for number in range(CLASSES)]),
-        coarse_names=np.array([f"group_{number}" for number in range(SUPERCLASSES)]),
-        meta=np.array(json.dumps(meta)),
-    )
+        fine_names=[f"class_{number}" for number in range(CLASSES)],
+        coarse_names=[f"group_{number}" for number in range(SUPERCLASSES)],
+        meta={"name": "bench", "title": "Bench", "synthetic": True, "fingerprint": FINGERPRINT, "validation": None},
+    ).write(study / "dataset.npz")
     names = [f"model_{number}" for number in range(models)]
-    grid = [{"model": name, "seed": seed} for name in names for seed in range(seeds)]
+    grid = [{"model": name, "seed": seed, "settings_sha256": ""} for name in names for seed in range(seeds)]
     write_json(study / "config.json", _config(names, grid))
     difficulty = random.normal(size=len(fine)).astype(np.float32)
     for run in grid:
@@ -88,7 +84,7 @@ def _images(random: np.random.Generator, count: int) -> np.ndarray:
 def _config(names: list[str], grid: list[dict]) -> dict:
     return {
         "study": "bench",
-        "dataset": {"name": "bench", "title": "Bench", "synthetic": True},
+        "dataset": {"name": "bench", "title": "Bench", "synthetic": True, "superclasses": SUPERCLASSES},
         "baseline": names[0],
         "models": {name: {"label": name, "regime": "scratch"} for name in names},
         "grid": grid,
@@ -111,6 +107,7 @@ def _record() -> dict:
         "macs": 1,
         "cost": cost,
         "data": {"fingerprint": FINGERPRINT},
+        "validation": None,
         "environment": {"device_name": "none"},
     }
 

@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.cases import case_spec
 from study.config.specs import ComputeSpec
 from study.files import write_json
@@ -24,11 +22,7 @@ def time_startup(name: str, compute: ComputeSpec, folder: Path, repeats: int) ->
     study = StudyPaths(folder)
     path = study.dataset
     if not path.exists():
-        data = random_dataset(60_000)
-        arrays = {
-            key: getattr(data, key) for key in ("images", "fine", "coarse", "split", "fine_names", "coarse_names")
-        }
-        np.savez(path, **arrays, meta=np.array(json.dumps(data.meta)))
+        random_dataset(60_000).write(path)
     spec = study.run("bench", 0) / SPEC
     write_json(spec, case_spec(name, compute).to_json())
     seconds, memory = [], []

@@ -1,13 +1,13 @@
 // Accuracy by class: a row per class, a mark with its interval per chosen model.
 CHARTS.classes = (controls, drawing, data) => {
-  const {models, groups, accuracy, low, high} = data;
+  const {models, superclasses, groups, accuracy, low, high} = data;
   const chosen = models.map((model, place) => accuracy[place].some((value) => value !== null));
   const mean = (group) => {
     const known = models.map((_, m) => m).filter((m) => chosen[m] && accuracy[m][group] !== null);
     return known.reduce((sum, m) => sum + accuracy[m][group], 0) / Math.max(known.length, 1);
   };
   const orders = [
-    ["superclass", (a, b) => groups[a].superclass.localeCompare(groups[b].superclass) || a - b],
+    ...(superclasses ? [["superclass", (a, b) => groups[a].superclass.localeCompare(groups[b].superclass) || a - b]] : []),
     ["name", (a, b) => groups[a].name.localeCompare(groups[b].name)],
     ["mean of the chosen models", (a, b) => mean(b) - mean(a)],
     ["where the chosen models differ most", (a, b) => range(b) - range(a)],
@@ -59,7 +59,7 @@ CHARTS.classes = (controls, drawing, data) => {
   };
 
   choose(controls, "Sort by", orders.map(([name]) => name), (place) => { order = place; draw(); });
-  const search = add(controls, "input", {type: "search", placeholder: "Class or superclass", "aria-label": "Show classes named"});
+  const search = add(controls, "input", {type: "search", placeholder: superclasses ? "Class or superclass" : "Class", "aria-label": "Show classes named"});
   search.addEventListener("input", () => { words = search.value.trim().toLowerCase(); draw(); });
   const legend = add(controls, "fieldset");
   add(legend, "legend", {}, "Models");

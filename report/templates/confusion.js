@@ -1,7 +1,11 @@
 // The confusion matrix of a chosen model: hover names a cell, a click or the list opens a pair of superclasses as numbers.
 CHARTS.confusion = (controls, drawing, data) => {
-  const {models, classes, superclasses, coarse, order, cells} = data;
-  const n = classes.length, size = 6, edge = 132;
+  const {models, classes, order, cells} = data;
+  const grouped = data.superclasses.length > 0;
+  // Without superclasses every class is a group of its own.
+  const groups = grouped ? data.superclasses : classes;
+  const groupOf = grouped ? data.coarse : classes.map((_, label) => label);
+  const n = classes.length, size = Math.max(6, Math.floor(420 / n)), edge = 132;
   let counts = [], totals = [], zoomed = [0, 0];
 
   const load = (model) => {
@@ -18,7 +22,7 @@ CHARTS.confusion = (controls, drawing, data) => {
   };
   const said = (t, p) => [
     `${percent(share(t, p))} of its images (${counts[t][p]} of ${totals[t]}, all seeds)`,
-    coarse[t] === coarse[p] ? `within ${superclasses[coarse[t]]}` : `${superclasses[coarse[t]]} → ${superclasses[coarse[p]]}`,
+    ...(grouped ? [groupOf[t] === groupOf[p] ? `within ${groups[groupOf[t]]}` : `${groups[groupOf[t]]} → ${groups[groupOf[p]]}`] : []),
   ];
 
   const side = add(drawing, "div", {class: "side"});
@@ -43,8 +47,8 @@ CHARTS.confusion = (controls, drawing, data) => {
     pen.fillStyle = "#1a1a1a";
     pen.font = "10px system-ui, sans-serif";
     let start = 0;
-    superclasses.forEach((name, group) => {
-      const members = order.filter((label) => coarse[label] === group).length;
+    groups.forEach((name, group) => {
+      const members = order.filter((label) => groupOf[label] === group).length;
       const middle = edge + (start + members / 2) * size;
       pen.textAlign = "right";
       pen.textBaseline = "middle";
@@ -62,8 +66,8 @@ CHARTS.confusion = (controls, drawing, data) => {
       pen.stroke();
       start += members;
     });
-    const first = (group) => order.findIndex((label) => coarse[label] === group);
-    const count = (group) => order.filter((label) => coarse[label] === group).length;
+    const first = (group) => order.findIndex((label) => groupOf[label] === group);
+    const count = (group) => order.filter((label) => groupOf[label] === group).length;
     pen.strokeStyle = "#d55e00";
     pen.lineWidth = 2;
     pen.strokeRect(edge + first(zoomed[1]) * size, edge + first(zoomed[0]) * size, count(zoomed[1]) * size, count(zoomed[0]) * size);
@@ -72,13 +76,13 @@ CHARTS.confusion = (controls, drawing, data) => {
   const drawZoom = () => {
     zoom.replaceChildren();
     const [from, to] = zoomed;
-    add(zoom, "b", {}, from === to ? superclasses[from] : `${superclasses[from]} taken for ${superclasses[to]}`);
+    add(zoom, "b", {}, from === to ? groups[from] : `${groups[from]} taken for ${groups[to]}`);
     const table = add(zoom, "table", {class: "zoom"});
     const head = add(add(table, "thead"), "tr");
-    const columns = order.filter((label) => coarse[label] === to);
+    const columns = order.filter((label) => groupOf[label] === to);
     ["true ↓, predicted →", ...columns.map((p) => classes[p]), "any other"].forEach((name) => add(head, "th", {scope: "col"}, name));
     const body = add(table, "tbody");
-    for (const t of order.filter((label) => coarse[label] === from)) {
+    for (const t of order.filter((label) => groupOf[label] === from)) {
       const row = add(body, "tr");
       add(row, "th", {scope: "row"}, classes[t]);
       for (const p of columns) {
@@ -90,9 +94,9 @@ CHARTS.confusion = (controls, drawing, data) => {
       add(row, "td", {}, (100 * (1 - columns.reduce((sum, p) => sum + share(t, p), 0))).toFixed(1));
     }
     add(zoom, "p", {class: "note"}, "% of the true class's images, all finished seeds. Click a block of the matrix to open it here.");
-    const worst = order.flatMap((t) => order.map((p) => [t, p])).filter(([t, p]) => t !== p && coarse[t] === from && counts[t][p])
+    const worst = order.flatMap((t) => order.map((p) => [t, p])).filter(([t, p]) => t !== p && groupOf[t] === from && counts[t][p])
       .sort((a, b) => share(...b) - share(...a)).slice(0, 6);
-    add(zoom, "b", {}, `Most frequent mistakes of ${superclasses[from]}`);
+    add(zoom, "b", {}, `Most frequent mistakes of ${groups[from]}`);
     const list = add(zoom, "ul", {class: "text"});
     for (const [t, p] of worst) add(list, "li", {}, `${classes[t]} → ${classes[p]}: ${percent(share(t, p))}`);
     if (!worst.length) add(list, "li", {}, "none");
@@ -113,12 +117,12 @@ CHARTS.confusion = (controls, drawing, data) => {
   canvas.addEventListener("pointerleave", hideTip);
   canvas.addEventListener("click", (event) => {
     const cell = place(event);
-    if (cell) open(cell.map((label) => coarse[label]));
+    if (cell) open(cell.map((label) => groupOf[label]));
   });
   const open = (pair) => { zoomed = pair; list.value = pair[0] === pair[1] ? pair[0] : ""; drawMatrix(); drawZoom(); };
 
   choose(controls, "Model", models, (model) => { load(model); drawMatrix(); drawZoom(); });
-  const list = choose(controls, "Zoom to superclass", superclasses, (group) => open([group, group]));
+  const list = choose(controls, grouped ? "Zoom to superclass" : "Zoom to class", groups, (group) => open([group, group]));
   load(0);
   open([0, 0]);
 };

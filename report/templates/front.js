@@ -1,12 +1,12 @@
-// Accuracy over a cost of choice: the models that no other one beats in both are joined by a line.
+// Accuracy over a cost of choice: the models on the Pareto front are joined by a line.
 CHARTS.front = (controls, drawing, data) => {
   const {models, costs} = data;
   const width = 900, height = 420, left = 56, right = 210, top = 16, bottom = 48;
 
   const ticks = (low, high) => {
-    const found = [];
+    const found = [], steps = high / low < 10 ? [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-      for (const step of [1, 2, 5]) {
+      for (const step of steps) {
         const value = step * 10 ** power;
         if (value >= low && value <= high) found.push(value);
       }
@@ -45,9 +45,7 @@ CHARTS.front = (controls, drawing, data) => {
     }
     add(svg, "text", {x: left, y: height - 8}, `${cost.title}, logarithmic; lower is cheaper`);
     add(svg, "text", {transform: `translate(14 ${height - bottom}) rotate(-90)`}, "test accuracy (%)");
-    const beats = (a, b) => cost.values[a] <= cost.values[b] && models[a].accuracy >= models[b].accuracy
-      && (cost.values[a] < cost.values[b] || models[a].accuracy > models[b].accuracy);
-    const front = known.filter((m) => !known.some((other) => beats(other, m))).sort((a, b) => cost.values[a] - cost.values[b]);
+    const front = cost.front;
     add(svg, "polyline", {points: front.map((m) => `${x(cost.values[m])},${y(models[m].accuracy)}`).join(" "),
       fill: "none", stroke: "#666", "stroke-dasharray": "5 3"});
     const taken = [];
@@ -61,11 +59,11 @@ CHARTS.front = (controls, drawing, data) => {
         models[m].label.length > 34 ? models[m].label.slice(0, 33) + "…" : models[m].label);
       const lines = [`test accuracy ${percent(models[m].accuracy)}`,
         ...costs.map((one) => `${one.title}: ${one.values[m] === null ? "–" : short(one.values[m])}`),
-        front.includes(m) ? "on the front" : "not on the front"];
+        front.includes(m) ? "on the Pareto front" : "not on the Pareto front"];
       node.addEventListener("pointermove", (event) => showTip(event, models[m].label, lines));
       node.addEventListener("pointerleave", hideTip);
     }
-    add(drawing, "p", {class: "note", role: "status"}, `On the front by ${cost.title}: ${front.map((m) => models[m].label).join("; ")}.`);
+    add(drawing, "p", {class: "note", role: "status"}, `On the Pareto front by ${cost.title}: ${front.map((m) => models[m].label).join("; ")}.`);
   };
 
   choose(controls, "Cost", costs.map((cost) => cost.title), draw);

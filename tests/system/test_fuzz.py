@@ -8,15 +8,14 @@ import tarfile
 import zipfile
 
 import fuzz
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from runs import make_dataset
-from test_source import HOSTILE, INNER, archive_of, contents, manifest_of, write
+from test_source import HOSTILE, INNER, archive_of, contents, manifest_of
 
 from study.data.dataset import read_dataset
-from study.data.source import load_pickle, read_archive, read_folder
+from study.data.source import load_pickle, read_archive
 from study.errors import StudyError
 from study.models import weights
 
@@ -44,20 +43,6 @@ def test_any_bytes_as_a_pickle_give_arrays_or_a_sentence():
     for number in range(TIMES):
         content = fuzz.damaged(files[("train", "test", "meta")[number % 3]], chance)
         sentence_or_result(load_pickle, content, "train")
-
-
-def test_data_of_any_shape_under_a_fitting_sum_are_a_dataset_or_a_sentence(tmp_path):
-    chance = random.Random(1)
-    for number in range(max(20, TIMES // 10)):
-        files = contents()
-        name = ("train", "test", "meta")[number % 3]
-        content = pickle.loads(files[name], encoding="bytes")
-        key = chance.choice(sorted(content))
-        content[key] = chance.choice(
-            [None, [], b"", 3, {}, [b"\x1b[31m<b>"] * 4, np.zeros((2, 2)), [-1, 300, 2.5], [[1]]]
-        )
-        files[name] = pickle.dumps(content, protocol=2)
-        sentence_or_result(read_folder, write(tmp_path, files), manifest_of(files))
 
 
 def test_any_archive_under_a_fitting_sum_is_read_or_a_sentence(tmp_path):

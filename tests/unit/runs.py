@@ -1,7 +1,6 @@
 """Small real runs for tests: a dataset with 100 classes that a tiny network can learn, and specs to train on it."""
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from study.config.specs import (
     WeightsSpec,
     read_run_spec,
 )
-from study.data.dataset import TEST, TRAIN, VALIDATION
+from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
 from study.files import file_digest, write_json
 from study.paths import SPEC, StudyPaths
 from study.training.features import compute_features
@@ -44,18 +43,22 @@ def make_dataset(path: Path) -> None:
     split = np.repeat([*PER_CLASS], [100 * count for count in PER_CLASS.values()]).astype(np.uint8)
     colour = np.stack([fine % 5 * 50, fine // 5 % 5 * 50, fine // 25 * 60], axis=1)
     images = colour[:, None, None, :] + random.randint(0, 20, (len(fine), 32, 32, 3))
-    meta = {"name": "tiny", "title": "Tiny", "synthetic": True, "fingerprint": "tiny", "split_sha256": "tiny"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        path,
+    Dataset(
         images=images.astype(np.uint8),
         fine=fine,
         coarse=fine // 5,
         split=split,
-        fine_names=np.array([f"class_{i}" for i in range(100)]),
-        coarse_names=np.array([f"group_{i}" for i in range(20)]),
-        meta=np.array(json.dumps(meta)),
-    )
+        fine_names=[f"class_{number}" for number in range(100)],
+        coarse_names=[f"group_{number}" for number in range(20)],
+        meta={
+            "name": "tiny",
+            "title": "Tiny",
+            "synthetic": True,
+            "validation": {"fraction": 0.25, "seed": 0},
+            "fingerprint": "tiny",
+            "split_sha256": "tiny",
+        },
+    ).write(path)
 
 
 def recipe(**changes: Any) -> Recipe:

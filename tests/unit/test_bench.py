@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from benchmarks import usual
+from benchmarks import time_to_accuracy, usual
 from benchmarks.cases import CASES, case_setup, case_spec
 from benchmarks.run import speedups
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
@@ -56,3 +56,19 @@ def test_every_case_is_a_spec_of_random_images_in_the_right_shape(name):
     data = random_dataset(1200)
     assert np.bincount(data.split).tolist() == [900, 100, 200]
     assert case_spec(name, COMPUTE).network.input.size == int(name.split()[1])
+
+
+def test_the_time_to_an_accuracy_ends_with_the_first_epoch_that_passes_it(tmp_path):
+    write_history(
+        tmp_path / "fast" / "seed-0",
+        pd.DataFrame({"val_accuracy": [0.3, 0.6, 0.55, 0.7], "seconds": [10.0, 20.0, 30.0, 40.0]}),
+    )
+    (row,) = time_to_accuracy.table(tmp_path).to_dict("records")
+    assert (row["run"], row["epochs"], row["seconds"], row["best_val_accuracy"]) == ("fast/seed-0", 4, 100.0, 0.7)
+    assert [row[f"seconds_to_{target}"] for target in (40, 60, 70)] == [30.0, 30.0, 100.0]
+    assert np.isnan(row["seconds_to_81"])
+
+
+def write_history(folder, history):
+    folder.mkdir(parents=True)
+    history.to_csv(folder / "history.csv", index=False)

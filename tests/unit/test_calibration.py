@@ -10,11 +10,11 @@ from study_factory import make_study
 
 from study.analysis import metrics
 from study.analysis.calibration import calibration_table
-from study.analysis.runs import load_dataset, load_runs
+from study.analysis.metrics import MAX_TEMPERATURE, MIN_TEMPERATURE, fit_temperature, scaled
+from study.analysis.runs import load_runs
 from study.analysis.tables import write_tables
-from study.analysis.temperature import HIGHEST, LOWEST, fit_temperature, scaled
 from study.analysis.uncertainty import wilson
-from study.data.dataset import TEST
+from study.data.dataset import TEST, read_labels
 from study.files import read_json
 
 
@@ -66,14 +66,16 @@ def test_temperature_where_there_is_none_to_find():
     fine = np.arange(10) % 3
     assert fit_temperature(np.zeros((10, 3), np.float32), fine) == 1
     all_right = np.eye(3, dtype=np.float32)[fine]
-    assert LOWEST <= fit_temperature(all_right, fine) < 0.05  # exp(-1 / 0.05) is 2e-9
-    assert fit_temperature(np.eye(3, dtype=np.float32)[(fine + 1) % 3], fine) == pytest.approx(HIGHEST, rel=1e-3)
+    assert MIN_TEMPERATURE <= fit_temperature(all_right, fine) < 0.05  # exp(-1 / 0.05) is 2e-9
+    assert fit_temperature(np.eye(3, dtype=np.float32)[(fine + 1) % 3], fine) == pytest.approx(
+        MAX_TEMPERATURE, rel=1e-3
+    )
 
 
 def test_no_temperature_on_a_grid_is_better_than_the_fitted_one():
     logits, fine = random_case(2)
     fitted = metrics.negative_log_likelihood(scaled(logits, fit_temperature(logits, fine)), fine)
-    grid = np.geomspace(LOWEST, HIGHEST, 200)
+    grid = np.geomspace(MIN_TEMPERATURE, MAX_TEMPERATURE, 200)
     assert fitted <= min(metrics.negative_log_likelihood(scaled(logits, one), fine) for one in grid) + 1e-9
 
 
@@ -102,7 +104,7 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def loaded(study):
     """The dataset's labels, and the finished runs by model."""
-    dataset = load_dataset(study)
+    dataset = read_labels(study / "dataset.npz")
     runs = list(load_runs(study, read_json(study / "config.json"), dataset))
     return dataset, {name: [run for run in runs if run.model == name and run.numbers] for name in
                      dict.fromkeys(run.model for run in runs)}  # fmt: skip

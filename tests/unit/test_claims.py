@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,16 +13,16 @@ import yaml
 from configs import COMPUTE
 from hypothesis import given
 from hypothesis import strategies as st
-from study_factory import make_study
+from study_factory import labels_of, make_study
 
-from study.analysis.claims import Measured, claims_table, judge, measure, one_more_run
-from study.analysis.runs import Dataset, Run
+from study.analysis.claims import MEASURES, Measured, claims_table, judge, measure, one_more_run
+from study.analysis.runs import Run
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
+from study.config.claims import Claim
 from study.config.planning import study_record
 from study.config.study import load_config
-from study.data.dataset import TEST
 from study.errors import StudyError
 from study.reporting.accuracy import draw_accuracy
 from study.reporting.claims import MARKS
@@ -43,15 +44,8 @@ def claim_of(metric="test_accuracy", judgement="at_least", expected=0.5, **other
     return given | {"metric": metric, "judgement": judgement, "expected": expected} | other
 
 
-def dataset_of(fine):
-    """Test images only; 20 superclasses of 5 neighbouring classes."""
-    fine = np.array(fine, np.uint8)
-    names = [str(label) for label in CLASSES]
-    return Dataset(fine, fine // 5, np.full(len(fine), TEST), names, names[:20], CLASSES // 5, {})
-
-
 def run_of(predicted=(), **numbers):
-    return Run("m", 0, {}, pd.DataFrame(), numbers, np.array(predicted, np.uint8), None, None)
+    return Run("m", 0, {}, pd.DataFrame(), numbers, np.array(predicted, np.uint8))
 
 
 # --- what is measured -------------------------------------------------------------------------------------------------
@@ -75,23 +69,21 @@ def test_one_more_run_lies_in_its_interval_19_times_of_20():
     assert abs(inside - 0.95) < 0.015
 
 
-def test_the_gap_is_taken_run_by_run():
-    runs = [run_of(train_accuracy=train, val_accuracy=0.8) for train in (0.9, 0.92, 0.94)]
-    found = measure(claim_of("train_val_gap"), {"scratch_cnn": runs}, dataset_of([0]))
+def test_the_gap_by_hand():
+    runs = [run_of(train_val_gap=gap) for gap in (0.10, 0.12, 0.14)]
+    found = measure(claim_of("train_val_gap"), {"scratch_cnn": runs}, labels_of([0]))
     # 0.12, and t(2) * 0.02 / sqrt(3) = 0.049683
     assert (found.value, found.low) == (pytest.approx(0.12), pytest.approx(0.070317, abs=1e-6))
-    few = measure(claim_of("train_val_gap"), {"scratch_cnn": runs[:2]}, dataset_of([0]))
+    few = measure(claim_of("train_val_gap"), {"scratch_cnn": runs[:2]}, labels_of([0]))
     assert np.isnan(few.low) and few.n_seeds == 2
 
 
-def test_few_seeds_leave_the_interval_over_test_images():
+def test_two_seeds_are_too_few_for_a_direction():
     runs = [run_of(test_accuracy=accuracy) for accuracy in (0.4, 0.6)]
-    found = measure(claim_of(), {"scratch_cnn": runs}, dataset_of(np.repeat(CLASSES, 2)))
-    assert (found.low, found.high) == pytest.approx(wilson(100, 200))
-    assert judge(claim_of(expected=0.3), found) == (
-        "inconclusive",
-        "Its interval covers images only (fewer than 3 seeds); other seeds need 3 finished ones.",
-    )
+    found = measure(claim_of(), {"scratch_cnn": runs}, labels_of(np.repeat(CLASSES, 2)))
+    assert (found.value, np.isnan(found.low)) == (0.5, True)
+    said = "Its interval needs 3 finished seeds; here are 2."
+    assert judge(claim_of(expected=0.3), found) == ("inconclusive", said)
 
 
 def test_the_spread_of_classes_by_hand():
@@ -99,15 +91,30 @@ def test_the_spread_of_classes_by_hand():
     right = np.repeat([2, 5, 9], [10, 80, 10])
     fine = np.repeat(CLASSES, 10)
     predicted = np.where(np.tile(np.arange(10), 100) < np.repeat(right, 10), fine, (fine + 1) % 100)
-    found = measure(claim_of("class_spread"), {"scratch_cnn": [run_of(predicted)]}, dataset_of(fine))
+    found = measure(claim_of("class_spread"), {"scratch_cnn": [run_of(predicted)]}, labels_of(fine))
     (low_9, high_9), (low_2, high_2) = wilson(9, 10), wilson(2, 10)
     assert found.value == pytest.approx(0.7)
     assert found.low == pytest.approx(0.7 - np.sqrt((0.9 - low_9) ** 2 + (high_2 - 0.2) ** 2))
     assert found.high == pytest.approx(0.7 + np.sqrt((high_9 - 0.9) ** 2 + (0.2 - low_2) ** 2))
 
 
+@pytest.mark.parametrize(("classes", "rank"), [(10, 1), (7, 1), (30, 3)])
+def test_the_spread_of_fewer_classes_is_of_those_a_tenth_from_either_end(classes, rank):
+    # class k has k + 1 of classes + 1 images right, so the classes rank by their number
+    fine = np.repeat(np.arange(classes), classes + 1)
+    right = np.tile(np.arange(classes + 1), classes) <= fine
+    predicted = np.where(right, fine, (fine + 1) % classes)
+    labels = labels_of(fine, classes, superclasses=0)
+    found = measure(claim_of("class_spread"), {"scratch_cnn": [run_of(predicted)]}, labels)
+    assert found.value == pytest.approx((classes - rank + 1 - rank) / (classes + 1))
+
+
+def test_every_metric_of_the_config_can_be_measured():
+    assert get_args(Claim.model_fields["metric"].annotation) == tuple(MEASURES)
+
+
 def test_errors_within_the_superclass_and_none_at_all():
-    dataset = dataset_of([7, 7, 7, 20])
+    dataset = labels_of([7, 7, 7, 20])
     found = measure(claim_of("within_superclass"), {"scratch_cnn": [run_of([9, 8, 7, 30])]}, dataset)
     assert (found.value, found.low) == (pytest.approx(2 / 3), pytest.approx(wilson(2, 3)[0]))
     none = measure(claim_of("within_superclass"), {"scratch_cnn": [run_of([7, 7, 7, 20])]}, dataset)
@@ -177,7 +184,10 @@ def test_swapping_the_direction_swaps_the_verdict(value, below, above, expected)
 
 
 def test_what_is_not_tested_says_why():
-    config = {"dataset": {"synthetic": False}, "models": {"scratch_cnn": {"label": "CNN"}, "b0": {"label": "B0"}}}
+    config = {
+        "dataset": {"synthetic": False, "superclasses": 20, "title": "Real"},
+        "models": {"scratch_cnn": {"label": "CNN"}, "b0": {"label": "B0"}},
+    }
     config["claims"] = [
         claim_of(model=None),
         claim_of(model="b3"),
@@ -187,7 +197,7 @@ def test_what_is_not_tested_says_why():
         claim_of(),
     ]
     runs = [run_of(test_accuracy=accuracy) for accuracy in (0.6, 0.61, 0.62)]
-    table = claims_table(config, {"scratch_cnn": runs, "b0": []}, dataset_of([0]))
+    table = claims_table(config, {"scratch_cnn": runs, "b0": []}, labels_of([0]))
     assert table["verdict"].tolist() == ["not tested here"] * 5 + ["reproduced"]
     assert table["reason"].tolist()[:5] == [
         "There is no model of this kind in config.yaml yet.",
@@ -196,9 +206,16 @@ def test_what_is_not_tested_says_why():
         "b3 is not in the grid.",
         "No run of B0 finished.",
     ]
-    synthetic = claims_table(config | {"dataset": {"synthetic": True}}, {}, dataset_of([0]))
+    synthetic = claims_table(config | {"dataset": config["dataset"] | {"synthetic": True}}, {}, labels_of([0]))
     assert set(synthetic["verdict"]) == {"not tested here"}
-    assert set(synthetic["reason"]) == {"The data are synthetic, not CIFAR-100."}
+    assert set(synthetic["reason"]) == {"The data are synthetic."}
+    without = {
+        "dataset": config["dataset"] | {"superclasses": 0},
+        "claims": [claim_of("within_superclass"), claim_of()],
+    }
+    table = claims_table(config | without, {"scratch_cnn": runs, "b0": []}, labels_of([0], superclasses=0))
+    assert table["verdict"].tolist() == ["not tested here", "reproduced"]
+    assert table.loc[0, "reason"] == "Real has no superclasses."
 
 
 # --- the config -------------------------------------------------------------------------------------------------------
@@ -273,7 +290,7 @@ PUBLISHED = {
 
 
 def report(folder, claims, synthetic):
-    """Text of the accuracy figure, the landing page and the claims page of a study with `claims`."""
+    """Text of the accuracy figure, the landing page and the claims page, if any, of a study with `claims`."""
     study = make_study(folder, {"scratch_cnn": 0.4, "lite0_finetune": 0.8})
     set_claims(study, claims, [PUBLISHED], synthetic)
     write_tables(study, study / "tables")
@@ -283,7 +300,7 @@ def report(folder, claims, synthetic):
     write_summary(study, study / "tables", study / "summary.json")
     write_pages(study, study / "tables", study / "figures", study / "pages")
     files = ("figures/accuracy.svg", "pages/landing.html", "pages/claims.html")
-    return [re.sub(r"data:[^\"]*", "", (study / name).read_text()) for name in files]
+    return [re.sub(r"data:[^\"]*", "", path.read_text()) if (path := study / name).exists() else "" for name in files]
 
 
 def test_pages_show_mark_and_word_and_escape_what_they_are_given(tmp_path):
@@ -301,7 +318,7 @@ def test_pages_show_mark_and_word_and_escape_what_they_are_given(tmp_path):
 
 def test_synthetic_images_stand_beside_no_published_number(tmp_path):
     figure, landing, page = report(tmp_path / "fake", [claim_of(), claim_of()], synthetic=True)
-    assert "2 claims of the original report: not tested here. The data are synthetic, not CIFAR-100." in landing
+    assert "2 claims of the original report: not tested here. The data are synthetic." in landing
     assert "iterature" not in landing.split("</style>")[1] and "iterature" not in figure
     assert page.count("not tested here") == 2
 
@@ -309,7 +326,7 @@ def test_synthetic_images_stand_beside_no_published_number(tmp_path):
 def test_a_study_without_claims_says_nothing_of_them(tmp_path):
     _, landing, page = report(tmp_path / "none", [], synthetic=False)
     assert "laim" not in landing.split("</style>")[1]
-    assert "0 rows" in page
+    assert page == ""  # there is no such page
 
 
 def test_published_numbers_leave_the_measured_rows_of_the_figure_alone(tmp_path):

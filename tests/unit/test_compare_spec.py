@@ -74,7 +74,7 @@ def test_the_record_has_margin_and_ladder():
         ({"allow_missing": "yes"}, "allow_missing is 'yes', but must be true or false."),
         (
             {"suspect_labels": "nowhere.txt"},
-            "suspect_labels: there is no file nowhere.txt; correct the path, or set it to null.",
+            "suspect_labels: nowhere.txt cannot be read as text (FileNotFoundError); correct it, or set it to null.",
         ),
     ],
 )
@@ -87,22 +87,22 @@ def test_a_switch_on_the_command_line_is_text():
     assert record(allow_missing="false")["allow_missing"] is False
 
 
-@pytest.mark.parametrize("text", ["3\n9999\n0\n", "# found by eye\nposition,why\n9999,x\n\n0,y\n 3\n3,again\n"])
+@pytest.mark.parametrize("text", ["3\n9999\n0\n", "# found by eye\n9999  # x\n\n0\n 3\n3\n"])
 def test_a_list_of_suspects(tmp_path, text):
-    path = tmp_path / "list.csv"
+    path = tmp_path / "list.txt"
     path.write_text(text)
     assert record(suspect_labels=str(path))["suspect_labels"] == {
-        "file": "list.csv", "sha256": file_digest(path), "images": [0, 3, 9999]}  # fmt: skip
+        "file": "list.txt", "sha256": file_digest(path), "images": [0, 3, 9999]}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("1\n10000\n", "line 2: 10000 is not one of 0 to 9999"),
-        ("1\n-1\n", "line 2: '-1' is no position in the test file; write one whole number per line"),
-        ("1.5\n", "line 1: '1.5' is no position"),
-        ("1\nposition\n", "line 2: 'position' is no position"),
-        ("\n# nothing\n", "lists no position"),
+        ("1\n10000\n", "line 2: '10000' is not a whole number from 0 to 9999"),
+        ("1\n-1\n", "line 2: '-1' is not a whole number from 0 to 9999"),
+        ("1.5\n", "line 1: '1.5' is not a whole number"),
+        ("1\nposition\n", "line 2: 'position' is not a whole number"),
+        ("\n# nothing\n", "lists 0 of 10000 test images"),
     ],
 )
 def test_a_bad_list_is_refused_with_its_line(tmp_path, text, expected):
@@ -118,7 +118,7 @@ def test_a_list_that_is_no_text_or_of_every_image(tmp_path):
     assert "cannot be read as text" in refusal(suspect_labels=str(path))
     assert "cannot be read" in refusal(suspect_labels=str(tmp_path))
     path.write_text("0\n1\n")
-    with pytest.raises(ValueError, match="every test image"):
+    with pytest.raises(ValueError, match="lists 2 of 2 test images"):
         read_suspects(str(path), 2)
 
 

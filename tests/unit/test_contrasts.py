@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from simulated import CLASS_WORLDS, WORLDS, coverage, draw, true_accuracies
 
-from study.analysis.contrasts import IMAGES_ONLY, NOT_TESTED, SEEDS_AND_IMAGES, contrast, holm, share_of_wins
+from study.analysis.contrasts import NOT_TESTED, SEEDS_AND_IMAGES, TOO_FEW_SEEDS, contrast, holm, share_of_wins
 from study.analysis.differences import small_contrast
 
 
@@ -31,14 +31,23 @@ def pair():
     return draw(np.random.default_rng(3), (5, 4), 500, WORLDS["a bit of each"])
 
 
-def test_one_seed_is_the_paired_t_interval_over_images(pair):
-    model, baseline = (matrix[:1] for matrix in pair)
+def test_where_every_seed_is_alike_it_is_the_paired_t_interval_over_images(pair):
+    model, baseline = (np.repeat(matrix[:1], 3, axis=0) for matrix in pair)
     expected = stats.ttest_rel(model[0].astype(float), baseline[0].astype(float)).confidence_interval(0.95)
     result = contrast(model, baseline)
     assert (result.low, result.high, result.df) == pytest.approx((expected.low, expected.high, 499))
-    assert result.method == IMAGES_ONLY
-    assert np.isnan(result.var_seeds)
-    assert np.isnan(result.p)  # one seed says nothing on others
+    assert result.var_seeds == 0
+
+
+def test_two_seeds_have_the_range_of_their_differences_and_no_interval():
+    # Of 4 images the model's runs get 3 and 2 right, the baseline's 0 and 1: 3/4 - 1/4 and so on.
+    model = np.array([[1, 1, 1, 0], [1, 0, 1, 0]], bool)
+    baseline = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1]], bool)
+    result = contrast(model, baseline)
+    assert (result.lowest, result.highest) == (0.25, 0.75)
+    assert result.difference == pytest.approx(5 / 8 - 1 / 6)
+    assert np.isnan([result.low, result.high, result.p, result.df, result.var_seeds]).all()
+    assert result.method == TOO_FEW_SEEDS
 
 
 def test_where_every_image_is_alike_it_is_welchs_interval_over_seeds():
@@ -85,8 +94,8 @@ def test_identical_models_differ_by_nothing(pair):
     result = contrast(pair[0], pair[0])
     assert result.difference == 0
     assert result.low < 0 < result.high
-    one_seed = contrast(pair[0][:1], pair[0][:1])
-    assert (one_seed.difference, one_seed.low, one_seed.high) == (0, 0, 0)
+    alike = np.repeat(pair[0][:1], 3, axis=0)
+    assert contrast(alike, alike)[:5] == (0, 0, 0, 0, 0)
     assert (result.p, result.probability_of_improvement) == (1, 0.5)
     assert np.isnan(contrast(np.ones((3, 9), bool), np.ones((3, 9), bool)).p)  # nothing varies: nothing to test with
 
@@ -95,31 +104,32 @@ def test_the_order_of_seeds_and_images_means_nothing(pair):
     rng = np.random.default_rng(5)
     images = rng.permutation(500)
     shuffled = [matrix[rng.permutation(len(matrix))][:, images] for matrix in pair]
-    assert contrast(*shuffled)[:8] == pytest.approx(contrast(*pair)[:8], rel=1e-9)
+    assert contrast(*shuffled)[:10] == pytest.approx(contrast(*pair)[:10], rel=1e-9)
 
 
 @pytest.mark.parametrize("rows", [1, 4])
 def test_swapping_the_models_mirrors_the_interval(pair, rows):
     there, back = contrast(pair[0][:rows], pair[1]), contrast(pair[1], pair[0][:rows])
     assert back.difference == -there.difference
-    assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), nan_ok=True)
+    assert (back.lowest, back.highest) == (-there.highest, -there.lowest)
     assert back.p == pytest.approx(there.p, nan_ok=True)
     assert back.probability_of_improvement == pytest.approx(1 - there.probability_of_improvement)
 
 
-@pytest.mark.parametrize(
-    ("seeds", "method"), [((2, 4), IMAGES_ONLY), ((5, 2), IMAGES_ONLY), ((3, 3), SEEDS_AND_IMAGES)]
-)
-def test_fewer_than_three_seeds_of_either_leave_the_images(pair, seeds, method):
+@pytest.mark.parametrize("seeds", [(2, 4), (5, 2), (3, 3)])
+def test_an_interval_takes_three_seeds_of_both(pair, seeds):
     result = contrast(pair[0][: seeds[0]], pair[1][: seeds[1]])
-    assert result.method == method
-    assert np.isnan(result.p) == (method == IMAGES_ONLY)
+    few = min(seeds) < 3
+    assert result.method == (TOO_FEW_SEEDS if few else SEEDS_AND_IMAGES)
+    assert np.isnan(result.p) == np.isnan(result.low) == np.isnan(result.high) == few
+    assert result.lowest <= result.difference <= result.highest
 
 
 def test_without_a_seed_there_is_no_difference(pair):
     result = contrast(pair[0], pair[1][:0])
     assert result.method == NOT_TESTED
-    assert np.isnan(result[:8]).all()
+    assert np.isnan(result[:10]).all()
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import strategies as st
 from study_factory import make_study
 
-from study.analysis.runs import load_dataset, load_runs
+from study.analysis.runs import load_runs
+from study.data.dataset import read_labels
 from study.errors import StudyError
 from study.files import read_json
 
@@ -36,7 +37,7 @@ def test_a_damaged_file_is_taken_or_refused_in_a_sentence(tmp_path, name):
         (folder / name).write_bytes(damaged(original, flips, cut))
         try:
             with np.errstate(all="ignore"):
-                list(load_runs(study, read_json(study / "config.json"), load_dataset(study)))
+                list(load_runs(study, read_json(study / "config.json"), read_labels(study / "dataset.npz")))
         except StudyError as error:
             assert str(folder) in str(error) or str(Path("runs") / "scratch_cnn") in str(error)
 

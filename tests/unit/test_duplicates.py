@@ -78,11 +78,11 @@ def test_the_quick_vectors_are_never_further_apart_than_the_details():
         0, 256, (20, 32, 32, 3), dtype=np.uint8)])  # fmt: skip
     quick, mirrored = duplicates._quick(images)
     full = detail(images)
-    for one, other in ((full, quick), (full * duplicates.MIRROR, mirrored)):
+    for one, other in ((full, quick), (full * duplicates._waves().mirror, mirrored)):
         exact = np.linalg.norm(one[:, None] - full, axis=2)
         assert (np.linalg.norm(other[:, None] - quick, axis=2) <= exact + 1e-4).all()
     assert np.linalg.norm(full, axis=1) == pytest.approx(np.ones(60), abs=1e-4)
-    assert full * duplicates.MIRROR == pytest.approx(detail(images[:, :, ::-1]), abs=1e-4)
+    assert full * duplicates._waves().mirror == pytest.approx(detail(images[:, :, ::-1]), abs=1e-4)
 
 
 def test_the_search_is_what_comparing_all_pairs_finds(data, monkeypatch):
@@ -90,7 +90,7 @@ def test_the_search_is_what_comparing_all_pairs_finds(data, monkeypatch):
     monkeypatch.setattr(duplicates, "THRESHOLD", 1.35)  # so far that many unrelated ones are nearer
     full, (train, test) = detail(images), (np.flatnonzero(~is_test), np.flatnonzero(is_test))
     plain = np.linalg.norm(full[test][:, None] - full[train], axis=2)
-    exact = np.minimum(plain, np.linalg.norm((full[test] * duplicates.MIRROR)[:, None] - full[train], axis=2))
+    exact = np.minimum(plain, np.linalg.norm((full[test] * duplicates._waves().mirror)[:, None] - full[train], axis=2))
     table = near_duplicates(images, fine, is_test).set_index("image_id")
     assert sorted(table.index) == test[exact.min(axis=1) < 1.35].tolist()
     assert len(table) > 5

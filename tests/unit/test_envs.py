@@ -72,5 +72,5 @@ def test_every_rule_names_an_environment():
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         text = path.read_text()
         for rule in re.split(r"\n(?= *rule \w+:)", text)[1:]:
-            used = re.findall(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', rule)
+            used = re.findall(r'conda:\s+ENVIRONMENTS\["(\w+)"\]', rule)
             assert len(used) == 1 and (ROOT / "envs" / f"{used[0]}.yaml").exists(), f"{path.name}: {rule[:40]}"

@@ -1,32 +1,24 @@
 import numpy as np
 import pandas as pd
 import pytest
-from study_factory import make_study, superclass_of
+from study_factory import labels_of, make_study, superclass_of
 
 from study.analysis.classes import errors_table
-from study.analysis.runs import Dataset, Run
+from study.analysis.runs import Run
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
-from study.data.dataset import TEST
-from study.reporting.mistakes import confused_pairs
+from study.reporting.pairs import confused_pairs
 
 CLASSES = np.arange(100)
 
 
-def dataset_of(fine):
-    """A dataset of test images only, of 20 superclasses of 5 neighbours each."""
-    fine = np.array(fine, np.uint8)
-    names = [str(label) for label in CLASSES]
-    return Dataset(fine, fine // 5, np.full(len(fine), TEST), names, names[:20], CLASSES // 5, {})
-
-
 def run_of(predicted):
-    return Run("cnn", 0, {}, pd.DataFrame(), {"x": 1.0}, np.array(predicted, np.uint8), None, None)
+    return Run("cnn", 0, {}, pd.DataFrame(), {"x": 1.0}, np.array(predicted, np.uint8))
 
 
 def test_errors_by_hand():
     # Of class 7 (superclass of 5 to 9) and 20: the first seed errs twice, once inside; the second once, inside.
-    dataset = dataset_of([7, 7, 7, 20])
+    dataset = labels_of([7, 7, 7, 20])
     row = errors_table({"cnn": [run_of([7, 9, 10, 20]), run_of([7, 7, 7, 24])]}, dataset).iloc[0]
     assert row[["n_images", "n_seeds"]].tolist() == [4, 2]
     assert row["errors"] == pytest.approx(3 / 8)
@@ -36,19 +28,25 @@ def test_errors_by_hand():
 
 
 def test_without_an_error_there_is_no_share():
-    row = errors_table({"cnn": [run_of([7, 8])], "dead": []}, dataset_of([7, 8])).iloc[0]
+    row = errors_table({"cnn": [run_of([7, 8])], "dead": []}, labels_of([7, 8])).iloc[0]
     assert row["errors"] == 0
     assert row[["within_superclass", "low", "high"]].isna().all()
-    assert errors_table({"dead": []}, dataset_of([7])).empty
+    assert errors_table({"dead": []}, labels_of([7])).empty
 
 
 def test_errors_at_random_are_within_as_often_as_chance_says():
     rng = np.random.default_rng(0)
     fine = np.repeat(CLASSES, 200)
     predicted = (fine + rng.integers(1, 100, len(fine))) % 100
-    row = errors_table({"cnn": [run_of(predicted)]}, dataset_of(fine)).iloc[0]
+    row = errors_table({"cnn": [run_of(predicted)]}, labels_of(fine)).iloc[0]
     assert row["errors"] == 1
     assert row["low"] < row["expected_by_chance"] < row["high"]
+
+
+def test_without_superclasses_only_the_errors_are_counted():
+    table = errors_table({"cnn": [run_of([0, 1, 2, 2])]}, labels_of([0, 1, 1, 2], classes=3, superclasses=0))
+    assert list(table.columns) == ["model", "n_images", "n_seeds", "errors"]
+    assert table["errors"].tolist() == [0.25]
 
 
 def test_errors_complement_the_accuracies(tmp_path):

@@ -114,8 +114,11 @@ def test_an_input_left_on_the_cpu_is_found(study, monkeypatch):
 
 def test_a_draw_from_a_generator_on_the_cpu_is_found(study, monkeypatch):
     own = augment.transform
-    monkeypatch.setattr("study.training.inputs.transform", lambda pixels, recipe, size, _: own(pixels, recipe, size,
-                        torch.Generator()))  # fmt: skip
+
+    def on_cpu(pixels: Any, recipe: Any, size: int, _: Any, mirrored: Any) -> torch.Tensor:
+        return own(pixels, recipe, size, torch.Generator(), mirrored)
+
+    monkeypatch.setattr("study.training.inputs.transform", on_cpu)
     with pytest.raises(RuntimeError, match=r"same device|[Gg]enerator"):
         train_on_gpu(study, scratch_spec())
 

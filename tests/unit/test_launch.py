@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from study.config.planning import FOLDER_VARIABLE, data_fingerprint, run_spec
+from study.config.planning import data_fingerprint, run_spec
 from study.config.specs import ComputeSpec, RunSpec
 from study.config.study import Config, load_config
 from study.data.manifest import load_manifest
@@ -36,7 +36,7 @@ ON_CPU = {"device": "cpu", "threads": 2, "precision": "float32"}
 def elsewhere(tmp_path, monkeypatch):
     """No archive and no data folder of the person who runs the tests."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv("CIFAR100_FOLDER", raising=False)
 
 
 def raw(dataset: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -133,8 +133,17 @@ def test_runs_of_other_settings_are_named_and_what_becomes_of_them(tmp_path, all
     assert last.startswith("  trained with other settings than the config's: scratch_cnn/seed-1;") and fate in last
 
 
-@pytest.mark.parametrize("record", ["", "{", "{}", "[]", "null"])
-def test_a_run_whose_record_cannot_be_read_counts_as_older(tmp_path, record):
+@pytest.mark.parametrize("record", ["", "{", "\x00"])
+def test_a_run_whose_record_is_garbage_is_damaged_not_older(tmp_path, record):
+    folder = tmp_path / "runs" / "scratch_cnn" / "seed-0"
+    write_text(folder / "run.json", record)
+    write_run(tmp_path, "scratch_cnn/seed-1", training_code_sha256())
+    said = describe(load_config(raw()), CPU, StudyPaths(tmp_path))
+    assert "older code" not in said and f"by deleting them and starting again: rm -r {folder}" in said
+
+
+@pytest.mark.parametrize("record", ["{}", "[]", "null"])
+def test_a_run_whose_record_lacks_what_this_version_writes_counts_as_older(tmp_path, record):
     write_text(tmp_path / "runs" / "scratch_cnn" / "seed-0" / "run.json", record)
     write_run(tmp_path, "scratch_cnn/seed-1", training_code_sha256())
     assert "older code: scratch_cnn/seed-0;" in describe(load_config(raw()), CPU, StudyPaths(tmp_path))
@@ -170,12 +179,12 @@ def name_a_folder(tmp_path, monkeypatch):
 
 
 def set_the_variable(tmp_path, monkeypatch):
-    monkeypatch.setenv(FOLDER_VARIABLE, str(sparse_files(tmp_path / "cifar")))
+    monkeypatch.setenv("CIFAR100_FOLDER", str(sparse_files(tmp_path / "cifar")))
     return {}
 
 
 def have_the_archive(tmp_path, monkeypatch):
-    write_text(tmp_path / "resources" / OFFICIAL.archive["name"], "")
+    write_text(tmp_path / "resources" / OFFICIAL.archive.name, "")
     return {}
 
 
@@ -216,7 +225,7 @@ def test_no_mirror_is_needed_where_the_data_are_at_hand(tmp_path, monkeypatch, c
 def test_a_named_folder_without_the_data_stops_the_start(tmp_path, monkeypatch):
     with pytest.raises(StudyError, match="holds no cifar-100-python"):
         start(raw(dataset={"folder": str(tmp_path)}))
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "typo"))
+    monkeypatch.setenv("CIFAR100_FOLDER", str(tmp_path / "typo"))
     with pytest.raises(StudyError, match=r"typo does not exist; correct dataset: folder or CIFAR100_FOLDER\.$"):
         start(raw())
 
@@ -231,7 +240,7 @@ def test_where_the_official_files_are_read_from(tmp_path, monkeypatch):
     folder = sparse_files(tmp_path / "cifar" / "cifar-100-python")
     assert start(raw()).source == tmp_path / "resources" / "cifar-100-python.tar.gz"
     assert start(raw(dataset={"folder": "cifar"})).source == folder
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "typo"))  # which synthetic data ignore
+    monkeypatch.setenv("CIFAR100_FOLDER", str(tmp_path / "typo"))  # which synthetic data ignore
     assert start(raw(dataset={"name": "synthetic"})).source == tmp_path / "resources" / "synthetic"
 
 

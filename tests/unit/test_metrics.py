@@ -74,24 +74,6 @@ def test_ece_of_certain_and_right_is_zero():
     assert metrics.expected_calibration_error(np.eye(100) * 1e3, np.arange(100)) == 0
 
 
-def test_fine_to_coarse_is_read_from_the_data():
-    fine = np.array([2, 0, 1, 2, 0], np.uint8)
-    assert metrics.fine_to_coarse(fine, np.array([7, 3, 7, 7, 3], np.uint8), classes=3).tolist() == [3, 7, 7]
-
-
-@pytest.mark.parametrize(
-    ("fine", "coarse", "message"),
-    [
-        ([0, 1, 1], [0, 0, 1], "fine class 1 has more than one superclass"),
-        ([0, 0], [0, 0], "not the classes 0 to 1"),
-        ([0, 1, 2], [0, 0, 0], "not the classes 0 to 1"),
-    ],
-)
-def test_fine_to_coarse_refuses_what_is_no_map(fine, coarse, message):
-    with pytest.raises(StudyError, match=message):
-        metrics.fine_to_coarse(np.array(fine, np.uint8), np.array(coarse, np.uint8), classes=2)
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_logits_that_are_not_finite_are_refused_by_the_name_of_the_run(value):
     logits = np.zeros((3, 100), np.float32)

@@ -2,19 +2,21 @@
 
 import hashlib
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.data.dataset import TEST, TRAIN, VALIDATION, read_dataset
-from study.data.manifest import Manifest, fingerprint
+from study.data.dataset import TEST, TRAIN, VALIDATION, read_dataset, read_labels, superclass_of_class
+from study.data.manifest import Checksum, Manifest, fingerprint
 from study.data.prepare import split_train, write_dataset
 from study.data.source import Part, Source
 from study.errors import StudyError
 
-MANIFEST = Manifest("small", "Small", True, None, {}, classes=4, superclasses=2, train_per_class=10, test_per_class=2)
+CHECKSUMS = {"train": Checksum("0" * 32)}
+MANIFEST = Manifest("small", "Small", classes=4, superclasses=2, train_per_class=10, test_per_class=2, files=CHECKSUMS)
 HALF = {"fraction": 0.2, "seed": 3}
 
 
@@ -100,7 +102,7 @@ def test_meta_says_which_data_and_which_split(written):
     assert data.meta == {
         "name": "small",
         "title": "Small",
-        "synthetic": True,
+        "synthetic": False,
         "validation": HALF,
         "fingerprint": fingerprint(MANIFEST, HALF),
         "split_sha256": hashlib.sha256(data.split[:40].tobytes()).hexdigest(),
@@ -127,6 +129,40 @@ def test_a_dataset_with_objects_is_not_unpickled(written):
     np.savez(written, **arrays | {"fine_names": np.array(["ant", None], dtype=object)})
     with pytest.raises(StudyError, match="allow_pickle=False"):
         read_dataset(written)
+
+
+def test_labels_are_those_of_the_dataset(written):
+    labels, data = read_labels(written), read_dataset(written)
+    assert labels.fine.tolist() == data.fine.tolist() and labels.meta == data.meta
+    assert labels.classes == 4
+    assert labels.fine_to_coarse.tolist() == [0, 0, 1, 1]
+
+
+def test_a_dataset_without_superclasses_is_written_and_read(tmp_path):
+    source = small_source()
+    plain = Source(replace(source.train, coarse=None), replace(source.test, coarse=None), source.fine_names, [])
+    write_dataset(plain, replace(MANIFEST, superclasses=0), HALF, tmp_path / "dataset.npz")
+    data = read_dataset(tmp_path / "dataset.npz")
+    assert (data.coarse, data.coarse_names, data.fine_to_coarse) == (None, [], None)
+    assert data.fine_names == source.fine_names
+
+
+def test_the_superclass_of_every_class_is_read_from_the_data():
+    fine = np.array([2, 0, 1, 2, 0], np.uint8)
+    assert superclass_of_class(fine, np.array([7, 3, 7, 7, 3], np.uint8), 3).tolist() == [3, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse", "message"),
+    [
+        ([0, 1, 1], [0, 0, 1], "class 1 has more than one superclass"),
+        ([0, 0], [0, 0], "not the classes 0 to 1"),
+        ([0, 1, 2], [0, 0, 0], "not the classes 0 to 1"),
+    ],
+)
+def test_labels_that_give_no_map_to_superclasses_are_refused(fine, coarse, message):
+    with pytest.raises(StudyError, match=message):
+        superclass_of_class(np.array(fine, np.uint8), np.array(coarse, np.uint8), 2)
 
 
 def test_a_second_write_gives_the_same_bytes(written, tmp_path):

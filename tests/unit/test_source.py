@@ -1,6 +1,5 @@
 """Reading CIFAR-100's own files: right data are read rightly, anything else ends in a sentence and runs nothing."""
 
-import dataclasses
 import hashlib
 import io
 import os
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.datasets import CIFAR10, CIFAR100
 
-from study.data.manifest import Checksum, Manifest, load_manifest
-from study.data.source import (
-    INNER,
-    Part,
-    Source,
-    check_structure,
-    find_folder,
-    load_pickle,
-    read_archive,
-    read_folder,
-)
+from study.data.dataset import read_dataset
+from study.data.manifest import MANIFESTS, Archive, Checksum, Manifest, files_fingerprint, load_manifest
+from study.data.prepare import write_dataset
+from study.data.source import Source, find_folder, load_pickle, read_archive, read_folder
 from study.errors import StudyError
 
 COARSE_OF = [0, 1, 1, 0]  # superclass of each of the four classes
 FINE_NAMES, COARSE_NAMES = ["ant", "bus", "car", "dog"], ["animals", "vehicles"]
 FILES = ("train", "test", "meta")
+INNER = "cifar-100-python"
 
 
 def part(per_class: int, seed: int) -> dict[bytes, Any]:
@@ -65,9 +60,11 @@ def contents() -> dict[str, bytes]:
 
 def manifest_of(files: dict[str, bytes], archive: bytes = b"") -> Manifest:
     """A manifest that believes exactly these bytes."""
-    sums = {name: Checksum(len(content), hashlib.md5(content).hexdigest()) for name, content in files.items()}
-    tar = {"name": "small.tar.gz", "size": len(archive), "md5": hashlib.md5(archive).hexdigest()}
-    return Manifest("small", "Small", True, tar, sums, classes=4, superclasses=2, train_per_class=2, test_per_class=1)
+    sums = {name: Checksum(hashlib.md5(content).hexdigest(), len(content)) for name, content in files.items()}
+    tar = Archive("small.tar.gz", len(archive), hashlib.md5(archive).hexdigest(), [])
+    layout = load_manifest("cifar100").layout
+    counts = {"classes": 4, "superclasses": 2, "train_per_class": 2, "test_per_class": 1}
+    return Manifest("small", "Small", archive=tar, layout=layout, files=sums, **counts)
 
 
 def archive_of(files: dict[str, bytes]) -> bytes:
@@ -150,6 +147,60 @@ def test_the_official_cifar100():
     assert source.train.images.mean(axis=(0, 1, 2)) / 255 == pytest.approx([0.5071, 0.4865, 0.4409], abs=1e-4)
 
 
+def batch(labels: list[int], seed: int) -> dict[bytes, Any]:
+    """One file of images in the layout of CIFAR-10."""
+    data = np.random.default_rng(seed).integers(0, 256, (len(labels), 3072), dtype=np.uint8)
+    return {b"batch_label": b"batch", b"labels": labels, b"data": data, b"filenames": [b"x.png"] * len(labels)}
+
+
+def test_the_layout_of_cifar10_is_read_by_what_the_manifest_says(tmp_path):
+    batches = {
+        "data_batch_1": batch([1, 0, 2], 0),
+        "data_batch_2": batch([2, 1, 0], 1),
+        "test_batch": batch([2, 0, 1], 2),
+    }
+    names = {b"label_names": [b"airplane", b"bird", b"ship"], b"num_vis": 3072}
+    files = {name: official(content) for name, content in (batches | {"batches.meta": names}).items()}
+    layout = replace(load_manifest("cifar10").layout, train=["data_batch_1", "data_batch_2"])
+    sums = {name: Checksum(hashlib.md5(content).hexdigest()) for name, content in files.items()}
+    counts = {"classes": 3, "superclasses": 0, "train_per_class": 2, "test_per_class": 1}
+    manifest = Manifest("tiny10", "Tiny", layout=layout, files=sums, **counts)
+    write(tmp_path / "cifar-10-batches-py", files)
+    source = read_folder(tmp_path, manifest)
+    assert source.train.fine.tolist() == [1, 0, 2, 2, 1, 0] and source.test.fine.tolist() == [2, 0, 1]
+    assert (source.train.coarse, source.test.coarse, source.coarse_names) == (None, None, [])
+    assert source.fine_names == ["airplane", "bird", "ship"]
+    first_of_second = batches["data_batch_2"][b"data"][0].reshape(3, 32, 32)
+    assert (source.train.images[3] == first_of_second.transpose(1, 2, 0)).all()
+    write_dataset(source, manifest, {"fraction": 0.5, "seed": 0}, tmp_path / "dataset.npz")
+    data = read_dataset(tmp_path / "dataset.npz")
+    assert data.coarse is None and np.bincount(data.split).tolist() == [3, 3, 3]
+    altered = files["data_batch_2"][:-2] + b"!."  # the same size
+    write(tmp_path / "cifar-10-batches-py", {"data_batch_2": altered})
+    assert "data_batch_2 differs from the official file (md5 sum)" in refusal(read_folder, tmp_path, manifest)
+
+
+@pytest.mark.parametrize(("name", "official"), [("cifar10", CIFAR10), ("cifar100", CIFAR100)])
+def test_the_sums_are_those_that_torchvision_checks(name, official):
+    manifest = load_manifest(name)
+    layout, meta = manifest.layout, official.meta
+    sums = {file: checksum.md5 for file, checksum in manifest.files.items()}
+    assert sums == dict([*official.train_list, *official.test_list, (meta["filename"], meta["md5"])])
+    assert [layout.train, layout.test] == [
+        [file for file, _ in part] for part in (official.train_list, official.test_list)
+    ]
+    assert (layout.folder, layout.names, layout.names_key) == (official.base_folder, meta["filename"], meta["key"])
+    archive = manifest.archive
+    assert (archive.name, archive.md5, archive.mirrors[0]) == (official.filename, official.tgz_md5, official.url)
+
+
+def test_no_two_datasets_are_taken_for_each_other_and_cifar100_keeps_its_fingerprint():
+    fingerprints = {name: files_fingerprint(load_manifest(name)) for name in MANIFESTS}
+    assert len({*fingerprints.values()}) == len(MANIFESTS)
+    # runs of CIFAR-100 are of these data: another fingerprint would retrain them all
+    assert fingerprints["cifar100"] == "93f090b75ec54927d6658dfb54cf6f2c11d79a5bee0993def06fbd732b327112"
+
+
 # --- files that are not what the manifest says ------------------------------------------------------------------------
 
 
@@ -207,7 +258,7 @@ def test_no_altered_byte_gets_through(valid, data):
 
 
 def test_a_folder_that_does_not_exist(tmp_path):
-    expected = f"The data folder {tmp_path / 'no'} does not exist; correct dataset: folder or CIFAR100_FOLDER."
+    expected = f"The data folder {tmp_path / 'no'} does not exist; correct dataset: folder or SMALL_FOLDER."
     assert refusal(find_folder, tmp_path / "no", manifest_of(contents())) == expected
 
 
@@ -223,7 +274,7 @@ def test_a_folder_without_all_the_files(tmp_path, left):
     files = contents()
     write(tmp_path / INNER, {name: files[name] for name in left})
     wanted = "the files train, test, meta"
-    expected = f"The data folder {tmp_path} holds no {INNER} with {wanted}; correct dataset: folder."
+    expected = f"The data folder {tmp_path} holds no {INNER} with {wanted}; correct dataset: folder or SMALL_FOLDER."
     assert refusal(find_folder, tmp_path, manifest_of(files)) == expected
 
 
@@ -246,13 +297,6 @@ def test_an_archive_with_another_md5(tmp_path):
     md5 = hashlib.md5(b"something else").hexdigest()
     expected = f"{path} is not the archive of Small (md5 {md5}); delete it and start again."
     assert refusal(read_archive, path, manifest_of(files, archive_of(files))) == expected
-
-
-def test_an_archive_of_a_dataset_that_has_none(tmp_path):
-    path = tmp_path / "small.tar.gz"
-    path.write_bytes(b"anything")
-    manifest = dataclasses.replace(manifest_of(contents()), archive=None)
-    assert refusal(read_archive, path, manifest).startswith(f"{path} is not the archive of Small ")
 
 
 @pytest.mark.parametrize("missing", FILES)
@@ -373,59 +417,3 @@ def test_no_opcode_reaches_another_callable(tmp_path, content):
 @pytest.mark.parametrize("content", [b"", b"\x80", b"<html>", b"Ptrain\n.", b"\x80\x02]q\x00", b"\x80\xff."])
 def test_what_is_no_pickle_is_a_sentence(content):
     assert refusal(load_pickle, content, "folder/test").startswith("folder/test is not a pickle of arrays (")
-
-
-# --- structure --------------------------------------------------------------------------------------------------------
-
-
-def small_source() -> Source:
-    """Two training images and one test image of each class, without content."""
-    coarse = np.array(COARSE_OF, dtype=np.uint8)
-    fine = np.arange(4, dtype=np.uint8)
-    train = Part(np.zeros((8, 32, 32, 3), np.uint8), np.tile(fine, 2), np.tile(coarse, 2))
-    return Source(train, Part(np.zeros((4, 32, 32, 3), np.uint8), fine, coarse), FINE_NAMES, COARSE_NAMES)
-
-
-def test_a_right_structure_passes():
-    check_structure(small_source(), manifest_of({}), "folder")
-
-
-def labels(**changes: list[int]) -> Callable[[Part], Part]:
-    return lambda part: dataclasses.replace(part, **{k: np.array(v, np.uint8) for k, v in changes.items()})
-
-
-@pytest.mark.parametrize(
-    ("which", "change", "expected"),
-    [
-        ("train", labels(fine=[0, 1, 2, 3, 0, 1, 2, 2]), "/train does not hold 2 images of each class"),
-        ("train", labels(fine=[0, 1, 2, 3, 0, 1, 2, 4]), "/train does not hold 2 images of each class"),
-        ("test", labels(fine=[0, 0, 2, 3]), "/test does not hold 1 images of each class"),
-        ("train", labels(fine=[0, 1, 2, 3, 0, 1, 2]), "/train has unequal numbers of images and labels"),
-        ("test", labels(coarse=[0, 1, 1]), "/test has unequal numbers of images and labels"),
-        # one image of class 3 in another superclass than the rest of its class
-        ("train", labels(coarse=[0, 1, 1, 0, 0, 1, 1, 1]), " does not put every class into one superclass"),
-        ("test", labels(coarse=[0, 1, 1, 1]), " does not put every class into one superclass"),
-        ("test", labels(coarse=[0, 1, 1, 2]), " does not put every class into one superclass"),
-    ],
-)
-def test_labels_that_do_not_add_up(which, change, expected):
-    source = small_source()
-    source = dataclasses.replace(source, **{which: change(getattr(source, which))})
-    assert refusal(check_structure, source, manifest_of({}), "folder").startswith(f"folder{expected}")
-
-
-def test_superclasses_of_unequal_size():
-    source = small_source()
-    train = dataclasses.replace(source.train, coarse=np.tile(np.array([0, 1, 1, 1], np.uint8), 2))
-    test = dataclasses.replace(source.test, coarse=np.array([0, 1, 1, 1], np.uint8))
-    source = dataclasses.replace(source, train=train, test=test)
-    message = refusal(check_structure, source, manifest_of({}), "folder")
-    assert message.startswith("folder does not put every class into one superclass")
-
-
-@pytest.mark.parametrize("names", [{"fine_names": ["ant"]}, {"coarse_names": ["animals"]}])
-def test_a_wrong_number_of_names(names):
-    source = dataclasses.replace(small_source(), **names)
-    counts = f"{len(source.fine_names)} classes and {len(source.coarse_names)} superclasses"
-    expected = f"folder/meta names {counts}; get the official file."
-    assert refusal(check_structure, source, manifest_of({}), "folder") == expected

@@ -72,7 +72,7 @@ TOP = (
             "models: scratch_cnn: arguments has an unknown key 'chanels'; did you mean 'channels'?",
         ),
         # unknown names
-        ("dataset.name", "cifar10", "dataset: name: there is no dataset 'cifar10'; did you mean 'cifar100'?"),
+        ("dataset.name", "cifar-100", "dataset: name: there is no dataset 'cifar-100'; did you mean 'cifar100'?"),
         (
             f"{CNN}.recipe",
             "report_scrach",
@@ -132,13 +132,24 @@ TOP = (
         ),
         ("grid.seeds", 5, "grid: seeds is 5, but must be a list."),
         ("grid.seeds", [0, -1], "grid: seeds: 1 is -1, but must be at least 0."),
-        ("study", "CIFAR 100", "study is 'CIFAR 100', but must consist of lower-case letters, digits and underscores."),
+        (
+            "study",
+            "CIFAR 100",
+            "study is 'CIFAR 100', but must consist of lower-case letters, digits and underscores, "
+            "and not begin with an underscore.",
+        ),
         (
             "study",
             "../elsewhere",
-            "study is '../elsewhere', but must consist of lower-case letters, digits and underscores.",
+            "study is '../elsewhere', but must consist of lower-case letters, digits and underscores, "
+            "and not begin with an underscore.",
         ),
-        ("models.Foo", {}, "models: Foo is 'Foo', but must consist of lower-case letters, digits and underscores."),
+        (
+            "models.Foo",
+            {},
+            "models: Foo is 'Foo', but must consist of lower-case letters, digits and underscores, "
+            "and not begin with an underscore.",
+        ),
         ("dataset.folder", 5, "dataset: folder is 5, but must be text."),
         (
             "dataset.validation.seed",
@@ -164,7 +175,7 @@ TOP = (
         (
             f"{B0}.arguments.drop_rate",
             float("nan"),
-            "models: efficientnet_b0: arguments must be plain numbers, text, lists or sections of these.",
+            "models: efficientnet_b0: arguments: drop_rate is nan, but must be a number from 0 to less than 1.",
         ),
         # missing keys
         ("grid", MISSING, "grid is missing; config.yaml shows what it looks like."),
@@ -198,8 +209,8 @@ TOP = (
             "hubb",
             "models: efficientnet_lite0: weights 'hubb' must be hub, package:<registry package>, file:<path> or null.",
         ),
-        ("grid.seeds", [3, 4, 3], "seeds of scratch_cnn: 3 is listed twice; remove one."),
-        (f"{B0}.seeds", [7, 7], "seeds of efficientnet_b0: 7 is listed twice; remove one."),
+        ("grid.seeds", [3, 4, 3], "grid: seeds: 3 is listed twice; remove one."),
+        (f"{B0}.seeds", [7, 7], "models: efficientnet_b0: seeds: 7 is listed twice; remove one."),
         ("grid.models", ["scratch_cnn"] * 2, "grid: models: 'scratch_cnn' is listed twice; remove one."),
     ],
 )

@@ -10,13 +10,12 @@ from study.analysis.tables import write_tables
 from study.data.dataset import TEST
 from study.reporting import text
 from study.reporting.calibration import calibration_page
-from study.reporting.confusion import counts
+from study.reporting.confusion import confusion_page, counts
+from study.reporting.contrasts import contrasts_table
+from study.reporting.costs import front_chart
 from study.reporting.differences import summary
-from study.reporting.methods import data_sentences
-from study.reporting.mistakes import confusions_page
-from study.reporting.models import contrasts_table
+from study.reporting.methods import paragraphs
 from study.reporting.pairs import PAIRS, examples, pairs_page
-from study.reporting.pareto import on_front
 from study.reporting.sources import Sources, read_sources
 from study.reporting.style import compact
 
@@ -67,7 +66,7 @@ def test_calibration_shows_every_model_run_and_bin_that_has_images(sources):
 
 
 def test_errors_and_mistakes_are_those_of_the_tables(sources):
-    chart, errors, mistakes = confusions_page(sources)
+    chart, errors, mistakes = confusion_page(sources)
     assert shown(errors)["by chance (%)"].tolist() == ["4.0"] * 3
     row = sources.rows("errors", model="scratch_cnn").iloc[0]
     assert shown(errors).iloc[0]["of which within the superclass (%)"] == text.percent(row["within_superclass"])
@@ -84,10 +83,10 @@ def test_pairs_are_those_of_the_tables_and_their_pictures_show_the_mistake(sourc
     frame = shown(pairs)
     assert frame.groupby("Model").size().tolist() == [PAIRS] * 3
     first, confusion = frame.iloc[0], sources.rows("confusion", model="scratch_cnn")
-    a, b = (int(name.removeprefix("class ")) for name in first["First / second class"].split(" / "))
+    a, b = (int(name.removeprefix("class ")) for name in first["Classes A / B"].split(" / "))
     way = confusion[confusion["true_id"].isin([a, b]) & confusion["predicted_id"].isin([a, b])]
     mixed = way.loc[way["true_id"] != way["predicted_id"], "count"].sum()
-    assert first["Taken for each other (%)"] == text.percent(mixed / (2 * 10 * 3))  # 10 images a class, 3 seeds
+    assert first["A → B or B → A (%)"] == text.percent(mixed / (2 * 10 * 3))  # 10 images a class, 3 seeds
     _, named = sources.predicted("scratch_cnn")
     test = sources.dataset.ids(TEST)
     for column, true, predicted in ((4, a, b), (6, b, a)):
@@ -112,7 +111,7 @@ def differences(*rows):
 def summary_of(frame):
     config = {"equivalence_margin": 0.05, "contrasts": [{"model": "b0", "baseline": "cnn"}],
               "models": {"b0": {"label": "B0"}, "cnn": {"label": "CNN"}}}  # fmt: skip
-    sources = Sources(Path(), Path(), config, {"class_differences": frame}, None, np.zeros(1))
+    sources = Sources(Path(), Path(), config, {"class_differences": frame}, None)
     return summary(sources, "class_differences", "class", "classes")
 
 
@@ -120,21 +119,21 @@ def test_a_summary_names_what_is_equivalent_and_no_other():
     rows = [("sweet_pepper", 0.001, 0.9, "equivalent"), ("cloud", 0.0, 0.99, "unclear"), ("oak", -0.2, 0.0, "worse"),
             ("cup", 0.3, 0.0, "better")]  # fmt: skip
     assert summary_of(differences(*rows)) == [
-        "B0 − CNN: better in 1 class, worse in 1, unclear in 1. Surely within ±5 points, and neither of these, in 1: "
-        "sweet pepper."
+        "B0 − CNN: better in 1 class, worse in 1, unclear in 1. Equivalent (within ±5 points) in 1: sweet pepper."
     ]
-    assert summary_of(differences(*rows[1:]))[0].endswith(
-        "For no other class is the difference surely within ±5 points."
-    )
+    assert summary_of(differences(*rows[1:]))[0].endswith("No class is equivalent (within ±5 points).")
     assert summary_of(differences(("cloud", 0.0, np.nan, "not tested"))) == [
-        "B0 − CNN: no verdict on any class, for that takes at least 3 seeds of both models."
+        "B0 − CNN: no verdict on any class, because that takes at least 3 seeds of both models."
     ]
     assert "no finished run" in summary_of(differences())[0]
 
 
-def test_front_holds_what_no_other_model_beats():
-    cost, accuracy = pd.Series([1.0, 2.0, 3.0, 3.0, 4.0]), pd.Series([0.5, 0.5, 0.7, 0.7, 0.8])
-    assert on_front(cost, accuracy).tolist() == [True, False, True, True, True]
+def test_the_front_of_each_cost_holds_what_no_other_model_beats(sources):
+    front = pd.DataFrame({"model": sources.models, "accuracy": [0.5, 0.7, 0.7], "train_seconds": [1.0, 3.0, 2.0],
+                          "macs": [9, 3, 3], "parameters": [5, np.nan, 6], "peak_memory_mb": [np.nan] * 3})  # fmt: skip
+    own = dataclasses.replace(sources, tables=sources.tables | {"front": front})
+    costs = front_chart(own)["data"]["costs"]
+    assert [cost["front"] for cost in costs] == [[0, 2], [1, 2], [0, 2]]
 
 
 def test_any_recipe_is_rendered():
@@ -165,10 +164,10 @@ def test_styles_that_repeat_become_classes_and_nothing_else_changes():
 
 
 def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
-    assert "the same for every run." in data_sentences(sources)[0]
+    assert "the same for every run." in paragraphs("data", sources)[0]
     recipes = {"short": {"epochs": 4, "validation": {"fraction": 0.15, "seed": 3}}, "long": {"validation": None}}
     own = dataclasses.replace(sources, config=sources.config | {"recipes": recipes})
-    assert data_sentences(own)[0].endswith(
+    assert paragraphs("data", own)[0].endswith(
         "the same for every run, but for recipe short, which holds out 15 %, drawn with seed 3."
     )
 

@@ -10,20 +10,17 @@ import pytest
 from runs import scratch_spec
 from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix
-from study_factory import FINGERPRINT, make_study, superclass_of
+from study_factory import make_study, superclass_of
 
 from study.analysis import summary as summary_module
 from study.analysis.contrasts import contrast
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.config.specs import WeightsSpec
+from study.data.dataset import read_labels
 from study.errors import StudyError
-from study.files import write_json
-
-TABLES = ["runs", "models", "contrasts", "classes", "superclasses", "class_differences", "superclass_differences",
-          "confusion", "errors", "calibration", "agreement", "mcnemar", "hardest", "near_duplicates", "sensitivity",
-          "ladder", "claims", "learning", "costs", "front"]  # fmt: skip
-
+from study.files import read_json, write_json
+from study.paths import NEAR_DUPLICATES_TABLE, table_names
 
 CLAIM = {"id": "c", "text": "t", "source": "s", "model": "cnn", "baseline": None, "metric": "test_accuracy",
          "judgement": "at_least", "expected": 0.5, "rounding": 0.0}  # fmt: skip
@@ -33,7 +30,8 @@ def analyse(study):
     """Every table of a study, and its summary."""
     write_tables(study, study / "tables")
     write_summary(study, study / "tables", study / "summary.json")
-    tables = {name: pd.read_csv(study / "tables" / f"{name}.csv") for name in TABLES}
+    names = [*table_names(read_json(study / "config.json")), NEAR_DUPLICATES_TABLE]
+    tables = {name: pd.read_csv(study / "tables" / f"{name}.csv") for name in names}
     return tables, json.loads((study / "summary.json").read_text())
 
 
@@ -150,6 +148,22 @@ def test_confusion_sums_over_seeds(study, analysed):
     assert (confusion["count"] > 0).all()
 
 
+def test_data_without_superclasses_have_no_table_column_metric_or_count_of_them(tmp_path):
+    study = make_study(tmp_path / "seven", {"cnn": 0.5, "vit": 0.7}, dataset="synthetic7")
+    edit_json(study / "config.json", claims=[CLAIM])
+    tables, summary = analyse(study)
+    assert {path.stem for path in (study / "tables").iterdir()} == set(tables)
+    assert not {"superclasses", "superclass_differences"} & set(tables)
+    for name, table in tables.items():
+        assert "superclass" not in table.to_csv(), name
+    assert len(tables["classes"]) == 2 * 7
+    assert tables["contrasts"]["metric"].tolist() == ["test_accuracy", "test_top5"]
+    assert set(summary["class_verdicts"][0]) == {"model", "baseline", "margin", "classes"}
+    jsonschema.validate(summary, json.loads(SCHEMA.read_text()))
+    fine, predicted = labels_and_predictions(study, "vit")
+    assert tables["confusion"].query("model == 'vit'")["count"].sum() == len(fine) * len(predicted) == 210
+
+
 def test_learning_keeps_small_learning_rates_and_marks_the_chosen_epoch(analysed):
     learning = analysed[0]["learning"]
     assert len(learning) == 9 * 4
@@ -167,7 +181,7 @@ def test_tables_are_the_same_bytes_again_whatever_the_order_of_the_grid(study, a
     finally:
         edit_json(study / "config.json", grid=config["grid"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
-    assert sorted(first) == sorted(f"{name}.csv" for name in TABLES)
+    assert sorted(first) == sorted(f"{name}.csv" for name in analysed[0])
     assert not any(b"\r" in data or b"-0.000000" in data for data in first.values())
 
 
@@ -235,7 +249,7 @@ def test_one_seed_has_no_interval_over_seeds(tmp_path):
     row = tables["models"].iloc[0]
     assert row[["sd", "ci_low", "ci_high"]].isna().all()
     assert row["test_low"] < row["mean"] < row["test_high"]
-    assert tables["contrasts"]["method"].unique().tolist() == ["images only (fewer than 3 seeds)"]
+    assert tables["contrasts"]["method"].unique().tolist() == ["no interval: fewer than 3 seeds"]
     assert tables["contrasts"][["p", "p_holm"]].isna().all(axis=None)
     assert summary["contrasts"][0]["var_seeds"] is None
 
@@ -254,10 +268,10 @@ def test_the_best_model_is_chosen_on_validation(tmp_path):
     assert summary["models"][1]["mean"] > summary["models"][0]["mean"]
 
 
-def test_the_summary_says_what_the_tables_say(analysed):
+def test_the_summary_says_what_the_tables_say(study, analysed):
     tables, summary = analysed
-    assert (summary["schema"], summary["study"], summary["synthetic"]) == (2, "demo", True)
-    assert summary["dataset"]["fingerprint"] == FINGERPRINT
+    assert (summary["schema"], summary["study"], summary["synthetic"]) == (3, "demo", True)
+    assert summary["dataset"]["fingerprint"] == read_labels(study / "dataset.npz").meta["fingerprint"]
     assert summary["dataset"]["images"] == {"train": 300, "validation": 200, "test": 1000}
     row = tables["models"].set_index(["model", "metric"]).loc[("lite0_frozen", "test_accuracy")]
     entry = summary["models"][2]
@@ -422,7 +436,7 @@ def test_a_truncated_file_is_refused(tmp_path):
     study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0,))
     path = study / "runs/cnn/seed-0/predictions.npz"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(StudyError, match=r"predictions\.npz is not a whole npz file"):
+    with pytest.raises(StudyError, match=r"predictions\.npz is not a complete npz file"):
         write_tables(study, tmp_path / "tables")
 
 

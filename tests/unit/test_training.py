@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from runs import history, scratch_spec, train, write_spec
+from study_factory import make_study
 from torch.nn import functional
 
 from study.data.dataset import TEST, VALIDATION, read_dataset
@@ -33,6 +34,17 @@ def finished(tmp_path_factory) -> Path:
 
 def test_a_run_writes_its_four_files_and_no_checkpoint_stays(finished):
     assert sorted(path.name for path in finished.iterdir()) == sorted([*RUN_FILES, "spec.json"])
+
+
+def keys(value):
+    """The keys of a JSON value, at every depth."""
+    return {key: keys(content) for key, content in value.items()} if isinstance(value, dict) else None
+
+
+def test_the_made_up_studies_of_other_tests_have_the_keys_of_a_real_run(finished, tmp_path):
+    made_up = make_study(tmp_path / "study", {"scratch_cnn": 0.5}, (0,)) / "runs" / "scratch_cnn" / "seed-0"
+    assert keys(read_json(made_up / "run.json")) == keys(read_json(finished / "run.json"))
+    assert history(made_up)[0].keys() == history(finished)[0].keys()
 
 
 def test_history_and_record_agree_on_the_best_epoch_by_validation_loss(finished):

@@ -103,18 +103,16 @@ def test_a_local_file_is_taken_with_or_without_head(lite0, tmp_path):
 def test_weights_that_do_not_fit_name_the_first_mismatch(lite0, tmp_path, change, message):
     tensors = safetensors.torch.load_file(lite0)
     change(tensors)
-    safetensors.torch.save_file(tensors, tmp_path / "wrong.safetensors")
     network = timm.create_model("tf_efficientnet_lite0", num_classes=100)
     with pytest.raises(StudyError, match=message):
-        load_backbone(network, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
+        load_backbone(network, tensors, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
 
 
 def test_weights_of_a_transformer_do_not_fit_a_convolutional_network(lite0, tmp_path):
     tensors = safetensors.torch.load_file(lite0) | {"pos_embed": torch.zeros(1, 197, 192)}
-    safetensors.torch.save_file(tensors, tmp_path / "wrong.safetensors")
     network = timm.create_model("tf_efficientnet_lite0", num_classes=100)
     with pytest.raises(StudyError, match="has no place for pos_embed"):
-        load_backbone(network, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
+        load_backbone(network, tensors, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
 
 
 def test_a_checkpoint_whose_tensors_share_memory_is_taken(tmp_path):

@@ -18,19 +18,19 @@ def last_sentence(done) -> str:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"modles": {}}, "Error: config: the top level has an unknown key 'modles'; did you mean 'models'?"),
+        ({"modles": {}}, "Error: wrong.yaml: the top level has an unknown key 'modles'; did you mean 'models'?"),
         (
             {"grid": {"models": ["scratch_cnn", "eficientnet_b0"]}},
-            "Error: config: grid: models: there is no model 'eficientnet_b0'; did you mean 'efficientnet_b0'?",
+            "Error: wrong.yaml: grid: models: there is no model 'eficientnet_b0'; did you mean 'efficientnet_b0'?",
         ),
         (
             {"models": {"scratch_cnn": {"recipe": "demo_scrach"}}},
-            "Error: config: models: scratch_cnn: recipe: there is no recipe 'demo_scrach'; "
+            "Error: wrong.yaml: models: scratch_cnn: recipe: there is no recipe 'demo_scrach'; "
             "did you mean 'demo_scratch'?",
         ),
         (
             {"recipes": {"demo_scratch": {"epochs": "ten"}}},
-            "Error: config: recipes: demo_scratch: epochs is 'ten': input should be a valid integer.",
+            "Error: wrong.yaml: recipes: demo_scratch: epochs is 'ten', but must be a whole number.",
         ),
     ],
 )
@@ -51,7 +51,7 @@ def test_a_data_folder_without_the_files_is_named(fresh, tmp_path):
     done = fresh.snakemake(config=(), CIFAR100_FOLDER=str(tmp_path))
     assert last_sentence(done) == (
         f"Error: The data folder {tmp_path} holds no cifar-100-python with the files train, test, meta; "
-        "correct dataset: folder."
+        "correct dataset: folder or CIFAR100_FOLDER."
     )
 
 
@@ -64,18 +64,22 @@ def test_a_data_folder_with_a_truncated_file_is_refused(fresh, tmp_path):
     assert "train has 5 bytes instead of 155249918" in sentence
 
 
-def test_a_folder_with_altered_bytes_leaves_no_dataset(fresh):
-    done = fresh.snakemake("--until", "obtain")
-    assert done.returncode == 0, done.stdout
-    path = fresh.folder / "resources" / "synthetic" / "cifar-100-python" / "train"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    done = fresh.snakemake("--until", "prepare")
+def empty_files(tmp_path):
+    """A folder with files of CIFAR-100's names and sizes, sparse and with nothing in them."""
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for name, size in (("train", 155249918), ("test", 31049707), ("meta", 1473)):
+        with (folder / name).open("wb") as handle:
+            handle.truncate(size)
+    return folder
+
+
+def test_a_folder_with_altered_bytes_leaves_no_dataset(fresh, tmp_path):
+    done = fresh.snakemake("--until", "prepare", config=(), CIFAR100_FOLDER=str(empty_files(tmp_path)))
     assert done.returncode != 0
     assert "train differs from the official file (md5 sum)" in done.stdout
     assert "Traceback" not in done.stdout
-    assert not (fresh.results / "dataset.npz").exists()
+    assert not (fresh.folder / "results" / "cifar100" / "dataset.npz").exists()
 
 
 def test_the_workflow_is_clean_by_snakemakes_own_linter(fresh):
@@ -85,12 +89,8 @@ def test_the_workflow_is_clean_by_snakemakes_own_linter(fresh):
 
 def test_the_real_study_is_the_grid_of_the_config(fresh, tmp_path):
     """config.yaml itself: two models, five seeds each, planned without data being read."""
-    folder = tmp_path / "cifar-100-python"
-    folder.mkdir()
-    for name, size in (("train", 155249918), ("test", 31049707), ("meta", 1473)):
-        with (folder / name).open("wb") as handle:
-            handle.truncate(size)  # sparse: right sizes, nothing in them
-    done = fresh.snakemake("--dry-run", "--quiet", "reason", config=(), CIFAR100_FOLDER=str(tmp_path))
+    folder = empty_files(tmp_path)
+    done = fresh.snakemake("--dry-run", "--quiet", "reason", config=(), CIFAR100_FOLDER=str(folder))
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("wildcards: model=scratch_cnn, seed=") == 5
     assert done.stdout.count("wildcards: model=efficientnet_b0, seed=") == 5

@@ -1,11 +1,7 @@
 # The checked config, and the paths and small look-ups that the rules share. What they compute stands in the package.
 
-import os
 import shlex
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from study.config.planning import (
     data_fingerprint,
@@ -14,9 +10,8 @@ from study.config.planning import (
     study_record,
 )
 from study.config.specs import weights_id
-from study.errors import StudyError
 from study.files import canonical_json, file_digest, read_json, sha256_text
-from study.fingerprints import training_code_sha256
+from study.fingerprints import sources_sha256, training_code_sha256
 from study.orchestration.jobs import delete_output_backups
 from study.orchestration.start import (
     compared_runs,
@@ -24,12 +19,21 @@ from study.orchestration.start import (
     preflight,
     start,
 )
+from study.orchestration.trial import try_models
 from study.paths import RUN_FILES, SPEC
+from study.reporting.items import report_items
 
 try:
-    START = start(config)
+    # In the order of their rank: what the command line names comes after the default.
+    CONFIG_FILES = [
+        DEFAULTS,
+        *(path for path in workflow.configfiles if Path(path) != DEFAULTS),
+    ]
+    START = start(config, CONFIG_FILES)
     STUDY, PATHS = START.study, START.paths
     COMPARED = compared_runs(STUDY, PATHS)
+    if workflow.is_main_process and not STUDY.allow_missing:
+        try_models(START, config, CONFIG_FILES)
 except StudyError as error:
     raise SystemExit(f"Error: {error}")
 
@@ -49,57 +53,20 @@ FEATURES_OF = {
 }
 FEATURES = {spec.id: spec for spec in FEATURES_OF.values()}
 GPUS = 1 if START.compute.device == "cuda" else 0
-# Relative, because a moved project would otherwise look like one with other inputs.
-SOURCES = Path(os.path.relpath(workflow.basedir))
 
-# The report's menu sorts its categories by name: hence numbers.
-CATEGORY = {
-    "accuracy": "01 Result",
-    "search": "01 Result",
-    "models": "01 Result",
-    "contrasts": "01 Result",
-    "runs": "01 Result",
-    "claims": "01 Result",
-    "sensitivity": "01 Result",
-    "curves": "02 Learning curves",
-    "classes": "03 Classes",
-    "differences": "03 Classes",
-    "classdifferences": "03 Classes",
-    "superclasses": "04 Superclasses",
-    "superdifferences": "04 Superclasses",
-    "superconfusion": "04 Superclasses",
-    "confusion": "05 Confusions",
-    "confusions": "05 Confusions",
-    "pairs": "05 Confusions",
-    "agreement": "05 Confusions",
-    "calibration": "06 Calibration",
-    "cost": "07 Cost",
-    "front": "07 Cost",
-    "costs": "07 Cost",
-    "ladder": "08 Ladder",
-    "samples": "09 Samples",
-    "hardest": "09 Samples",
-    "duplicates": "09 Samples",
-    "provenance": "10 Provenance",
-    "card": "11 Methods",
-    "methods": "11 Methods",
+
+def escaped(text):
+    """`text` for where Snakemake formats it."""
+    return str(text).replace("{", "{{").replace("}", "}}")
+
+
+ENVIRONMENTS = {
+    name: escaped(PROJECT / "envs" / f"{name}.yaml") for name in ("train", "analyse")
 }
-TITLES = {
-    "accuracy": "accuracy of every seed",
-    "cost": "accuracy and cost",
-    "front": "accuracy-cost front",
-    "confusion": "100 × 100 classes",
-    "confusions": "confusion explorer and mistakes",
-    "superconfusion": "20 × 20 superclasses",
-    "pairs": "most confused pairs, with images",
-    "differences": "differences by class",
-    "classdifferences": "differences by class",
-    "superdifferences": "differences by superclass",
-    "hardest": "hardest images",
-    "duplicates": "near-duplicates",
-    "card": "model card",
-    "methods": "methods of this study",
-}
+# The code that tables and report depend on.
+ANALYSIS = sources_sha256("analysis/*.py")
+REPORTING = sources_sha256("reporting/*.py", "../../report/items.yaml")
+TEMPLATES = sources_sha256("../../report/templates/*")
 
 
 wildcard_constraints:
@@ -111,13 +78,14 @@ wildcard_constraints:
 
 # The data's whereabouts travel outside the rules: moving them must not look like a change of the data.
 EXPORTS = {
-    "PYTHONPATH": Path(workflow.basedir) / "workflow",
+    "PYTHONPATH": PROJECT / "workflow",
+    "PYTHONUTF8": 1,  # whatever the locale, paths and labels are UTF-8
     "STUDY_DATA": START.source,
     "STUDY_WORKFLOW": 1,
     "STUDY_RUNS_PER_GPU": STUDY.compute.runs_per_gpu,
 }
 PREFIX = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in EXPORTS.items())
-shell.prefix(f"export {PREFIX}; ".replace("{", "{{").replace("}", "}}"))
+shell.prefix(escaped(f"export {PREFIX}; "))
 
 
 def weights_record(wildcards):
@@ -157,15 +125,19 @@ def weights_file_sha256(wildcards):
     )
 
 
-def marked(folder, caption, name):
-    """`name` in `folder` as an item of the report: its kind, or `kind_model`, decides category, caption and label."""
-    kind, _, model = Path(name).stem.partition("_")
-    form = "table" if name.endswith(".html") else "figure"
-    shown = f"{TITLES.get(kind, kind)}, {form}"
+def marked(item):
+    """The file of an item of the report, as Snakemake's report lists it."""
+    # A word joiner, which is invisible, keeps Snakemake from taking a word in braces for a wildcard.
+    title = item.title.replace("{", "{\u2060")
     return report(
-        PATHS.folder / folder / name,
-        caption=caption.format(kind),
-        category=CATEGORY[kind],
+        PATHS.folder / f"{item.kind}s" / item.file,
+        caption=f"report/captions/{item.caption}",
+        category=item.category,
         # One label only: Snakemake's menu fails where a second one happens to split the items in equal halves.
-        labels={"shows": f"{shown}: {STUDY.models[model].label}" if model else shown},
+        labels={"title": f"{title} ({item.kind})"},
     )
+
+
+FIGURES = [marked(item) for item in report_items(RECORD, "figure")]
+PAGES = [marked(item) for item in report_items(RECORD, "page")]
+LANDING = [PATHS.folder / "pages" / name for name in ("landing.html", "index.html")]

@@ -1,4 +1,4 @@
-# From the official files, or the synthetic stand-in, to dataset.npz; and the config as analysis and report read it.
+# From the official files, or rendered images, to dataset.npz; and the config as analysis and report read it.
 
 import tempfile
 
@@ -12,13 +12,13 @@ rule prepare:
     retries: 2  # a broken download resumes where it stopped
     localrule: True
     conda:
-        "../../envs/train.yaml"
+        ENVIRONMENTS["train"]
     params:
         dataset=STUDY.dataset.name,
         fraction=STUDY.dataset.validation.fraction,
         seed=STUDY.dataset.validation.seed,
         mirrors=lambda wildcards: " ".join(
-            f"--mirror {shlex.quote(url)}" for url in STUDY.dataset.mirrors
+            f"--mirror {shlex.quote(url)}" for url in STUDY.mirrors
         ),
         fingerprint=data_fingerprint(STUDY),
     shell:
@@ -46,7 +46,7 @@ rule record:
         LOGS / "record.log",
     localrule: True
     conda:
-        "../../envs/analyse.yaml"
+        ENVIRONMENTS["analyse"]
     params:
         sha256=sha256_text(canonical_json(RECORD)),
         planned=PATHS.planned_config,

@@ -9,7 +9,7 @@ rule weights:
         LOGS / "weights-{weights}.log",
     localrule: True  # compute nodes may have no network, and one fetch serves all
     conda:
-        "../../envs/train.yaml"
+        ENVIRONMENTS["train"]
     params:
         architecture=lambda wildcards: WEIGHTS[wildcards.weights].architecture,
         source=lambda wildcards: WEIGHTS[wildcards.weights].weights,
@@ -28,7 +28,7 @@ rule features:
     log:
         LOGS / "features-{features}.log",
     conda:
-        "../../envs/train.yaml"
+        ENVIRONMENTS["train"]
     threads: STUDY.compute.threads
     resources:
         gpu=GPUS,
@@ -55,7 +55,7 @@ if not STUDY.allow_missing:
         log:
             LOGS / "train" / "{model}-{seed}.log",
         conda:
-            "../../envs/train.yaml"
+            ENVIRONMENTS["train"]
         threads: STUDY.compute.threads
         resources:
             gpu=GPUS,

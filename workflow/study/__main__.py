@@ -15,13 +15,13 @@ from study.paths import MACHINE
 
 
 def prepare(args: argparse.Namespace) -> None:
-    """Find, download or render the official files, check them, split off the validation images, write dataset.npz."""
+    """Read, download or render the images, check them, split off the validation images, write dataset.npz."""
     from study.data.prepare import prepare_dataset
-    from study.machine.locks import locked
+    from study.files import write_checksums
 
     validation = {"fraction": args.fraction, "seed": args.seed}
-    with locked(args.source.with_suffix(".lock"), str(args.source)):
-        prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
+    prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
+    write_checksums(args.output.parent, (args.output.name, args.output.with_suffix(".json").name))
 
 
 def weights(args: argparse.Namespace) -> None:
@@ -60,29 +60,31 @@ def duplicates(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     """Compute every table, and summary.json, from what the runs wrote."""
-    from study.analysis.search import write_search
     from study.analysis.summary import write_summary
     from study.analysis.tables import write_tables
-    from study.files import read_json
+    from study.orchestration.check import record_tables, refuse_changed_runs
 
-    if read_json(args.study / "config.json").get("search"):
-        write_search(args.study, args.output, args.summary)
-        return
+    refuse_changed_runs(args.study)
     write_tables(args.study, args.output)
     write_summary(args.study, args.output, args.summary)
+    record_tables(args.study)
 
 
 def figures(args: argparse.Namespace) -> None:
     """Draw every figure from the tables."""
+    from study.orchestration.check import refuse_changed_tables
     from study.reporting.figures import draw_figures
 
+    refuse_changed_tables(args.study)
     draw_figures(args.study, args.study / "tables", args.output)
 
 
 def pages(args: argparse.Namespace) -> None:
     """Write the pages of the report from tables and figures."""
+    from study.orchestration.check import refuse_changed_tables
     from study.reporting.pages import write_pages
 
+    refuse_changed_tables(args.study)
     write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
 
 
@@ -94,11 +96,55 @@ def check_machine(args: argparse.Namespace) -> None:
         raise StudyError("Some checks failed; see the lines above.")
 
 
+def check(args: argparse.Namespace) -> None:
+    """Say what is damaged, edited or foreign in results/<study>, or wrong in a config file, and what to do."""
+    from study.config.yaml_files import check_files
+    from study.orchestration.check import check_study
+
+    check_files(path for path in args.paths if not path.is_dir())
+    for path in args.paths:
+        check_study(path) if path.is_dir() else print(f"{path}: valid YAML; no key is given twice")
+
+
+def trial(args: argparse.Namespace) -> None:
+    """Pass images through the networks on standard input, as the workflow does with a user's own before a run."""
+    import json
+
+    from study.orchestration.trial import trial as try_networks
+
+    try_networks(json.load(sys.stdin))
+
+
+def search_table(args: argparse.Namespace) -> None:
+    """Compare the trials of a search on the validation images: search.csv and summary.json."""
+    from study.analysis.search import write_search
+    from study.orchestration.check import record_tables, refuse_changed_runs
+
+    refuse_changed_runs(args.study)
+    write_search(args.study, args.output, args.summary)
+    record_tables(args.study)
+
+
+def search_report(args: argparse.Namespace) -> None:
+    """Draw the figure and write the pages of a search."""
+    from study.orchestration.check import refuse_changed_tables
+    from study.reporting.search import write_search_report
+
+    refuse_changed_tables(args.study)
+    write_search_report(args.study)
+
+
 def predict(args: argparse.Namespace) -> None:
     """Name the class of images with a trained model."""
     from study.predict import predict_images
 
-    predict_images(args.model, args.images, args.top, args.trust_code)
+    predict_images(args.model, args.images, args.top, args.trust_code, args.csv)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,10 +186,15 @@ def _parser() -> argparse.ArgumentParser:
     step(check_machine,
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip
+    step(check, ("paths", {"type": Path, "nargs": "+", "metavar": "PATH", "help": "results/<study>, or a config file"}))
+    step(trial)
+    step(search_table, study, output, ("--summary", path))
+    step(search_report, study)
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),
          ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),
-         ("--top", {"type": int, "default": 3, "help": "how many classes to name"}))  # fmt: skip
+         ("--top", {"type": _positive, "default": 3, "help": "how many classes to name"}),
+         ("--csv", {"type": Path, "help": "write the answers to this table too"}))  # fmt: skip
     return parser
 
 

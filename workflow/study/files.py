@@ -8,12 +8,13 @@ import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
 
+CHECKSUMS = "checksums.json"  # of the files beside it, as they were written
 # What numpy raises for an npz file with a wrong byte: it parses the header of an array as Python.
 DAMAGED = (OSError, ValueError, KeyError, EOFError, SyntaxError, TypeError, NotImplementedError, RuntimeError,
            tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
@@ -66,6 +67,27 @@ def read_json(path: Path | str) -> Any:
         raise StudyError(f"{path} is missing; run the step that writes it first.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is not valid JSON ({error}); delete it and run its step again.") from None
+
+
+def write_checksums(folder: Path, names: Iterable[str]) -> None:
+    """Add the sha256 of these files in `folder` to its checksums.json, of those that are there."""
+    path = folder / CHECKSUMS
+    known = read_json(path) if path.exists() else {}
+    write_json(path, known | {name: file_digest(folder / name) for name in names if (folder / name).is_file()})
+
+
+def changed_files(folder: Path) -> dict[str, str]:
+    """Return what is wrong with the files that checksums.json in `folder` names: {name: "is missing" or "was changed"}.
+
+    Empty too where nothing was recorded.
+    """
+    wrong = {}
+    for name, sha256 in (read_json(folder / CHECKSUMS) if (folder / CHECKSUMS).exists() else {}).items():
+        if not (folder / name).is_file():
+            wrong[name] = "is missing"
+        elif file_digest(folder / name) != sha256:
+            wrong[name] = "was changed after it was written"
+    return wrong
 
 
 def sha256_text(text: str) -> str:

@@ -5,7 +5,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from study.files import sha256_text
+from study.files import file_digest, sha256_text
 
 ROOT = Path(__file__).parent
 TRAINS = ("data/dataset.py", "data/split.py", "models/*.py", "training/*.py")
@@ -18,6 +18,16 @@ def training_code_sha256() -> str:
     paths = {path.relative_to(ROOT).as_posix() for pattern in TRAINS for path in ROOT.glob(pattern)}
     modules = {path: (ROOT / path).read_text(encoding="utf-8") for path in paths.difference(DECIDES_NOTHING)}
     return sha256_text(repr([(path, code_structure(source)) for path, source in sorted(modules.items())]))
+
+
+def sources_sha256(*patterns: str) -> str:
+    """Return the SHA-256 of the files that match, relative to this package: of their names and bytes, not their times.
+
+    In the workflow it stands for these files as a rule's input, which their paths cannot be: Snakemake takes braces in
+    a folder's name for wildcards.
+    """
+    files = [(path.name, file_digest(path)) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return sha256_text(repr(files))
 
 
 def code_structure(source: str) -> Any:

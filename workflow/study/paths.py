@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path("results")
 MACHINE = RESULTS / "machine.json"  # what `python -m study check-machine` measured
@@ -14,6 +15,33 @@ HISTORY, PREDICTIONS, MODEL, RUN_RECORD = RUN_FILES = (
     "run.json",  # last, because it says that the others are there
 )
 SPEC = "spec.json"
+
+# The tables of a comparison that `analyse` writes, in the order in which it does; see `table_names`.
+_TABLES = (
+    "runs",
+    "models",
+    "contrasts",
+    "classes",
+    "superclasses",
+    "class_differences",
+    "superclass_differences",
+    "confusion",
+    "errors",
+    "calibration",
+    "agreement",
+    "mcnemar",
+    "hardest",
+    "sensitivity",
+    "ladder",
+    "claims",
+    "learning",
+    "costs",
+    "front",
+    "provenance",
+)
+_OF_SUPERCLASSES = ("superclasses", "superclass_differences")
+NEAR_DUPLICATES_TABLE = "near_duplicates"  # of the images alone, so it has a job of its own
+SEARCH_TABLE = "search"  # the one table of a search
 
 
 @dataclass(frozen=True)
@@ -85,3 +113,12 @@ class StudyPaths:
     def planned_config(self) -> Path:
         """The content of config.json."""
         return self.plan / "config.json"
+
+
+def table_names(record: dict[str, Any]) -> list[str]:
+    """Return the names of every table that `analyse` writes for a comparison, near-duplicates not among them.
+
+    `record` is the content of its config.json; a dataset without superclasses has no tables of them.
+    """
+    has_superclasses = record["dataset"]["superclasses"] > 0
+    return [name for name in _TABLES if has_superclasses or name not in _OF_SUPERCLASSES]

@@ -1,32 +1,80 @@
 """Name the class of any image with a model that the study trained."""
 
+import csv
 import json
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import safetensors
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from study.config.specs import InputSpec, NetworkSpec
 from study.errors import StudyError
+from study.files import atomic_write
 from study.models import network as networks
 from study.training.inputs import ImageInputs
 
+SIZE = 32  # pixels of the images that the models were trained on
+BATCH = 64  # images, so that thousands need no more memory than these
+Answer = list[tuple[str, float]]  # (class, its probability), the most probable first
 
-def predict_images(model: Path, images: list[Path], top: int, trust_code: bool) -> None:
-    """Print, per image, its `top` classes with probabilities. Raises StudyError for a file that is not an image.
+
+def predict_images(model: Path, images: list[Path], top: int, trust_code: bool, table: Path | None = None) -> None:
+    """Print, per image, its `top` classes with probabilities, and write them to the CSV file `table` if it is given.
 
     An image is cropped to its central square and reduced to 32×32 pixels first, because that is what the model saw.
+    A file that cannot be read gets a sentence on standard error, and the others their answers: StudyError at the end.
     """
     network, spec, classes = load_model(model, trust_code)
-    pixels = torch.from_numpy(np.stack([_read_image(path) for path in images])).permute(0, 3, 1, 2)
+    answers: dict[Path, Answer] = {}
+    for paths, pixels in _batches(images):
+        for path, answer in zip(paths, _answers(network, spec, classes, pixels, top), strict=True):
+            answers[path] = answer
+            print(f"{path}: {', '.join(f'{name} {100 * probability:.1f} %' for name, probability in answer)}")
+    if table is not None:
+        _write_table(table, answers)
+    if refused := len({*images} - answers.keys()):
+        raise StudyError(f"{refused} of {len({*images})} images could not be read, as said above.")
+
+
+def _batches(images: list[Path]) -> Iterator[tuple[list[Path], torch.Tensor]]:
+    """Yield paths and their pixels uint8 [B, 3, 32, 32]; of a file that cannot be read, print why."""
+    paths, pixels = [], []
+    for path in images:
+        try:
+            pixels.append(read_image(path))
+            paths.append(path)
+        except StudyError as error:
+            print(f"Error: {error}", file=sys.stderr)
+        if len(paths) == BATCH:
+            yield paths, torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+            paths, pixels = [], []
+    if paths:
+        yield paths, torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+
+
+def _answers(
+    network: torch.nn.Module, spec: InputSpec, classes: list[str], pixels: torch.Tensor, top: int
+) -> Iterable[Answer]:
     with torch.inference_mode():
-        logits = network(ImageInputs(pixels, spec).batch(torch.arange(len(images))))
-    for path, row in zip(images, logits.softmax(1), strict=True):
-        best = row.topk(min(top, len(classes)))
-        named = ", ".join(f"{classes[i]} {100 * p:.1f} %" for p, i in zip(best.values, best.indices, strict=True))
-        print(f"{path}: {named}")
+        logits = network(ImageInputs(pixels, spec).batch(torch.arange(len(pixels))))
+    best = logits.float().softmax(1).topk(min(top, len(classes)))
+    for probabilities, indices in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        yield [(classes[index], probability) for index, probability in zip(indices, probabilities, strict=True)]
+
+
+def _write_table(path: Path, answers: dict[Path, Answer]) -> None:
+    """One row per image and class: image, rank from 1, class, probability."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(("image", "rank", "class", "probability"))
+        for image, answer in answers.items():
+            for rank, (name, probability) in enumerate(answer, 1):
+                writer.writerow((image, rank, name, f"{probability:.6f}"))
 
 
 def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, InputSpec, list[str]]:
@@ -34,6 +82,8 @@ def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, I
 
     The file of a user's own network holds that network's source, which is run only with `trust_code`.
     """
+    if not path.is_file():
+        raise StudyError(f"There is no model {path}; name a run's model.safetensors.")
     try:
         with safetensors.safe_open(path, "pt") as stored:
             about = json.loads(stored.metadata()["study"])
@@ -57,10 +107,52 @@ def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, I
         ) from None
 
 
-def _read_image(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
+    """Return uint8 [32, 32, 3], RGB: the central square as a viewer shows the picture, so turned as EXIF says.
+
+    Transparent pixels are laid on white; grey values of 16 bits and more are scaled to 8. Raises StudyError for a file
+    that is missing, is not an image, or is too large.
+    """
     try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.fit(image.convert("RGB"), (32, 32), Image.Resampling.BICUBIC))
-    except OSError as error:
-        kind = type(error).__name__
-        raise StudyError(f"{path} cannot be read as an image ({kind}); name a PNG or JPEG file.") from None
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of large pictures, odd metadata
+            image = _eight_bits(ImageOps.exif_transpose(image))
+            return np.asarray(ImageOps.fit(image, (SIZE, SIZE), Image.Resampling.BICUBIC))
+    except FileNotFoundError:
+        raise StudyError(f"There is no file {path}; correct the path.") from None
+    except IsADirectoryError:
+        raise StudyError(f"{path} is a folder; name the pictures in it, such as {path}/*.png.") from None
+    except PermissionError:
+        raise StudyError(f"{path} cannot be opened (permission denied); make it readable.") from None
+    except UnidentifiedImageError:
+        raise StudyError(f"{path} is not an image; name a PNG, JPEG or another picture.") from None
+    except Image.DecompressionBombError:
+        most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f}"
+        raise StudyError(f"{path} has more than {most} million pixels; make the picture smaller first.") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's readers raise for a damaged file
+        raise StudyError(
+            f"{path} is damaged ({' '.join(str(error).split()) or type(error).__name__}); replace it."
+        ) from None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return `image` in RGB with 8 bits per channel, on white where it is transparent."""
+    if image.mode.startswith(("I", "F")):  # convert() would cut off all that is above 255
+        return Image.fromarray(_scaled(np.asarray(image, np.float64), image.mode)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scaled(values: np.ndarray, mode: str) -> np.ndarray:
+    """Return grey float64 `values` as uint8.
+
+    Their full scale is that of the mode where it has one, else the smallest usual one that they fit in, else their own
+    range.
+    """
+    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    usual = (65535.0,) if mode.startswith("I;16") else (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
+    low, high = 0.0, next((scale for scale in usual if values.max() <= scale), None)
+    if values.min() < 0 or high is None:
+        low, high = values.min(), values.max()
+    return np.rint((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8)

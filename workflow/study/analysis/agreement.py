@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtr
 
-from study.analysis.runs import Dataset, Run, correctness
-from study.data.dataset import TEST
+from study.analysis.runs import Finished, correctness
+from study.data.dataset import TEST, Labels
 
 SHARES = ["agreement", "both_right", "both_wrong", "same_wrong"]
 
 
-def agreement_table(finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+def agreement_table(finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Mean over the pairs of a finished run of model_a and one of model_b (of one model: of different seeds).
 
     `agreement` is the share of the test images for which both name the same class, right or wrong; `same_wrong` the
@@ -45,7 +45,7 @@ def pair_shares(one: np.ndarray, other: np.ndarray, fine: np.ndarray) -> tuple[f
     return float(agree), float(both_right), float(both_wrong), float(same_wrong)
 
 
-def mcnemar_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+def mcnemar_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
     """For every contrast, every pair of a run of the model and one of the baseline: who alone gets how many right?
 
     `p` is McNemar's exact test: two-sided, binomial with one half on the images that only one of the two gets right

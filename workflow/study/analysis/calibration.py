@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.runs import Dataset, Run
+from study.analysis.runs import Finished
 from study.analysis.uncertainty import wilson
-from study.data.dataset import TEST
+from study.data.dataset import TEST, Labels
 
 COLUMNS = ["model", "scaled", "bin", "bin_low", "bin_high", "n_images", "n_seeds", "confidence", "accuracy", "low",
            "high"]  # fmt: skip
 
 
-def calibration_table(finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+def calibration_table(finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Mean confidence and accuracy of the test images in each bin of confidence, before and after the temperature.
 
     Bins are those of the expected calibration error, over the images of all of a model's finished seeds together;

@@ -1,32 +1,69 @@
 """The difference between two models, with one interval for what other seeds and other test images would have given."""
 
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from study.analysis.uncertainty import FEWEST_SEEDS, UPPER_TAIL
+from study.analysis.runs import Finished, Run, correctness
+from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
+from study.data.dataset import TEST, Labels
 
 SEEDS_AND_IMAGES = "seeds and images"
-IMAGES_ONLY = "images only (fewer than 3 seeds)"
+TOO_FEW_SEEDS = f"no interval: fewer than {MIN_SEEDS} seeds"
+VARIANCES = ["var_seeds", "var_images"]
 NOT_TESTED = "not tested here (no finished seed)"
 
 
 class Contrast(NamedTuple):
     """Model minus baseline, in fractions; var_* are parts of the variance of the difference; NaN where unknown.
 
-    `p` is two-sided, and `probability_of_improvement` what `share_of_wins` says of the models' accuracies per seed.
+    `lowest` and `highest` are the ends of the range of the differences between single runs, one of each model. `p` is
+    two-sided, and `probability_of_improvement` what `share_of_wins` says of the models' accuracies per seed.
     """
 
     difference: float
     low: float
     high: float
+    lowest: float
+    highest: float
     df: float
     var_seeds: float
     var_images: float
     p: float
     probability_of_improvement: float
     method: str
+
+
+def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """Every contrast of the config, for each accuracy on test; see `contrast` for the interval.
+
+    p_holm adjusts the p values of test_accuracy, the study's question, for being as many as they are; the other
+    metrics, which look at the same runs from other sides, have none.
+    """
+    ids = dataset.ids(TEST)
+    correct: dict[str, Callable[[list[Run]], np.ndarray]] = {
+        "test_accuracy": lambda runs: correctness(runs, dataset.fine[ids]),
+        "test_top5": lambda runs: np.array([run.in_top5 for run in runs], bool).reshape(-1, len(ids)),
+    }
+    if dataset.coarse is not None:
+        correct["test_superclass"] = lambda runs: correctness(runs, dataset.coarse[ids], dataset.fine_to_coarse)
+    rows = []
+    for pair, metric in itertools.product(config["contrasts"], correct):
+        matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
+        result = contrast(*matrices)._asdict()
+        method = result.pop("method")
+        counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
+        rows.append(pair | {"metric": metric} | result | counts | {"method": method})
+    columns = ["model", "baseline", "metric", "difference", "low", "high", "lowest", "highest", "df", *VARIANCES,
+               "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline", "method"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
+    asked = table["metric"] == "test_accuracy"
+    table.loc[asked, "p_holm"] = holm(table.loc[asked, "p"].to_numpy())
+    return table
 
 
 def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
@@ -49,35 +86,39 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     never fewer than the smaller S - 1. Simulated, it covers 94 to 99 % at 3 and 5 seeds × 2,000 images whether seeds,
     images or noise dominate.
 
-    With fewer than 3 seeds of either model the seeds' variance is unknown: the interval covers the images only, as
-    `method` says. Where nothing varies at all, the interval is a point.
+    With fewer than 3 seeds of either model the seeds' variance is unknown, and there is no interval: one over images
+    alone covers the difference of the methods in far fewer than 95 % of studies. Where nothing varies at all, the
+    interval is a point.
 
     p is of the same t and degrees of freedom: it is below 0.05 exactly where the interval leaves 0 out. It is NaN with
-    fewer than 3 seeds, which say nothing on other seeds, and where no variance is left.
+    fewer than 3 seeds, and where no variance is left.
     """
     if min(len(model), len(baseline)) == 0:
-        return Contrast(*[np.nan] * 8, NOT_TESTED)
+        return Contrast(*[np.nan] * 10, NOT_TESTED)
+    # From the models' means and not from `per_image`, so that swapping the models flips the sign to the last bit.
+    difference = float(model.mean() - baseline.mean())
+    between_runs = np.subtract.outer(model.mean(axis=1), baseline.mean(axis=1))
+    runs = {"lowest": float(between_runs.min()), "highest": float(between_runs.max())}
+    wins = share_of_wins(model.mean(axis=1), baseline.mean(axis=1))
     per_image = model.mean(axis=0) - baseline.mean(axis=0)
     images = len(per_image)
     var_images = float(per_image.var(ddof=1)) / images
-    squares = var_images**2 / (images - 1)
     seeds = min(len(model), len(baseline))
-    if seeds < FEWEST_SEEDS:
-        var_seeds, total, fewest_df, method = np.nan, var_images, images - 1, IMAGES_ONLY
-    else:
-        var_seeds = 0.0
-        for correct in (model, baseline):
-            var_means, noise = _seed_variance(correct)
-            var_seeds += max(0.0, var_means - noise)
-            squares += var_means**2 / (len(correct) - 1)
-        total, fewest_df, method = var_seeds + var_images, seeds - 1, SEEDS_AND_IMAGES
-    # From the models' means and not from `per_image`, so that swapping the models flips the sign to the last bit.
-    difference = float(model.mean() - baseline.mean())
-    df = max(total**2 / squares, fewest_df) if squares > 0 else np.nan
+    if seeds < MIN_SEEDS:
+        unknown = dict.fromkeys(("low", "high", "df", "var_seeds", "p"), np.nan)
+        return Contrast(difference, **runs, **unknown, var_images=var_images, probability_of_improvement=wins,
+                        method=TOO_FEW_SEEDS)  # fmt: skip
+    squares, var_seeds = var_images**2 / (images - 1), 0.0
+    for correct in (model, baseline):
+        var_means, noise = _seed_variance(correct)
+        var_seeds += max(0.0, var_means - noise)
+        squares += var_means**2 / (len(correct) - 1)
+    total = var_seeds + var_images
+    df = max(total**2 / squares, seeds - 1) if squares > 0 else np.nan
     half = float(stdtrit(df, UPPER_TAIL)) * np.sqrt(total) if squares > 0 else 0.0
-    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 and seeds >= FEWEST_SEEDS else np.nan
-    wins = share_of_wins(model.mean(axis=1), baseline.mean(axis=1))
-    return Contrast(difference, difference - half, difference + half, df, var_seeds, var_images, p, wins, method)
+    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 else np.nan
+    return Contrast(difference, difference - half, difference + half, **runs, df=df, var_seeds=var_seeds,
+                    var_images=var_images, p=p, probability_of_improvement=wins, method=SEEDS_AND_IMAGES)  # fmt: skip
 
 
 def share_of_wins(values: np.ndarray, others: np.ndarray) -> float:
@@ -91,7 +132,7 @@ def share_of_wins(values: np.ndarray, others: np.ndarray) -> float:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p values float [K] adjusted for being K; NaN are no comparisons, do not count and stay.
+    """Return Holm-adjusted p values float [K]; NaN do not count as comparisons and are returned as they are.
 
     Holm 1979, "A simple sequentially rejective multiple test procedure": rejecting where the adjusted value is below
     0.05 keeps the chance of any false rejection among the K below 5 %, whatever depends on what.

@@ -1,11 +1,12 @@
-"""What the runs took, and which models buy accuracy for it. Seconds are never the same twice: tables of their own."""
+"""What the runs took, and the Pareto front of accuracy and time. Seconds are never the same twice: own tables."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.runs import Run
+from study.analysis.ranking import on_front
+from study.analysis.runs import Finished, Run
 
 MEASURED = ["train_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
 MACHINE = ["device_name", "precision", "threads"]
@@ -34,12 +35,12 @@ def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(counts | dict.fromkeys(MEASURED, float))
 
 
-def front_table(config: dict[str, Any], finished: dict[str, list[Run]]) -> pd.DataFrame:
+def front_table(config: dict[str, Any], finished: Finished) -> pd.DataFrame:
     """Mean test accuracy of each model with a finished run, and what one of its runs takes on average.
 
     `train_seconds` here is all of it: the training, and for a frozen backbone the features too, which one run alone
-    could not do without. `on_front` is 1 where no other model is at least as accurate in at most as many seconds, and
-    better in one of the two (Pareto); seconds of different devices compare devices too.
+    could not do without. `on_front` is 1 for models on the Pareto front of accuracy and seconds; seconds of different
+    devices compare devices too.
     """
     rows = []
     for model, runs in finished.items():
@@ -62,13 +63,6 @@ def front_table(config: dict[str, Any], finished: dict[str, list[Run]]) -> pd.Da
     table = pd.DataFrame(rows, columns=FRONT)
     table["on_front"] = on_front(table["accuracy"].to_numpy(float), table["train_seconds"].to_numpy(float)).astype(int)
     return table.astype({"macs": "Int64", "parameters": "Int64"})
-
-
-def on_front(accuracy: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """Bool [K]: is no other point at least as good in both, and better in one? Equal points stand both on the front."""
-    as_good = (accuracy >= accuracy[:, None]) & (seconds <= seconds[:, None])  # [point, other]
-    better = (accuracy > accuracy[:, None]) | (seconds < seconds[:, None])
-    return ~(as_good & better).any(axis=1)
 
 
 def _mean(values: list[float | None]) -> float:

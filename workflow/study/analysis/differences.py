@@ -1,11 +1,12 @@
 """Two models class by class: how much better is one, surely better, surely much the same, or neither?
 
-A class has 100 test images, and 100 classes are looked at together: both make a plain interval say too much.
+A class has few test images (100 in CIFAR-100), and many classes are looked at together: both make a plain interval say
+too much.
 
 *Few images.* A difference is `contrast`'s, on the class's images and two more, of which only the model gets one right
 and only the baseline the other. That is the adjusted Wald interval of Bonett & Price 2012 ("Adjusted Wald confidence
 interval for a difference of binomial proportions based on paired data"), carried over to several seeds. Without it
-the interval of a class that both models get wholly right would be a point, as if 100 images proved it for all. The
+the interval of a class that both models get wholly right would be a point, as if its images proved it for all. The
 interval is centred on the slightly shrunken difference; the difference itself is not shrunken. What it covers is
 simulated in docs/coverage.md.
 
@@ -13,11 +14,11 @@ simulated in docs/coverage.md.
 are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are others where two
 one-sided tests (Schuirmann 1987) find the difference above minus the margin of config.yaml and below plus the margin,
 each at 5 % over the number of classes (Bonferroni): an interval that is wider than low and high lies within the margin.
-A class may be neither, as not seeing a difference is not seeing that there is none. With 100 images and a margin of 5
-points only classes on which the models hardly ever disagree can be called equivalent.
+A class may be neither, as not seeing a difference is not seeing that there is none. With 100 images a class and a
+margin of 5 points only classes on which the models hardly ever disagree can be called equivalent.
 
-With fewer than 3 seeds of either model nothing is known on other seeds: low and high cover the images only, there is
-no p, and the verdict is `not tested`.
+With fewer than 3 seeds of either model nothing is known about other seeds: there is neither interval nor p, and the
+verdict is `not tested`.
 """
 
 from typing import Any
@@ -27,36 +28,24 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from study.analysis.contrasts import Contrast, contrast, holm
-from study.analysis.runs import Dataset, Run, correctness
-from study.data.dataset import TEST
+from study.analysis.groups import Grouping, by_class, by_superclass
+from study.analysis.runs import Finished, correctness
+from study.data.dataset import Labels
 
-BETTER, WORSE, EQUIVALENT, UNCLEAR, NOT_TESTED = "better", "worse", "equivalent", "unclear", "not tested"
+VERDICTS = BETTER, WORSE, EQUIVALENT, UNCLEAR, NOT_TESTED = "better", "worse", "equivalent", "unclear", "not tested"
 ERROR = 0.05
 COUNTS = ["n_images", "n_seeds", "n_seeds_baseline"]
 MEASURED = ["difference", "low", "high", "p", "p_holm", "verdict"]
 
 
-def class_differences_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
-    """One row per contrast and fine class; a contrast with a model that has no finished run has none."""
-    names = {
-        "class_id": np.arange(len(dataset.fine_names)),
-        "class": dataset.fine_names,
-        "superclass_id": dataset.fine_to_coarse,
-        "superclass": [dataset.coarse_names[number] for number in dataset.fine_to_coarse],
-    }
-    fine = dataset.fine[dataset.ids(TEST)]
-    right = {model: correctness(runs, fine) for model, runs in finished.items()}
-    return _table(config, right, fine, names)
+def class_differences_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """One row per contrast and class; a contrast with a model that has no finished run has none."""
+    return _table(config, finished, by_class(dataset))
 
 
-def superclass_differences_table(
-    config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset
-) -> pd.DataFrame:
+def superclass_differences_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
     """As `class_differences_table`; an image counts as right if the top class belongs to its superclass."""
-    names = {"superclass_id": np.arange(len(dataset.coarse_names)), "superclass": dataset.coarse_names}
-    coarse = dataset.coarse[dataset.ids(TEST)]
-    right = {model: correctness(runs, coarse, dataset.fine_to_coarse) for model, runs in finished.items()}
-    return _table(config, right, coarse, names)
+    return _table(config, finished, by_superclass(dataset))
 
 
 def small_contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
@@ -88,11 +77,10 @@ def verdict(result: Contrast, p_holm: float, comparisons: int, margin: float) ->
     return EQUIVALENT if -margin <= low and high <= margin else UNCLEAR
 
 
-def _table(
-    config: dict[str, Any], right: dict[str, np.ndarray], true: np.ndarray, names: dict[str, Any]
-) -> pd.DataFrame:
-    """Rows by contrast and true group int [T]; `right` has correctness bool [seeds, T] for each model."""
-    groups = [np.flatnonzero(true == number) for number in next(iter(names.values()))]
+def _table(config: dict[str, Any], finished: Finished, grouping: Grouping) -> pd.DataFrame:
+    """Rows by contrast and group."""
+    right = {model: correctness(runs, grouping.true, grouping.of_class) for model, runs in finished.items()}
+    groups = [np.flatnonzero(grouping.true == number) for number in range(grouping.size)]
     parts = []
     for model, baseline in ((pair["model"], pair["baseline"]) for pair in config["contrasts"]):
         if not (len(right[model]) and len(right[baseline])):
@@ -100,7 +88,7 @@ def _table(
         results = [small_contrast(right[model][:, images], right[baseline][:, images]) for images in groups]
         p = np.array([result.p for result in results])
         p_holm = holm(p)
-        part = pd.DataFrame({"model": model, "baseline": baseline} | names)
+        part = pd.DataFrame({"model": model, "baseline": baseline} | grouping.columns)
         part["n_images"] = [len(images) for images in groups]
         part["n_seeds"], part["n_seeds_baseline"] = len(right[model]), len(right[baseline])
         for name in ("difference", "low", "high"):
@@ -111,5 +99,5 @@ def _table(
             for result, adjusted in zip(results, p_holm, strict=True)
         ]
         parts.append(part)
-    columns = ["model", "baseline", *names, *COUNTS, *MEASURED]
+    columns = ["model", "baseline", *grouping.columns, *COUNTS, *MEASURED]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

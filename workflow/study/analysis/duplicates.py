@@ -1,10 +1,10 @@
 """Test images that are a training image over again, found from the pixels: CIFAR-100 has many (Barz & Denzler 2020).
 
 *Distance.* Of each image only the detail counts: its discrete cosine transform by colour channel without the lowest
-frequencies (`LOWEST`), which hold overall colour and shading, and without those that vary along one axis only, which
-are much the same in all horizons and picture frames; scaled to length 1. The distance of two images is that of their
-details, with one of them mirrored where that is nearer: 0 for the same picture, brighter, paler or mirrored too, and
-about 1.4 for two pictures that have nothing to do with each other.
+frequencies (`MIN_FREQUENCY`), which hold overall colour and shading, and without those that vary along one axis only,
+which are much the same in all horizons and picture frames; scaled to length 1. The distance of two images is that of
+their details, with one of them mirrored where that is nearer: 0 for the same picture, brighter, paler or mirrored too,
+and about 1.4 for two pictures that have nothing to do with each other.
 
 *Threshold.* A test image whose nearest training or validation image is nearer than `THRESHOLD` is a near-duplicate.
 It was set by looking at 48 pairs of CIFAR-100 from each of several bands of distance: below 0.72 nearly all are one
@@ -16,10 +16,12 @@ that are cropped, shifted or turned, whose details do not lie on each other, and
 *Search.* No pair nearer than the threshold is missed: the middle frequencies and the length of what is left make a
 vector of some 150 numbers that cannot be further apart than the details are (the cosine transform is orthonormal, and
 lengths obey the triangle inequality), so only pairs that are near in these are compared in full. Of a test image with
-more than `MOST` of these, as noise may have, that many are compared, the nearest.
+more than `MAX_COMPARED` of these, as noise may have, only the nearest `MAX_COMPARED` are compared.
 """
 
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,25 +33,47 @@ from study.errors import StudyError
 from study.files import atomic_write
 
 THRESHOLD = 0.75
-LOWEST = 3.0  # frequencies below this, in half periods per image side, are no detail
-MIDDLE = {"luminance": 12.0, "colour": 7.0}  # below these, frequencies go into the quick comparison
+MIN_FREQUENCY = 3.0  # frequencies below this, in half periods per image side, are no detail
+# the quick comparison has frequencies below these, of luminance and of two colour differences
+QUICK_FREQUENCIES = (12.0, 7.0, 7.0)
 COLUMNS = ["image_id", "train_image_id", "distance", "same_class"]
 SLACK = 1e-3  # float32 rounding of the quick comparison
 BLOCK = 500
-MOST = 50
-
+MAX_COMPARED = 50
 SIDE = 32
-RADIUS = np.hypot(*np.mgrid[:SIDE, :SIDE])
-KEPT = np.flatnonzero((RADIUS >= LOWEST) & (np.mgrid[:SIDE, :SIDE].min(axis=0) > 0))
-# luminance and two colour differences: an orthonormal turn of red, green and blue
-OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)
-OPPONENT /= np.linalg.norm(OPPONENT, axis=1, keepdims=True)
-QUICK = np.concatenate(
-    [np.flatnonzero(RADIUS.ravel()[KEPT] < MIDDLE[kind]) + channel * len(KEPT)
-     for channel, kind in enumerate(("luminance", "colour", "colour"))]
-)  # fmt: skip
-# mirrored left to right, a cosine of odd frequency changes its sign
-MIRROR = np.tile(np.where(KEPT % SIDE % 2, -1, 1).astype(np.float32), 3)
+
+
+@dataclass(frozen=True)
+class _Waves:
+    """Which cosine coefficients make up the detail of an image.
+
+    `colours` float32 [3, 3] turns red, green and blue, orthonormally, into luminance and two colour differences;
+    `kept` int [K] numbers the frequencies of the detail in each of them. Of the 3 K coefficients, `quick` int [Q]
+    numbers those of the quick comparison; mirroring an image left to right multiplies them by `mirror` float32 [3 K].
+    """
+
+    colours: np.ndarray
+    kept: np.ndarray
+    quick: np.ndarray
+    mirror: np.ndarray
+
+
+@functools.cache
+def _waves() -> _Waves:
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    radius = np.hypot(rows, columns).ravel()
+    kept = np.flatnonzero((radius >= MIN_FREQUENCY) & (np.minimum(rows, columns).ravel() > 0))
+    colours = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)
+    quick = [
+        np.flatnonzero(radius[kept] < highest) + channel * len(kept)
+        for channel, highest in enumerate(QUICK_FREQUENCIES)
+    ]
+    return _Waves(
+        colours=colours / np.linalg.norm(colours, axis=1, keepdims=True),
+        kept=kept,
+        quick=np.concatenate(quick),
+        mirror=np.tile(np.where(kept % SIDE % 2, -1, 1).astype(np.float32), 3),  # a cosine of odd frequency is odd
+    )
 
 
 def write_near_duplicates(dataset: Path, out: Path) -> None:
@@ -61,7 +85,7 @@ def write_near_duplicates(dataset: Path, out: Path) -> None:
 
 
 def near_duplicates(images: np.ndarray, fine: np.ndarray, is_test: np.ndarray) -> pd.DataFrame:
-    """One row per test image whose nearest other image is nearer than the threshold; of equals, the first.
+    """One row per test image whose nearest other image is nearer than the threshold (ties: the first).
 
     images uint8 [N, 32, 32, 3], fine uint8 [N], is_test bool [N]; image_id and train_image_id are their row numbers.
     """
@@ -80,9 +104,9 @@ def near_duplicates(images: np.ndarray, fine: np.ndarray, is_test: np.ndarray) -
 
 def detail(images: np.ndarray) -> np.ndarray:
     """Cosine coefficients float32 [n, C] of the detail of uint8 [n, 32, 32, 3], of length 1; 0 where there is none."""
-    colours = images.astype(np.float32) @ OPPONENT.T
+    colours = images.astype(np.float32) @ _waves().colours.T
     waves = dct(dct(colours, axis=1, norm="ortho"), axis=2, norm="ortho").reshape(len(images), SIDE * SIDE, 3)
-    found = waves[:, KEPT].transpose(0, 2, 1).reshape(len(images), -1)
+    found = waves[:, _waves().kept].transpose(0, 2, 1).reshape(len(images), -1)
     length = np.linalg.norm(found, axis=1, keepdims=True)
     return np.where(length > 1, found / np.maximum(length, 1), 0)
 
@@ -90,7 +114,7 @@ def detail(images: np.ndarray) -> np.ndarray:
 def _distances(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The distance float64 [n] of each image to the one in the same row of `others`, mirrored if that is nearer."""
     one, other = detail(images).astype(np.float64), detail(others).astype(np.float64)
-    return np.minimum(np.linalg.norm(one - other, axis=1), np.linalg.norm(one * MIRROR - other, axis=1))
+    return np.minimum(np.linalg.norm(one - other, axis=1), np.linalg.norm(one * _waves().mirror - other, axis=1))
 
 
 def _quick(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,11 +122,11 @@ def _quick(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     parts = []
     for block in _blocks(images):
         found = detail(block)
-        middle = found[:, QUICK]
+        middle = found[:, _waves().quick]
         rest = np.sqrt(np.maximum((found**2).sum(axis=1) - (middle**2).sum(axis=1), 0))
         parts.append(np.column_stack([middle, rest]))
     plain = np.concatenate(parts)
-    return plain, plain * np.append(MIRROR[QUICK], 1)
+    return plain, plain * np.append(_waves().mirror[_waves().quick], 1)
 
 
 def _candidates(images: np.ndarray, test: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
@@ -117,8 +141,8 @@ def _candidates(images: np.ndarray, test: np.ndarray, others: np.ndarray) -> Ite
             likeness -= length / 2
             enough = ((asked**2).sum(axis=1) - THRESHOLD**2) / 2 - SLACK
             near = likeness > enough[:, None]
-            for row in np.flatnonzero(near.sum(axis=1) > MOST):
-                near[row] &= likeness[row] >= np.partition(likeness[row], -MOST)[-MOST]
+            for row in np.flatnonzero(near.sum(axis=1) > MAX_COMPARED):
+                near[row] &= likeness[row] >= np.partition(likeness[row], -MAX_COMPARED)[-MAX_COMPARED]
             found.append(np.argwhere(near))
         yield np.unique(np.concatenate(found), axis=0) + np.array([start, 0])
 

@@ -3,22 +3,21 @@
 import numpy as np
 import pandas as pd
 
-from study.analysis.metrics import FINE_CLASSES
-from study.analysis.runs import Dataset, Run
-from study.data.dataset import TEST
+from study.analysis.runs import Finished
+from study.data.dataset import TEST, Labels
 
 SHOWN = 200
 COLUMNS = ["image_id", "test_position", "class_id", "class", "correct_share", "models_all_wrong", "most_named_id",
            "most_named", "most_named_share"]  # fmt: skip
 
 
-def hardest_table(finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
-    """The 200 test images with the lowest `correct_share`; of equals those that more models always get wrong, then
-    those that are more often taken for one and the same class, then the first.
+def hardest_table(finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """The 200 test images with the lowest `correct_share`; ties: those that more models always get wrong, then those
+    that are more often taken for one and the same class, then the first.
 
     Every model counts alike, whatever its seeds: shares are means over models of the share of their finished runs.
-    `models_all_wrong` counts the models none of whose runs is right; `most_named` is the class named most often, the
-    true one too, with the lowest number of equals.
+    `models_all_wrong` counts the models none of whose runs is right; `most_named` is the class named most often, which
+    may be the true one (ties: the lowest number).
     """
     ids = dataset.ids(TEST)
     fine = dataset.fine[ids].astype(np.int64)
@@ -26,7 +25,7 @@ def hardest_table(finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFr
     if not models:
         return pd.DataFrame(columns=COLUMNS)
     images = np.arange(len(ids))
-    named = np.zeros((len(ids), FINE_CLASSES))
+    named = np.zeros((len(ids), dataset.classes))
     all_wrong = np.zeros(len(ids), np.int64)
     for runs in models:
         hits = np.zeros(len(ids), np.int64)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.contrasts import contrast
-from study.analysis.runs import Dataset, Run, correctness
-from study.data.dataset import TEST
+from study.analysis.runs import Finished, correctness
+from study.data.dataset import TEST, Labels
 
 COLUMNS = ["step", "model", "label", "change", "n_seeds", "accuracy", "difference", "low", "high", "p"]
 
 
-def ladder_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
+def ladder_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
     """One row per step, from 1: mean test accuracy, and the difference to the step before with `contrast`'s interval.
 
     Each step answers a question of its own, so p is adjusted for nothing. A step whose model has no finished run here

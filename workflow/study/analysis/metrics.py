@@ -1,35 +1,17 @@
 """What one run's logits are worth: accuracies, negative log likelihood, calibration.
 
 Shapes throughout: logits float [N, C], fine and coarse int [N], fine_to_coarse int [C]. Accuracies are fractions.
-Where classes tie for a place, the lowest class number takes it, as in `numpy.argmax`; accuracy at every k follows suit.
+Ties between classes go to the lowest class number, as in `numpy.argmax`, at every k.
 """
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from study.errors import StudyError
 
-FINE_CLASSES = 100
 ECE_BINS = 15
-
-
-def fine_to_coarse(fine: np.ndarray, coarse: np.ndarray, classes: int = FINE_CLASSES) -> np.ndarray:
-    """The superclass of every fine class, int64 [classes], read from labels int [N] and int [N].
-
-    The map comes from the data because published hand-typed ones were wrong.
-    Raises StudyError if a fine class occurs with two superclasses or does not occur at all.
-    """
-    pairs = np.unique(np.stack([fine, coarse]).astype(np.int64), axis=1)
-    counts = np.bincount(pairs[0], minlength=classes)
-    if (counts > 1).any():
-        raise StudyError(
-            f"dataset.npz: fine class {counts.argmax()} has more than one superclass; prepare the data again."
-        )
-    if (counts == 0).any() or len(counts) > classes:
-        raise StudyError(
-            f"dataset.npz: its fine labels are not the classes 0 to {classes - 1}; prepare the data again."
-        )
-    return pairs[1]
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100.0
 
 
 def check_logits(logits: np.ndarray, where: str) -> None:
@@ -104,3 +86,24 @@ def expected_calibration_error(logits: np.ndarray, fine: np.ndarray, bins: int =
     """
     _, confidence, hits = confidence_bins(top_confidence(logits), logits.argmax(axis=1) == fine, bins)
     return float(np.abs(hits - confidence).sum() / len(fine))
+
+
+def fit_temperature(logits: np.ndarray, fine: np.ndarray) -> float:
+    """The temperature T in [0.01, 100] whose softmax(logits / T) has the lowest mean negative log likelihood.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2; logits float [N, C] and fine int [N] are
+    of the validation images. The likelihood is convex in 1/T and so has one valley over log T, on which the search
+    runs. Where no temperature is better than none (logits that are all equal), it is 1; where every image is right, the
+    surer the better, and it is as low as makes a difference in float64.
+    """
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(scaled(logits, np.exp(log_temperature)), fine)
+
+    found = minimize_scalar(loss, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded")
+    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+
+
+def scaled(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Logits over the temperature, in float64: there, the quotients of two float32 that differ differ as well."""
+    return logits.astype(np.float64) / temperature

@@ -1,9 +1,8 @@
 """What a study left under results/<study>, read and checked against each other: config, dataset, runs."""
 
 import contextlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,12 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.temperature import fit_temperature, scaled
+from study.analysis.scores import Predictions, run_metrics
 from study.config.specs import trained_settings
-from study.data.dataset import TEST, VALIDATION
+from study.data.dataset import TEST, VALIDATION, Labels
 from study.errors import StudyError
 from study.files import DAMAGED, read_json
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """dataset.npz without its 180 MB of images, and with the superclass of each class.
-
-    fine, coarse, split uint8 [N]; fine_to_coarse int [100].
-    """
-
-    fine: np.ndarray
-    coarse: np.ndarray
-    split: np.ndarray
-    fine_names: list[str]
-    coarse_names: list[str]
-    fine_to_coarse: np.ndarray
-    meta: dict[str, Any]
-
-    def ids(self, split: int) -> np.ndarray:
-        """The row numbers of a split's images, ascending."""
-        return np.flatnonzero(self.split == split)
+from study.paths import HISTORY, PREDICTIONS, RUN_RECORD, SPEC, StudyPaths
 
 
 @dataclass(frozen=True)
@@ -43,36 +23,23 @@ class Run:
     """One run, its logits boiled down to metrics and to what each test image was taken for.
 
     `predicted` uint8 [T], `in_top5` bool [T] and `confidence` float64 [2, T], the top class's probability before and
-    after the temperature, are in the order of `Dataset.ids(TEST)`; a run that diverged or is missing has none of them,
-    and no numbers. A missing run's `record` says no more than that. `settings_sha256` is of what it was trained with,
-    empty where that is not known.
+    after the temperature, are in the order of `Labels.ids(TEST)`; a run that diverged or is missing has none of them,
+    and no numbers. The `record` of a missing run has only its outcome. `settings_sha256` is of what the run was trained
+    with, empty where that is not known.
     """
 
     model: str
     seed: int
     record: dict[str, Any]
     history: pd.DataFrame  # text, as written
-    numbers: dict[str, float]
-    predicted: np.ndarray | None
-    in_top5: np.ndarray | None
-    confidence: np.ndarray | None
+    numbers: dict[str, float] = field(default_factory=dict)
+    predicted: np.ndarray | None = None
+    in_top5: np.ndarray | None = None
+    confidence: np.ndarray | None = None
     settings_sha256: str = ""
 
 
-def load_dataset(study: Path) -> Dataset:
-    """The labels of <study>/dataset.npz. Raises StudyError if they contradict each other or cannot be read."""
-    path, remedy = study / "dataset.npz", "prepare the data again"
-    with whole(path, remedy), open_npz(path, remedy) as file:
-        fine, coarse = file["fine"], file["coarse"]
-        return Dataset(
-            fine=fine,
-            coarse=coarse,
-            split=file["split"],
-            fine_names=file["fine_names"].tolist(),
-            coarse_names=file["coarse_names"].tolist(),
-            fine_to_coarse=metrics.fine_to_coarse(fine, coarse),
-            meta=json.loads(str(file["meta"])),
-        )
+Finished = dict[str, list[Run]]  # the finished runs of every model
 
 
 def grid(config: dict[str, Any]) -> list[tuple[str, int]]:
@@ -81,27 +48,27 @@ def grid(config: dict[str, Any]) -> list[tuple[str, int]]:
     return sorted(((run["model"], run["seed"]) for run in config["grid"]), key=lambda run: (place[run[0]], run[1]))
 
 
-def run_folder(study: Path, model: str, seed: int) -> Path:
-    """Where a run's files are."""
-    return study / "runs" / model / f"seed-{seed}"
+def is_trained(study: Path, model: str, seed: int) -> bool:
+    """Return whether a run ended: its run.json is written last."""
+    return (StudyPaths(study).run(model, seed) / RUN_RECORD).exists()
 
 
 def load_record(study: Path, model: str, seed: int) -> dict[str, Any]:
     """A run's run.json. Raises StudyError if it is missing."""
-    path = run_folder(study, model, seed) / "run.json"
+    path = StudyPaths(study).run(model, seed) / RUN_RECORD
     if not path.exists():
         raise StudyError(f"{path} is missing: {model} seed {seed} is in the grid but has not been trained; train it.")
     return read_json(path)
 
 
-def load_runs(study: Path, config: dict[str, Any], dataset: Dataset) -> Iterator[Run]:
+def load_runs(study: Path, config: dict[str, Any], dataset: Labels) -> Iterator[Run]:
     """Every run of the grid in the tables' order, one at a time: only one run's logits are ever in memory.
 
-    With `allow_missing`, a run without a run.json, which is written last, has the outcome "missing".
+    With `allow_missing`, a run that has not been trained has the outcome "missing".
     """
     for model, seed in grid(config):
-        if config["allow_missing"] and not (run_folder(study, model, seed) / "run.json").exists():
-            yield Run(model, seed, {"outcome": "missing"}, pd.DataFrame(), {}, None, None, None)
+        if config["allow_missing"] and not is_trained(study, model, seed):
+            yield Run(model, seed, {"outcome": "missing"}, pd.DataFrame())
         else:
             yield load_run(study, model, seed, dataset)
 
@@ -115,62 +82,69 @@ def correctness(runs: list[Run], true: np.ndarray, group: np.ndarray | None = No
     return (predicted if group is None else group[predicted]) == true
 
 
-def load_run(study: Path, model: str, seed: int, dataset: Dataset) -> Run:
+def load_run(study: Path, model: str, seed: int, dataset: Labels) -> Run:
     """One run. Raises StudyError if a file of it is missing, is of other data, or does not fit the dataset."""
-    folder = run_folder(study, model, seed)
+    folder = StudyPaths(study).run(model, seed)
     record = load_record(study, model, seed)
-    with whole(folder / "run.json"):
+    with reading(folder / RUN_RECORD):
         fingerprint, outcome, chosen_epoch = record["data"]["fingerprint"], record["outcome"], record["chosen_epoch"]
     if fingerprint != dataset.meta["fingerprint"]:
         raise StudyError(
-            f"{folder}/run.json: the run was trained on other data than dataset.npz holds; train it again."
+            f"{folder / RUN_RECORD}: the run was trained on other data than dataset.npz holds; train it again."
         )
-    with whole(folder / "spec.json"):
+    with reading(folder / SPEC):
         settings = trained_settings(folder, record)
-    history = _read_history(folder / "history.csv")
+    history = _read_history(folder / HISTORY)
     if outcome != "finished":
-        return Run(model, seed, record, history, {}, None, None, None, settings)
-    path = folder / "predictions.npz"
-    with whole(path), open_npz(path, "train the run again") as file:
+        return Run(model, seed, record, history, settings_sha256=settings)
+    train_accuracy = _chosen_train_accuracy(folder / HISTORY, history, chosen_epoch)
+    logits = _read_logits(folder / PREDICTIONS, record, dataset)
+    return Run(model, seed, record, history, **_measure(logits, train_accuracy, dataset), settings_sha256=settings)
+
+
+@dataclass(frozen=True)
+class _Logits:
+    """Logits of a run, float [N, C], and the true classes int [N] of its validation images."""
+
+    val: np.ndarray
+    val_fine: np.ndarray
+    test: np.ndarray
+
+
+def _read_logits(path: Path, record: dict[str, Any], dataset: Labels) -> _Logits:
+    """Read predictions.npz, checked against the dataset and with images in the order of their row numbers."""
+    with reading(path), open_npz(path, "train the run again") as file:
         held_out = _held_out(path, record, file["val_ids"], dataset)
-        val_fine = dataset.fine[held_out]
-        val_logits = _aligned_logits(path, file["val_ids"], file["val_logits"], held_out, "validation")
-        test_logits = _aligned_logits(path, file["test_ids"], file["test_logits"], dataset.ids(TEST), "test")
-    fine, coarse = dataset.fine[dataset.ids(TEST)], dataset.coarse[dataset.ids(TEST)]
-    rank = metrics.true_rank(test_logits, fine)
-    temperature = fit_temperature(val_logits, val_fine)
-    scaled_logits = scaled(test_logits, temperature)
-    train = _chosen_train_accuracy(folder / "history.csv", history, chosen_epoch)
-    val, test = metrics.top_k_accuracy(val_logits, val_fine, 1), float((rank < 1).mean())
-    numbers = {
-        "train_accuracy": train,
-        "val_accuracy": val,
-        "test_accuracy": test,
-        "train_val_gap": train - val,
-        "val_test_gap": val - test,
-        "test_top5": float((rank < 5).mean()),
-        "test_superclass": metrics.superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
-        "test_superclass_summed": metrics.summed_superclass_accuracy(test_logits, coarse, dataset.fine_to_coarse),
-        **_calibration(test_logits, fine, ""),
-        "temperature": temperature,
-        **_calibration(scaled_logits, fine, "_scaled"),
-    }
-    confidence = np.array([metrics.top_confidence(test_logits), metrics.top_confidence(scaled_logits)])
-    predicted = test_logits.argmax(axis=1).astype(np.uint8)
-    return Run(model, seed, record, history, numbers, predicted, rank < 5, confidence, settings)
+        aligned = [
+            _aligned(path, file[f"{part}_ids"], file[f"{part}_logits"], wanted, name, dataset.classes)
+            for part, name, wanted in (("val", "validation", held_out), ("test", "test", dataset.ids(TEST)))
+        ]
+    return _Logits(val=aligned[0], val_fine=dataset.fine[held_out], test=aligned[1])
 
 
-def _calibration(logits: np.ndarray, fine: np.ndarray, suffix: str) -> dict[str, float]:
+def _measure(logits: _Logits, train_accuracy: float, dataset: Labels) -> dict[str, Any]:
+    """Return the fields of `Run` that are computed from a finished run's logits."""
+    ids = dataset.ids(TEST)
+    predictions = Predictions(
+        train_accuracy=train_accuracy,
+        val_logits=logits.val,
+        val_fine=logits.val_fine,
+        test_logits=logits.test,
+        fine=dataset.fine[ids],
+        coarse=None if dataset.coarse is None else dataset.coarse[ids],
+        fine_to_coarse=dataset.fine_to_coarse,
+    )
     return {
-        f"test_nll{suffix}": metrics.negative_log_likelihood(logits, fine),
-        f"test_ece{suffix}": metrics.expected_calibration_error(logits, fine),
-        f"test_brier{suffix}": metrics.brier_score(logits, fine),
+        "numbers": run_metrics(predictions),
+        "predicted": logits.test.argmax(axis=1).astype(np.uint8),
+        "in_top5": predictions.rank < 5,
+        "confidence": np.array([metrics.top_confidence(one) for one in (logits.test, predictions.scaled_logits)]),
     }
 
 
 @contextlib.contextmanager
-def whole(path: Path, remedy: str = "train the run again") -> Iterator[None]:
-    """Read `path` within it: whatever a damaged file makes the readers raise becomes a StudyError with the `remedy`."""
+def reading(path: Path, remedy: str = "train the run again") -> Iterator[None]:
+    """Turn whatever a damaged file `path` makes its readers raise into a StudyError with the `remedy`."""
     try:
         yield
     except StudyError:
@@ -180,18 +154,18 @@ def whole(path: Path, remedy: str = "train the run again") -> Iterator[None]:
 
 
 def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
-    """The npz file at `path`; StudyError with the `remedy` if it is missing or not whole."""
+    """The npz file at `path`; StudyError with the `remedy` if it is missing or not complete."""
     try:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; {remedy}.") from None
     except DAMAGED:
-        raise StudyError(f"{path} is not a whole npz file; {remedy}.") from None
+        raise StudyError(f"{path} is not a complete npz file; {remedy}.") from None
 
 
-def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Dataset) -> np.ndarray:
+def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Labels) -> np.ndarray:
     """The row numbers, ascending, that the run held out for validation: the study's, or a split of its recipe's own."""
-    if record.get("validation", dataset.meta["validation"]) == dataset.meta["validation"]:
+    if record["validation"] == dataset.meta["validation"]:
         return dataset.ids(VALIDATION)
     own = np.unique(ids)
     if len(own) == 0 or own[-1] >= len(dataset.split) or (dataset.split[own] == TEST).any():
@@ -199,15 +173,17 @@ def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Data
     return own
 
 
-def _aligned_logits(path: Path, ids: np.ndarray, logits: np.ndarray, wanted: np.ndarray, name: str) -> np.ndarray:
+def _aligned(
+    path: Path, ids: np.ndarray, logits: np.ndarray, wanted: np.ndarray, name: str, classes: int
+) -> np.ndarray:
     """The logits in the order of the row numbers `wanted`, checked to be one row for each of these and finite."""
     order = np.argsort(ids)
     if not np.array_equal(ids[order], wanted):
         raise StudyError(f"{path}: its {name} ids are not the {name} split of dataset.npz; train the run again.")
-    if logits.shape != (len(ids), metrics.FINE_CLASSES):
+    if logits.shape != (len(ids), classes):
         raise StudyError(
-            f"{path}: its {name} logits have shape {list(logits.shape)} instead of "
-            f"{[len(ids), metrics.FINE_CLASSES]}; train the run again."
+            f"{path}: its {name} logits have shape {list(logits.shape)} instead of {[len(ids), classes]}; "
+            "train the run again."
         )
     metrics.check_logits(logits, str(path.parent))
     return logits[order]
@@ -226,7 +202,7 @@ def _read_history(path: Path) -> pd.DataFrame:
 
 
 def _chosen_train_accuracy(path: Path, history: pd.DataFrame, chosen_epoch: int) -> float:
-    with whole(path):
+    with reading(path):
         chosen = history.loc[history["epoch"] == str(chosen_epoch), "train_eval_accuracy"]
         if len(chosen) != 1:
             raise StudyError(

@@ -7,39 +7,42 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.runs import Dataset, grid, load_dataset, load_record, open_npz, run_folder
+from study.analysis.ranking import best_by_validation
+from study.analysis.runs import grid, is_trained, load_record, open_npz
 from study.analysis.tables import write_table
+from study.data.dataset import Labels, read_labels
 from study.files import read_json, write_json
+from study.paths import PREDICTIONS, StudyPaths
 
 
 def write_search(study: Path, out: Path, summary: Path) -> None:
-    """Write search.csv into folder `out`, and the chosen trial to `summary`.
+    """Write the table of trials to `out`, and the chosen trial to `summary`.
 
     Raises StudyError if a run is missing or cannot be read.
     """
-    config, dataset = read_json(study / "config.json"), load_dataset(study)
+    paths = StudyPaths(study)
+    config, dataset = read_json(paths.config), read_labels(paths.dataset)
     table = search_table(study, config, dataset)
-    write_table(out / "search.csv", table)
+    write_table(out, table)
     write_json(summary, search_summary(config, table))
 
 
-def search_table(study: Path, config: dict[str, Any], dataset: Dataset) -> pd.DataFrame:
+def search_table(study: Path, config: dict[str, Any], dataset: Labels) -> pd.DataFrame:
     """One row per trial and seed: its settings, and accuracy and loss on the validation images.
 
-    The chosen trial has the highest mean accuracy over its seeds, the first one where several have it; a trial with a
-    seed that diverged or is missing is not chosen.
+    The chosen trial has the highest mean accuracy over its seeds (ties: the first); a trial with a seed that diverged
+    or is missing is not chosen.
     """
     rows = []
     for trial, seed in grid(config):
-        told = _told(study, trial, seed, config["allow_missing"])
+        outcome = _outcome(study, trial, seed, config["allow_missing"])
         settings = {key: _cell(value) for key, value in config["search"]["trials"][trial].items()}
-        rows.append({"trial": trial, **settings, "seed": seed, **told, **_judged(study, trial, seed, dataset)})
+        judged = _validation_metrics(study, trial, seed, dataset)
+        rows.append({"trial": trial, **settings, "seed": seed, **outcome, **judged})
     table = pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
-    table["mean_val_accuracy"] = table.groupby("trial", sort=False)["val_accuracy"].transform(
-        lambda values: values.mean(skipna=False)
-    )
-    best = table["mean_val_accuracy"].idxmax() if table["mean_val_accuracy"].notna().any() else None
-    table["chosen"] = 0 if best is None else (table["trial"] == table.loc[best, "trial"]).astype(int)
+    means = table.groupby("trial", sort=False)["val_accuracy"].agg(lambda values: values.mean(skipna=False))
+    table["mean_val_accuracy"] = table["trial"].map(means)
+    table["chosen"] = (table["trial"] == best_by_validation(means.to_dict())).astype(int)
     return table
 
 
@@ -67,18 +70,18 @@ def _cell(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _told(study: Path, trial: str, seed: int, allow_missing: bool) -> dict[str, Any]:
+def _outcome(study: Path, trial: str, seed: int, allow_missing: bool) -> dict[str, Any]:
     """How a run ended; "missing" where that is allowed."""
-    if allow_missing and not (run_folder(study, trial, seed) / "run.json").exists():
+    if allow_missing and not is_trained(study, trial, seed):
         return {"outcome": "missing", "epochs": None, "chosen_epoch": None}
     record = load_record(study, trial, seed)
     return {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
 
 
-def _judged(study: Path, trial: str, seed: int, dataset: Dataset) -> dict[str, float]:
-    if not (run_folder(study, trial, seed) / "run.json").exists():
+def _validation_metrics(study: Path, trial: str, seed: int, dataset: Labels) -> dict[str, float]:
+    if not is_trained(study, trial, seed):
         return {"val_accuracy": np.nan, "val_nll": np.nan}
-    with open_npz(run_folder(study, trial, seed) / "predictions.npz", "train the run again") as file:
+    with open_npz(StudyPaths(study).run(trial, seed) / PREDICTIONS, "train the run again") as file:
         ids, logits = file["val_ids"], file["val_logits"]
     if len(ids) == 0:
         return {"val_accuracy": np.nan, "val_nll": np.nan}

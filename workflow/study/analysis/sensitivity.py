@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.runs import Dataset, Run, correctness
+from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import wilson
-from study.data.dataset import TEST
+from study.data.dataset import TEST, Labels
 
 COLUMNS = ["model", "label", "subset", "n_images", "n_seeds", "accuracy", "low", "high", "difference"]
 
 
-def subsets(config: dict[str, Any], near_duplicates: pd.DataFrame, dataset: Dataset) -> dict[str, np.ndarray]:
+def subsets(config: dict[str, Any], near_duplicates: pd.DataFrame, dataset: Labels) -> dict[str, np.ndarray]:
     """Masks bool [T] of the test images in each subset; without_suspect_labels only where the config lists any."""
     ids = dataset.ids(TEST)
     found = {
@@ -25,7 +25,7 @@ def subsets(config: dict[str, Any], near_duplicates: pd.DataFrame, dataset: Data
 
 
 def sensitivity_table(
-    config: dict[str, Any], finished: dict[str, list[Run]], near_duplicates: pd.DataFrame, dataset: Dataset
+    config: dict[str, Any], finished: Finished, near_duplicates: pd.DataFrame, dataset: Labels
 ) -> pd.DataFrame:
     """Test accuracy of each model on each subset, mean over finished seeds, with Wilson's interval over the images.
 

@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import duplicates
-from study.analysis.runs import Dataset, load_dataset
-from study.data.dataset import TEST, TRAIN, VALIDATION
+from study.analysis.differences import VERDICTS
+from study.analysis.ranking import best_by_validation
+from study.data.dataset import TEST, TRAIN, VALIDATION, Labels, read_labels
 from study.files import read_json, write_json
+from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 
-SCHEMA = 2
-TABLES = ("runs", "models", "contrasts", "class_differences", "superclass_differences", "near_duplicates",
-          "sensitivity", "ladder", "claims", "costs", "front")  # fmt: skip
-VERDICTS = ("better", "worse", "equivalent", "unclear", "not tested")
+SCHEMA = 3
 
 
 def write_summary(study: Path, tables: Path, out: Path) -> None:
     """Write the file `out` from the study in the folder `study` and the tables that `write_tables` made of it."""
-    config, dataset = read_json(study / "config.json"), load_dataset(study)
-    read = {name: pd.read_csv(tables / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in TABLES}
+    paths = StudyPaths(study)
+    config, dataset = read_json(paths.config), read_labels(paths.dataset)
+    names = [*table_names(config), NEAR_DUPLICATES_TABLE]
+    read = {name: pd.read_csv(tables / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in names}
     models = [_model(name, entry, read["runs"], read["models"]) for name, entry in config["models"].items()]
     summary = {
         "schema": SCHEMA,
@@ -33,9 +34,9 @@ def write_summary(study: Path, tables: Path, out: Path) -> None:
         "runs": _runs(read["runs"], config["allow_missing"]),
         "models": models,
         "baseline": config["baseline"],
-        "best": _best(models),
+        "best": best_by_validation({model["model"]: model["val_mean"] for model in models}),
         "contrasts": read["contrasts"].to_dict("records"),
-        "class_verdicts": _verdicts(config, read["class_differences"], read["superclass_differences"]),
+        "class_verdicts": _verdicts(config, read),
         "ladder": read["ladder"].to_dict("records"),
         "near_duplicates": _near_duplicates(read["near_duplicates"], len(dataset.ids(TEST))),
         "suspect_labels": _suspects(config["suspect_labels"]),
@@ -46,7 +47,7 @@ def write_summary(study: Path, tables: Path, out: Path) -> None:
     write_json(out, _plain(summary))
 
 
-def _dataset(dataset: Dataset) -> dict[str, Any]:
+def _dataset(dataset: Labels) -> dict[str, Any]:
     splits = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
     return dataset.meta | {"images": {name: len(dataset.ids(split)) for name, split in splits.items()}}
 
@@ -79,20 +80,15 @@ def _model(name: str, entry: dict[str, Any], runs: pd.DataFrame, models: pd.Data
     } | test[["mean", "sd", "ci_low", "ci_high", "test_low", "test_high"]].to_dict()
 
 
-def _best(models: list[dict[str, Any]]) -> str | None:
-    """The model with the highest mean validation accuracy, the first of equals: choosing by test would flatter it."""
-    candidates = [model for model in models if model["n_seeds"]]
-    return max(candidates, key=lambda model: model["val_mean"])["model"] if candidates else None
-
-
-def _verdicts(config: dict[str, Any], classes: pd.DataFrame, superclasses: pd.DataFrame) -> list[dict[str, Any]]:
-    """For each contrast, how many classes and superclasses have which verdict."""
+def _verdicts(config: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """For each contrast, how many classes, and superclasses where there are any, have which verdict."""
+    groups = {"classes": "class_differences", "superclasses": "superclass_differences"}
     counted = []
     for pair in config["contrasts"]:
         entry = pair | {"margin": config["equivalence_margin"]}
-        for name, table in (("classes", classes), ("superclasses", superclasses)):
+        for group, table in ((group, tables[name]) for group, name in groups.items() if name in tables):
             own = table[(table["model"] == pair["model"]) & (table["baseline"] == pair["baseline"])]
-            entry[name] = {verdict.replace(" ", "_"): (own["verdict"] == verdict).sum() for verdict in VERDICTS}
+            entry[group] = {verdict.replace(" ", "_"): (own["verdict"] == verdict).sum() for verdict in VERDICTS}
         counted.append(entry)
     return counted
 

@@ -4,10 +4,9 @@ costs.csv and front.csv hold times, and so are not the same bytes again. Rows ar
 or contrasts, then metric, seed or class. Numbers have six decimals, variances and p values seven significant digits; a
 number that does not exist is an empty field. A model without a finished run has no rows in classes, superclasses,
 confusion, errors, calibration, mcnemar, front, and none of its contrasts in class_differences and
-superclass_differences.
+superclass_differences. Data without superclasses have no tables, metrics and columns of them.
 """
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,32 +18,21 @@ from study.analysis.agreement import agreement_table, mcnemar_table
 from study.analysis.calibration import calibration_table
 from study.analysis.claims import claims_table
 from study.analysis.classes import classes_table, confusion_table, errors_table, superclasses_table
-from study.analysis.contrasts import contrast, holm
+from study.analysis.contrasts import VARIANCES, contrasts_table
 from study.analysis.costs import costs_table, front_table
 from study.analysis.differences import class_differences_table, superclass_differences_table
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
-from study.analysis.runs import Dataset, Run, correctness, load_dataset, load_runs
+from study.analysis.provenance import provenance_table
+from study.analysis.runs import Finished, Run, load_runs
+from study.analysis.scores import METRICS, metric_names
 from study.analysis.sensitivity import sensitivity_table
 from study.analysis.uncertainty import t_interval, wilson
-from study.data.dataset import TEST
+from study.data.dataset import TEST, read_labels
 from study.files import atomic_write, read_json
+from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 
-CALIBRATION = [
-    "test_nll",
-    "test_ece",
-    "test_brier",
-    "temperature",
-    "test_nll_scaled",
-    "test_ece_scaled",
-    "test_brier_scaled",
-]
-TEST_ACCURACIES = ["test_accuracy", "test_top5", "test_superclass", "test_superclass_summed"]
-GAPS = ["train_val_gap", "val_test_gap"]
-RUN_METRICS = ["train_accuracy", "val_accuracy", *TEST_ACCURACIES, *GAPS, *CALIBRATION]
-MODEL_METRICS = [*TEST_ACCURACIES, "val_accuracy", "train_accuracy", *GAPS, *CALIBRATION]
-VARIANCES = ["var_seeds", "var_images"]
 SMALL = [*VARIANCES, "p", "p_holm"]
 NOT_REPEATABLE = ["seconds", "images_per_second"]
 
@@ -55,33 +43,35 @@ def write_tables(study: Path, out: Path) -> None:
     near_duplicates.csv, which depends on the images alone, is taken as it is where it is there already.
     Raises StudyError if a run of the grid is missing (unless the config allows it) or does not fit the dataset.
     """
-    config, dataset = read_json(study / "config.json"), load_dataset(study)
-    near_duplicates = read_near_duplicates(out / "near_duplicates.csv", study / "dataset.npz", dataset.split)
+    paths = StudyPaths(study)
+    config, dataset = read_json(paths.config), read_labels(paths.dataset)
+    near_duplicates = read_near_duplicates(out / f"{NEAR_DUPLICATES_TABLE}.csv", paths.dataset, dataset.split)
     runs = list(load_runs(study, config, dataset))
     finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
-    tables = {
-        "runs": runs_table(config, runs),
-        "models": models_table(config, finished, len(dataset.ids(TEST))),
-        "contrasts": contrasts_table(config, finished, dataset),
-        "classes": classes_table(finished, dataset),
-        "superclasses": superclasses_table(finished, dataset),
-        "class_differences": class_differences_table(config, finished, dataset),
-        "superclass_differences": superclass_differences_table(config, finished, dataset),
-        "confusion": confusion_table(finished, dataset),
-        "errors": errors_table(finished, dataset),
-        "calibration": calibration_table(finished, dataset),
-        "agreement": agreement_table(finished, dataset),
-        "mcnemar": mcnemar_table(config, finished, dataset),
-        "hardest": hardest_table(finished, dataset),
-        "sensitivity": sensitivity_table(config, finished, near_duplicates, dataset),
-        "ladder": ladder_table(config, finished, dataset),
-        "claims": claims_table(config, finished, dataset),
-        "learning": learning_table(runs),
-        "costs": costs_table(config, runs),
-        "front": front_table(config, finished),
+    tables: dict[str, Callable[[], pd.DataFrame]] = {
+        "runs": lambda: runs_table(config, runs),
+        "models": lambda: models_table(config, finished, len(dataset.ids(TEST))),
+        "contrasts": lambda: contrasts_table(config, finished, dataset),
+        "classes": lambda: classes_table(finished, dataset),
+        "superclasses": lambda: superclasses_table(finished, dataset),
+        "class_differences": lambda: class_differences_table(config, finished, dataset),
+        "superclass_differences": lambda: superclass_differences_table(config, finished, dataset),
+        "confusion": lambda: confusion_table(finished, dataset),
+        "errors": lambda: errors_table(finished, dataset),
+        "calibration": lambda: calibration_table(finished, dataset),
+        "agreement": lambda: agreement_table(finished, dataset),
+        "mcnemar": lambda: mcnemar_table(config, finished, dataset),
+        "hardest": lambda: hardest_table(finished, dataset),
+        "sensitivity": lambda: sensitivity_table(config, finished, near_duplicates, dataset),
+        "ladder": lambda: ladder_table(config, finished, dataset),
+        "claims": lambda: claims_table(config, finished, dataset),
+        "learning": lambda: learning_table(runs),
+        "costs": lambda: costs_table(config, runs),
+        "front": lambda: front_table(config, finished),
+        "provenance": lambda: provenance_table(runs),
     }
-    for name, table in tables.items():
-        write_table(out / f"{name}.csv", table)
+    for name in table_names(config):
+        write_table(out / f"{name}.csv", tables[name]())
 
 
 def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
@@ -90,7 +80,9 @@ def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
     `as_configured` says whether the run was trained with the config's settings, yes or no; empty where that is not
     known. With `allow_missing` a run of other settings may be compared.
     """
-    asked = {(cell["model"], cell["seed"]): cell.get("settings_sha256") for cell in config["grid"]}
+    asked = {(cell["model"], cell["seed"]): cell["settings_sha256"] for cell in config["grid"]}
+    chosen_by = ["train_accuracy", "val_accuracy"]
+    names = [*chosen_by, *(name for name in metric_names(config["dataset"]["superclasses"]) if name not in chosen_by)]
     rows = [
         {
             "model": run.model,
@@ -101,7 +93,7 @@ def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
             "chosen_epoch": run.record.get("chosen_epoch"),
             "as_configured": run.settings_sha256 and _yes(run.settings_sha256 == asked[run.model, run.seed]),
         }
-        | {metric: run.numbers.get(metric, np.nan) for metric in RUN_METRICS}
+        | {name: run.numbers.get(name, np.nan) for name in names}
         for run in runs
     ]
     return pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
@@ -111,7 +103,7 @@ def _yes(true: bool) -> str:
     return "yes" if true else "no"
 
 
-def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_images: int) -> pd.DataFrame:
+def models_table(config: dict[str, Any], finished: Finished, test_images: int) -> pd.DataFrame:
     """Mean, spread and intervals over a model's finished seeds; the two sources of variance stand apart.
 
     ci_* is where the mean over ever more seeds would lie on these test images; test_* where the accuracy on ever more
@@ -119,11 +111,11 @@ def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_im
     """
     rows = []
     for model, runs in finished.items():
-        for metric in MODEL_METRICS:
+        for metric in metric_names(config["dataset"]["superclasses"]):
             values = np.array([run.numbers[metric] for run in runs])
             mean, sd, ci_low, ci_high = t_interval(values)
-            on_test = metric in TEST_ACCURACIES
-            test_low, test_high = wilson(mean * test_images, test_images) if on_test else (np.nan, np.nan)
+            of_images = METRICS[metric].of_images
+            test_low, test_high = wilson(mean * test_images, test_images) if of_images else (np.nan, np.nan)
             rows.append(
                 {
                     "model": model,
@@ -141,34 +133,6 @@ def models_table(config: dict[str, Any], finished: dict[str, list[Run]], test_im
                 }
             )
     return pd.DataFrame(rows)
-
-
-def contrasts_table(config: dict[str, Any], finished: dict[str, list[Run]], dataset: Dataset) -> pd.DataFrame:
-    """Every contrast of the config, for three accuracies on test; see `contrast` for the interval.
-
-    p_holm adjusts the p values of test_accuracy, the study's question, for being as many as they are; the other
-    metrics, which look at the same runs from other sides, have none.
-    """
-    ids = dataset.ids(TEST)
-    fine, coarse = dataset.fine[ids], dataset.coarse[ids]
-    correct: dict[str, Callable[[list[Run]], np.ndarray]] = {
-        "test_accuracy": lambda runs: correctness(runs, fine),
-        "test_top5": lambda runs: np.array([run.in_top5 for run in runs], bool).reshape(-1, len(ids)),
-        "test_superclass": lambda runs: correctness(runs, coarse, dataset.fine_to_coarse),
-    }
-    rows = []
-    for pair, metric in itertools.product(config["contrasts"], correct):
-        matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
-        result = contrast(*matrices)._asdict()
-        method = result.pop("method")
-        counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
-        rows.append(pair | {"metric": metric} | result | counts | {"method": method})
-    columns = ["model", "baseline", "metric", "difference", "low", "high", "df", *VARIANCES, "p", "p_holm",
-               "probability_of_improvement", "n_seeds", "n_seeds_baseline", "method"]  # fmt: skip
-    table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
-    asked = table["metric"] == "test_accuracy"
-    table.loc[asked, "p_holm"] = holm(table.loc[asked, "p"].to_numpy())
-    return table
 
 
 def learning_table(runs: list[Run]) -> pd.DataFrame:

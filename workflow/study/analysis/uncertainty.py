@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit  # scipy.stats would triple the start-up time
 
 UPPER_TAIL = 0.975
-FEWEST_SEEDS = 3
+MIN_SEEDS = 3
 
 
 def wilson(successes: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +34,7 @@ def t_interval(values: np.ndarray) -> tuple[float, float, float, float]:
     n = len(values)
     mean = float(values.mean()) if n else np.nan
     sd = float(values.std(ddof=1)) if n > 1 else np.nan
-    if n < FEWEST_SEEDS:
+    if n < MIN_SEEDS:
         return mean, sd, np.nan, np.nan
     half = float(stdtrit(n - 1, UPPER_TAIL)) * sd / np.sqrt(n)
     return mean, sd, mean - half, mean + half

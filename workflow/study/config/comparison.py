@@ -44,39 +44,25 @@ def check_ladder(ladder: Sequence[Step], models: Sequence[str]) -> None:
 
 
 def read_suspects(file: str, images: int) -> list[int]:
-    """The positions 0 to `images` - 1 in the official test file that `file` lists, ascending, each once.
+    """Return the positions (0 to `images` - 1) in the official test file that `file` lists, ascending, each once.
 
-    One position per line, or CSV with the position in the first column; empty lines, lines that start with # and a
-    first line of column names are skipped. Raises ValueError with the line where something else stands.
+    One whole number a line; what follows a # is a comment. Raises ValueError if `file` is not such a list.
     """
-    path = Path(file).expanduser()
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise ValueError(f"suspect_labels: there is no file {file}; correct the path, or set it to null") from None
+        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"suspect_labels: {file} cannot be read as text ({type(error).__name__})") from None
-    found: set[int] = set()
-    is_first = True
-    for number, line in enumerate(lines, 1):
-        first = re.split("[,;\t]", line)[0].strip().strip('"')
-        if not line.strip() or first.startswith("#"):
-            continue
-        is_header, is_first = is_first and not re.search(r"\d", first), False
-        if is_header:
-            continue
-        if not re.fullmatch(r"[0-9]{1,9}", first):
-            raise ValueError(
-                f"suspect_labels: {file}, line {number}: {first[:40]!r} is no position in the test file; "
-                "write one whole number per line"
-            )
-        if int(first) >= images:
-            raise ValueError(f"suspect_labels: {file}, line {number}: {first} is not one of 0 to {images - 1}")
-        found.add(int(first))
-    if not found:
-        raise ValueError(f"suspect_labels: {file} lists no position; fill it, or set it to null")
-    if len(found) == images:
-        raise ValueError(f"suspect_labels: {file} lists every test image, which leaves none to count")
+        kind = type(error).__name__
+        raise ValueError(
+            f"suspect_labels: {file} cannot be read as text ({kind}); correct it, or set it to null"
+        ) from None
+    entries = [(number, text) for number, line in enumerate(lines, 1) if (text := line.partition("#")[0].strip())]
+    for number, text in entries:
+        if not re.fullmatch("[0-9]{1,9}", text) or int(text) >= images:
+            wrong = f"{text[:40]!r} is not a whole number from 0 to {images - 1}"
+            raise ValueError(f"suspect_labels: {file}, line {number}: {wrong}")
+    found = {int(text) for _, text in entries}
+    if not 0 < len(found) < images:
+        raise ValueError(f"suspect_labels: {file} lists {len(found)} of {images} test images; list some, but not all")
     return sorted(found)
 
 

@@ -13,7 +13,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 def _as_switch(value: Any) -> Any:
     """`snakemake --config allow_missing=true` passes text."""
-    return value == "true" if value in ("true", "false") else value
+    return value.lower() == "true" if isinstance(value, str) and value.lower() in ("true", "false") else value
 
 
 Switch = Annotated[bool, BeforeValidator(_as_switch)]

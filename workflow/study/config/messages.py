@@ -34,7 +34,8 @@ _ENGLISH = {
     "too_long": "must have at most {max_length} entries, not {actual_length}",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "must consist of lower-case letters, digits and underscores",
+    "string_pattern_mismatch": "must consist of lower-case letters, digits and underscores, and not begin with an "
+    "underscore",
 }
 
 
@@ -60,28 +61,37 @@ def check_unique(values: list[Any], where: str) -> None:
         raise ValueError(f"{where}: {twice[0]!r} is listed twice; remove one")
 
 
-def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) -> str:
-    """Return one sentence for the first problem in `error`: the key, what is wrong, what was probably meant.
+def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) -> tuple[list[Any], str]:
+    """Return (path of keys, sentence) for the first problem in `error`: the key, what is wrong, what was meant.
 
     `root` is the class that was validated; `at` is the path of keys above it, for a section that is checked alone.
     """
     problem = _most_telling(error.errors(include_url=False))
-    path = tuple(part for part in problem["loc"] if not _NOT_KEYS.fullmatch(str(part)))
-    where = ": ".join(str(part) for part in (*at, *path))
+    path = [*at, *(part for part in problem["loc"] if not _NOT_KEYS.fullmatch(str(part)))]
+    where = ": ".join(str(part) for part in path)
     kind = problem["type"]
     if kind in _UNKNOWN_KEY:
-        parent = ": ".join(str(part) for part in (*at, *path[:-1])) or "the top level"
-        meant = nearest(str(problem["loc"][-1]), _keys_at(root, path[:-1]))
-        unknown = f"config: {parent} has an unknown key {str(problem['loc'][-1])!r}{meant}"
-        return unknown if meant.endswith("?") else f"{unknown}."
+        parent = ": ".join(str(part) for part in path[:-1]) or "the top level"
+        meant = nearest(str(path[-1]), _keys_at(root, path[len(at) : -1]))
+        unknown = f"{parent} has an unknown key {str(path[-1])!r}{meant}"
+        return path, unknown if meant.endswith("?") else f"{unknown}."
     if kind == "missing":
-        return f"config: {where} is missing; config.yaml shows what it looks like."
+        return path, f"{where} is missing; config.yaml shows what it looks like."
     if kind == "value_error":
         text = problem["msg"].removeprefix("Value error, ")
-        return f"config: {where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
+        sentence = f"{where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
+        return path, sentence
+    return path, f"{where or 'the top level'} is {_shown(problem.get('input'))}, but {_wanted(problem)}."
+
+
+def _wanted(problem: Any) -> str:
+    """Return what a value must be, from pydantic's kind of error and its details."""
+    kind = problem["type"]
+    if kind not in _ENGLISH:
+        return f"is refused: {problem['msg']}"
     limits = {key: f"{one:g}" if isinstance(one, float) else one for key, one in problem.get("ctx", {}).items()}
-    wanted = _ENGLISH[kind].format(**limits) if kind in _ENGLISH else f"is refused: {problem['msg']}"
-    return f"config: {where or 'the top level'} is {_shown(problem.get('input'))}, but {wanted}."
+    wanted = _ENGLISH[kind].format(**limits)
+    return re.sub(r"\b1 entries\b", "1 entry", re.sub(r"\b1 characters\b", "1 character", wanted))
 
 
 def _most_telling(problems: list[Any]) -> Any:

@@ -79,6 +79,16 @@ BUILT_IN: dict[str, type[NoArguments]] = {
     "scratch_resnet18": NoArguments,
     "scratch_fast": ScratchFastArguments,
 }
+DROP_RATES = {"drop_rate", "drop_path_rate"}  # arguments that every network of timm takes
+# arguments of timm.create_model that the study sets
+SET_BY_STUDY = {
+    "num_classes": "the data decide it",
+    "in_chans": "the images have three channels",
+    "img_size": "it is input_size",
+    "pretrained": "weights says it",
+    "checkpoint_path": "weights says it",
+    "features_only": "a classifier is trained",
+}
 
 
 class Statistics(Strict):
@@ -129,10 +139,17 @@ def _check_architecture(model: Model) -> None:
         try:
             BUILT_IN[architecture](**model.arguments).check_input_size(model.input_size)
         except ValidationError as error:
-            problem = messages.first_problem(error, BUILT_IN[architecture], ("arguments",))
-            raise ValueError(problem.removeprefix("config: ").rstrip(".")) from None
+            _, problem = messages.first_problem(error, BUILT_IN[architecture], ("arguments",))
+            raise ValueError(problem.rstrip(".")) from None
     elif architecture.startswith("timm/"):
         check_timm(architecture.removeprefix("timm/"))
+        for name, reason in SET_BY_STUDY.items():
+            if name in model.arguments:
+                raise ValueError(f"arguments: {name} is not for the config to set: {reason}; remove it")
+        for name in DROP_RATES & model.arguments.keys():
+            rate = as_number(model.arguments[name])
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+                raise ValueError(f"arguments: {name} is {rate!r}, but must be a number from 0 to less than 1")
     elif architecture.startswith("file:"):
         own_network(architecture)
     else:

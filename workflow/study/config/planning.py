@@ -21,19 +21,26 @@ from study.config.specs import (
 )
 from study.config.study import Config
 from study.data.manifest import files_fingerprint, fingerprint
+from study.errors import StudyError
 from study.machine.hardware import cpu_has_bfloat16, resolve_compute
 
-FOLDER_VARIABLE = "CIFAR100_FOLDER"
 # Compiling takes up to two minutes, which a forward pass over this many images, or this much training, repays.
 COMPILE_FEATURES_FROM = 20_000  # images
 COMPILE_TRAINING_FROM = 100_000  # images, each counted once an epoch
 
 
 def data_folder(config: Config) -> Path | None:
-    """Return the folder the user names for the data: the environment variable, else `dataset: folder`, else None."""
+    """Return the folder the user names for the data, or None.
+
+    The variable of the dataset (CIFAR100_FOLDER for cifar100) goes before `dataset: folder`. Raises StudyError if it
+    is blank, which its author surely did not mean.
+    """
     if config.manifest.synthetic:
         return None
-    folder = os.environ.get(FOLDER_VARIABLE) or config.dataset.folder
+    variable = config.manifest.folder_variable
+    folder = os.environ.get(variable) or config.dataset.folder
+    if folder and not folder.strip():
+        raise StudyError(f"The data folder is blank; name it in the variable {variable}, or unset that.")
     return Path(folder).expanduser() if folder else None
 
 
@@ -151,6 +158,8 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
             "name": manifest.name,
             "title": manifest.title,
             "synthetic": manifest.synthetic,
+            "classes": manifest.classes,
+            "superclasses": manifest.superclasses,
             "validation": dumped["dataset"]["validation"],
         },
         "baseline": config.baseline,

@@ -1,5 +1,7 @@
 """The typed config: `load_config` turns the merged YAML into a `Config`, or says in a sentence what is wrong in it."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -12,6 +14,7 @@ from study.config.models import Model, Seeds
 from study.config.options import Number, Whole
 from study.config.recipes import Recipe, Validation
 from study.config.search import Search, with_trials
+from study.config.yaml_files import file_of
 from study.data.manifest import MANIFESTS, Manifest, load_manifest
 from study.errors import StudyError
 
@@ -21,7 +24,9 @@ class Dataset(Strict):
 
     name: str = Field(description="a manifest in workflow/study/data/manifests")
     folder: str | None = Field(description="folder with the official files, or null to download them")
-    mirrors: list[str] = Field(description="addresses of the archive, tried in order")
+    mirrors: list[str] | None = Field(
+        default=None, description="addresses of the archive, tried in order; null: those of the manifest"
+    )
     validation: Validation
 
 
@@ -130,13 +135,21 @@ class Config(Strict):
             messages.check_known(name, self.models, "grid: models", "model")
         messages.check_unique(self.grid.models, "grid: models")
         for name in self.grid.models:
-            messages.check_unique(self.seeds_of(name), f"seeds of {name}")
+            where = "grid: seeds" if self.models[name].seeds is None else f"models: {name}: seeds"
+            messages.check_unique(self.seeds_of(name), where)
         messages.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
 
     @property
     def manifest(self) -> Manifest:
         """The manifest of the study's dataset."""
         return load_manifest(self.dataset.name)
+
+    @property
+    def mirrors(self) -> list[str]:
+        """Addresses of the dataset's archive, to be tried in order."""
+        if self.dataset.mirrors is not None:
+            return self.dataset.mirrors
+        return self.manifest.archive.mirrors if self.manifest.archive else []
 
     def seeds_of(self, model: str) -> list[int]:
         """Return the seeds that `model` is trained with: its own, else the grid's."""
@@ -158,10 +171,37 @@ class Config(Strict):
         return [(model, seed) for model in self.grid.models for seed in self.seeds_of(model)]
 
 
-def load_config(raw: dict[str, Any]) -> Config:
-    """Check the merged YAML. Raises StudyError with one sentence for the first mistake found."""
+def load_config(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Config:
+    """Check the merged YAML. Raises StudyError with one sentence for the first mistake found.
+
+    `files` are those that it was merged from, the last one first in rank: the sentence names the one to correct.
+    """
     try:
         config = Config.model_validate(raw)
-        return config if config.search is None else Config.model_validate(with_trials(raw, config.search))
     except ValidationError as error:
-        raise StudyError(" ".join(messages.first_problem(error, Config).split())) from None  # a key may hold a newline
+        raise _refusal(error, raw, files) from None
+    if config.search is None:
+        return config
+    try:
+        return Config.model_validate(with_trials(raw, config.search))
+    except ValidationError as error:  # in a trial, which is in no file
+        raise _refusal(error, {"search": raw["search"]}, files, ["search"]) from None
+
+
+def _refusal(
+    error: ValidationError, raw: dict[str, Any], files: Sequence[Path | str], keys: Sequence[Any] = ()
+) -> StudyError:
+    """Return the first problem as a sentence that begins with the file in which the key stands."""
+    path, sentence = messages.first_problem(error, Config)
+    where = file_of(keys or _all_keys(path, sentence, raw), raw, files) if files else "config"
+    return StudyError(f"{where}: {sentence}")
+
+
+def _all_keys(path: list[Any], sentence: str, raw: dict[str, Any]) -> list[Any]:
+    """Return `path` and the keys below it that `sentence` goes on with, as a check of several sections names them."""
+    section: Any = raw
+    for number, key in enumerate([*path, *sentence.split(": ")[len(path) :]]):
+        if number >= len(path) and not (isinstance(section, dict) and key in section):
+            return [*path, *sentence.split(": ")[len(path) : number]]
+        section = section.get(key) if isinstance(section, dict) else None
+    return path

@@ -6,7 +6,7 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from study.data.manifest import Manifest
+from study.data.manifest import Archive, Manifest
 from study.errors import StudyError
 from study.files import file_digest
 
@@ -14,17 +14,17 @@ TIMEOUT = (10, 60)  # seconds to connect, and between two chunks
 CHUNK = 1 << 20
 
 
-def without_data(reason: str) -> StudyError:
-    """What to do when CIFAR-100 cannot be had."""
+def without_data(manifest: Manifest, reason: str) -> StudyError:
+    """Return the error that says what to do where the official files of `manifest` cannot be had."""
     return StudyError(
-        f"CIFAR-100 is not here and could not be downloaded ({reason}): put the folder cifar-100-python somewhere and "
-        "name it in config.yaml (dataset: folder) or in the variable CIFAR100_FOLDER, or run `make demo`, which needs "
-        "no data."
+        f"{manifest.title} is not here and could not be downloaded ({reason}): put the folder {manifest.layout.folder} "
+        f"somewhere and name it in config.yaml (dataset: folder) or in the variable {manifest.folder_variable}, or run "
+        "`make demo`, which needs no data."
     )
 
 
 def reachable(mirrors: list[str]) -> bool:
-    """Does any of the mirrors answer at all? Asked before a workflow starts, so that it can stop at once."""
+    """Return whether any mirror answers at all; asked before a workflow starts, so that it can stop at once."""
     for url in mirrors:
         try:
             if requests.head(url, timeout=5, allow_redirects=True).ok:
@@ -39,8 +39,6 @@ def download(manifest: Manifest, mirrors: list[str], target: Path) -> None:
 
     Raises StudyError, with what every mirror answered, if none of them gives the archive of the manifest.
     """
-    if manifest.archive is None:
-        raise StudyError(f"dataset {manifest.name} has no archive to download; it is rendered by the study itself.")
     partial = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
     answers = []
@@ -53,13 +51,13 @@ def download(manifest: Manifest, mirrors: list[str], target: Path) -> None:
             partial.replace(target)
             return
         answers.append(f"{url}: {problem}")
-    raise without_data("; ".join(answers) or "no mirror is listed under dataset: mirrors")
+    raise without_data(manifest, "; ".join(answers) or "dataset: mirrors lists no address")
 
 
-def _attempt(url: str, partial: Path, archive: dict) -> str | None:
+def _attempt(url: str, partial: Path, archive: Archive) -> str | None:
     """Why `url` does not give the archive, or None. What was cut off stays in `partial`, what is wrong is removed."""
     try:
-        _fetch(url, partial, archive["size"])
+        _fetch(url, partial, archive.size)
     except requests.HTTPError as error:
         return f"{error.response.status_code} {error.response.reason}"
     except requests.RequestException as error:
@@ -92,14 +90,14 @@ def _fetch(url: str, partial: Path, size: int) -> None:
                 bar.update(len(chunk))
 
 
-def _problem(path: Path, archive: dict) -> str | None:
+def _problem(path: Path, archive: Archive) -> str | None:
     """What is wrong with the downloaded file, or None."""
     with path.open("rb") as handle:
         start = handle.read(512).lstrip().lower()
     if start.startswith((b"<!doctype", b"<html")):
         return "an HTML page instead of the archive"
-    if path.stat().st_size != archive["size"]:
-        return f"{path.stat().st_size} bytes instead of {archive['size']}"
-    if file_digest(path, "md5") != archive["md5"]:
+    if path.stat().st_size != archive.size:
+        return f"{path.stat().st_size} bytes instead of {archive.size}"
+    if file_digest(path, "md5") != archive.md5:
         return "the md5 sum differs"
     return None

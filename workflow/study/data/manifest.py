@@ -1,4 +1,4 @@
-"""What a dataset must be before it is believed: sizes and checksums of its files, counts of its classes."""
+"""What a dataset must be before it is believed: checksums of its files and counts of its classes."""
 
 import dataclasses
 import functools
@@ -16,25 +16,71 @@ MANIFESTS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 @dataclasses.dataclass(frozen=True)
 class Checksum:
-    """Size in bytes and hexadecimal md5 of one file."""
+    """Hexadecimal md5 of one file, and its size in bytes where that is known (which is checked sooner)."""
 
+    md5: str
+    size: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """The .tar.gz that is downloaded: its name, size in bytes, hexadecimal md5, and addresses to try in order."""
+
+    name: str
     size: int
     md5: str
+    mirrors: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Which of the files in `folder` hold what, and under which keys their pickles have it.
+
+    `train` and `test` are files of images, `names` is the file with the names of the classes. The keys of superclasses
+    are None where the data have none.
+    """
+
+    folder: str
+    train: list[str]
+    test: list[str]
+    names: str
+    labels_key: str
+    names_key: str
+    superclass_labels_key: str | None = None
+    superclass_names_key: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendering:
+    """Which classes `study.data.synthetic` renders (every surface of every shape), and the SHA-256 of the result."""
+
+    shapes: list[str]
+    surfaces: list[str]
+    sha256: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """One dataset in the format of CIFAR-100's Python version."""
+    """One dataset: either official files (`archive`, `layout` and `files`) or a `rendering`.
+
+    `superclasses` is 0 where the data have none.
+    """
 
     name: str
     title: str
-    synthetic: bool
-    archive: dict[str, Any] | None
-    files: dict[str, Checksum]
     classes: int
     superclasses: int
     train_per_class: int
     test_per_class: int
+    archive: Archive | None = None
+    layout: Layout | None = None
+    files: dict[str, Checksum] = dataclasses.field(default_factory=dict)
+    rendering: Rendering | None = None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the images are rendered, and say nothing about photographs."""
+        return self.rendering is not None
 
     @property
     def train_images(self) -> int:
@@ -46,25 +92,41 @@ class Manifest:
         """Number of images, training and test."""
         return self.classes * (self.train_per_class + self.test_per_class)
 
+    @property
+    def folder_variable(self) -> str:
+        """The environment variable that may name a folder with the official files: CIFAR100_FOLDER for cifar100."""
+        return f"{self.name.upper()}_FOLDER"
+
 
 @functools.cache
 def load_manifest(name: str) -> Manifest:
-    """The manifest called `name`. Raises StudyError if there is none."""
+    """Return the manifest called `name`. Raises StudyError if there is none."""
     path = FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise StudyError(f"config: dataset: name: there is no dataset {name!r}; known: {', '.join(MANIFESTS)}.")
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    raw["files"] = {file: Checksum(**checksum) for file, checksum in raw["files"].items()}
-    return Manifest(**raw)
+    return parse_manifest(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def parse_manifest(raw: dict[str, Any]) -> Manifest:
+    """Return the manifest with the content `raw` of its YAML file."""
+    sections = {"archive": Archive, "layout": Layout, "rendering": Rendering}
+    typed = {name: kind(**raw[name]) for name, kind in sections.items() if name in raw}
+    files = {name: Checksum(**checksum) for name, checksum in raw.get("files", {}).items()}
+    return Manifest(**raw | typed | {"files": files})
 
 
 def files_fingerprint(manifest: Manifest) -> str:
-    """SHA-256 over the checksums of the files: equal only for equal images and labels."""
-    files = {name: dataclasses.asdict(checksum) for name, checksum in manifest.files.items()}
+    """Return a SHA-256 over the checksums of the images: equal only for equal images and labels."""
+    if manifest.rendering is not None:
+        return manifest.rendering.sha256
+    files = {
+        name: {key: value for key, value in vars(checksum).items() if value is not None}
+        for name, checksum in manifest.files.items()
+    }
     return sha256_text(canonical_json(files))
 
 
 def fingerprint(manifest: Manifest, validation: dict[str, Any]) -> str:
-    """SHA-256 over the files' fingerprint and the validation split: equal only for equal data, equally split."""
+    """Return a SHA-256 over `files_fingerprint` and the validation split: equal only for equal data, equally split."""
     split = {"validation": validation, "split": "stratified, version 1"}
     return sha256_text(canonical_json({"files": files_fingerprint(manifest), **split}))

@@ -1,25 +1,21 @@
-"""Render a stand-in for CIFAR-100 that needs no download: shapes with surfaces, in CIFAR-100's own file format.
+"""Render a dataset that needs no download: images of shapes with surfaces, in the size of CIFAR's.
 
-A superclass is a shape (rings, stars, keys, ...) and its five classes differ in surface (checked, dotted, plain,
-shaded, striped); colours, pose, lighting and background say nothing about the class.
+A superclass is a shape (rings, stars, keys, ...) and its classes differ in surface (checked, dotted, plain, shaded,
+striped); colours, pose, lighting and background say nothing about the class.
 
-The files must be the same bytes everywhere, or the checksums of the manifest would not hold. So all arithmetic is on
-integers, random numbers come from RandomState, whose stream numpy has frozen, and the pickles are written opcode by
-opcode, because what `pickle.dumps` makes of an array depends on the versions of Python and numpy.
+The arrays must be the same everywhere, or the checksum of the manifest would not hold. So all arithmetic is on
+integers, and random numbers come from RandomState, whose stream numpy has frozen.
 """
 
-import pickle
-import struct
+import hashlib
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from study.data.source import INNER
-from study.files import atomic_write
+from study.data.manifest import Manifest
+from study.data.source import Part, Source
+from study.errors import StudyError
 
-TRAIN_PER_CLASS, TEST_PER_CLASS = 30, 10
 SEED = 2009
 SIDE = 32
 SUPERSAMPLING = 3  # samples per pixel and axis, for smooth edges
@@ -114,9 +110,6 @@ SURFACES: dict[str, Field] = {
     "shaded": lambda p, q: np.clip(p * 2 // 5 + 128, 0, 256),
     "striped": lambda p, q: (p & 128) * 2,
 }
-
-FINE_NAMES = sorted(f"{surface}_{shape}" for surface in SURFACES for shape in SHAPES)
-COARSE_NAMES = sorted(plural for plural, _ in SHAPES.values())
 
 
 def _words(stream: np.random.RandomState, *shape: int) -> np.ndarray:
@@ -218,79 +211,44 @@ def _images(stream: np.random.RandomState, shape: str, surface: str, n: int) -> 
     return np.clip(image + bell // 25, 0, 255).astype(np.uint8)
 
 
-def _pickled(value: Any) -> bytes:
-    """The opcodes for None, bytes, int, list, tuple, dict and uint8 arrays, as the official files have them."""
-    match value:
-        case None:
-            return pickle.NONE
-        case bytes() if len(value) < 256:
-            return pickle.SHORT_BINSTRING + struct.pack("<B", len(value)) + value
-        case bytes():
-            return pickle.BINSTRING + struct.pack("<i", len(value)) + value
-        case int() if 0 <= value < 256:
-            return pickle.BININT1 + struct.pack("<B", value)
-        case int() if 0 <= value < 65536:
-            return pickle.BININT2 + struct.pack("<H", value)
-        case int():
-            return pickle.BININT + struct.pack("<i", value)
-        case list():
-            return pickle.EMPTY_LIST + pickle.MARK + b"".join(map(_pickled, value)) + pickle.APPENDS
-        case tuple():
-            return pickle.MARK + b"".join(map(_pickled, value)) + pickle.TUPLE
-        case dict():
-            items = b"".join(_pickled(key) + _pickled(item) for key, item in value.items())
-            return pickle.EMPTY_DICT + pickle.MARK + items + pickle.SETITEMS
-        case np.ndarray() if value.dtype == np.uint8:
-            return _pickled_array(value)
-    raise TypeError(f"no opcodes for {type(value)}")
+def render(manifest: Manifest) -> Source:
+    """Render the dataset of `manifest`: every surface of every shape is a class, classes in alphabetical order.
 
-
-def _pickled_array(array: np.ndarray) -> bytes:
-    dtype = pickle.GLOBAL + b"numpy\ndtype\n" + _pickled((b"u1", 0, 1)) + pickle.REDUCE
-    dtype += _pickled((3, b"|", None, None, None, -1, -1, 0)) + pickle.BUILD
-    empty = pickle.GLOBAL + b"numpy.core.multiarray\n_reconstruct\n" + pickle.MARK
-    empty += pickle.GLOBAL + b"numpy\nndarray\n" + _pickled((0,)) + _pickled(b"b") + pickle.TUPLE + pickle.REDUCE
-    content = pickle.NEWFALSE + _pickled(array.tobytes())  # not in Fortran order
-    return empty + pickle.MARK + _pickled(1) + _pickled(array.shape) + dtype + content + pickle.TUPLE + pickle.BUILD
-
-
-def _part(batch_label: bytes, images: list[np.ndarray], first_number: int, stream: np.random.RandomState) -> dict:
-    """Contents of the file `train` or `test` from the images of each class (in label order), shuffled."""
-    coarse_of = {name: COARSE_NAMES.index(SHAPES[name.partition("_")[2]][0]) for name in FINE_NAMES}
-    per_class = len(images[0])
-    order = _order(stream, per_class * len(FINE_NAMES))
-    fine = (order // per_class).tolist()
-    names = [FINE_NAMES[index] for index in fine]
-    numbers = (order % per_class + first_number).tolist()
-    return {
-        b"filenames": [f"{name}_s_{number:06d}.png".encode() for name, number in zip(names, numbers, strict=True)],
-        b"batch_label": batch_label,
-        b"fine_labels": fine,
-        b"coarse_labels": [coarse_of[name] for name in names],
-        b"data": np.concatenate(images)[order].transpose(0, 3, 1, 2).reshape(len(order), -1),
-    }
-
-
-def render(folder: Path) -> None:
-    """Write `folder`/cifar-100-python/{train,test,meta}: 30 training and 10 test images of each of 100 classes.
-
-    The bytes are those of manifests/synthetic.yaml on every machine. Takes a few seconds on one core.
+    Takes a few seconds on one core for 100 classes of 40 images. Raises StudyError if the result is not the one that
+    the manifest promises.
     """
-    train, test = [], []
-    for label, name in enumerate(FINE_NAMES):
-        surface, _, shape = name.partition("_")
-        images = _images(np.random.RandomState(SEED + label), shape, surface, TRAIN_PER_CLASS + TEST_PER_CLASS)
-        train.append(images[:TRAIN_PER_CLASS])
-        test.append(images[TRAIN_PER_CLASS:])
-    stream = np.random.RandomState(SEED + len(FINE_NAMES))
-    files = {
-        "train": _part(b"training batch 1 of 1", train, 0, stream),
-        "test": _part(b"testing batch 1 of 1", test, TRAIN_PER_CLASS, stream),
-        "meta": {
-            b"fine_label_names": [name.encode() for name in FINE_NAMES],
-            b"coarse_label_names": [name.encode() for name in COARSE_NAMES],
-        },
-    }
-    for name, content in files.items():
-        with atomic_write(folder / INNER / name) as temporary:
-            temporary.write_bytes(pickle.PROTO + b"\x02" + _pickled(content) + pickle.STOP)
+    rendering = manifest.rendering
+    looks = {f"{surface}_{shape}": (shape, surface) for shape in rendering.shapes for surface in rendering.surfaces}
+    names = sorted(looks)
+    per_class = manifest.train_per_class + manifest.test_per_class
+    images = [_images(np.random.RandomState(SEED + label), *looks[name], per_class) for label, name in enumerate(names)]
+    plurals = [SHAPES[looks[name][0]][0] for name in names]
+    coarse_names = sorted(set(plurals)) if manifest.superclasses else []
+    coarse_of = np.array([coarse_names.index(plural) for plural in plurals], np.uint8) if coarse_names else None
+    stream = np.random.RandomState(SEED + len(names))
+    train = _part([own[: manifest.train_per_class] for own in images], coarse_of, stream)
+    test = _part([own[manifest.train_per_class :] for own in images], coarse_of, stream)
+    source = Source(train, test, names, coarse_names)
+    if (found := digest(source)) != rendering.sha256:
+        raise StudyError(
+            f"The images of {manifest.name} were rendered with SHA-256 {found}, not with that of the manifest "
+            f"({rendering.sha256}); if the renderer was changed on purpose, correct rendering: sha256 there."
+        )
+    return source
+
+
+def digest(source: Source) -> str:
+    """Return the SHA-256 over the names and arrays of `source`."""
+    found = hashlib.sha256("\n".join([*source.fine_names, "", *source.coarse_names]).encode())
+    for part in (source.train, source.test):
+        for array in (part.images, part.fine, part.coarse):
+            found.update(b"" if array is None else array.tobytes())
+    return found.hexdigest()
+
+
+def _part(images: list[np.ndarray], coarse_of: np.ndarray | None, stream: np.random.RandomState) -> Part:
+    """Shuffle the images of each class, uint8 [n, 32, 32, 3] in label order, into one part."""
+    per_class = len(images[0])
+    order = _order(stream, per_class * len(images))
+    fine = (order // per_class).astype(np.uint8)
+    return Part(np.concatenate(images)[order], fine, None if coarse_of is None else coarse_of[fine])

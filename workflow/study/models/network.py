@@ -30,15 +30,15 @@ def build(spec: NetworkSpec, classes: int, weights: Path | None = None) -> nn.Mo
         return build_own(spec, classes)
     network = _timm(spec, spec.arguments | {"num_classes": classes})
     if weights is not None:
-        head = _classifier(network, spec.architecture)
-        load_backbone(network, weights, missing={f"{head}.weight", f"{head}.bias"})
+        head = head_names(network, spec)
+        load_backbone(network, safetensors.torch.load_file(weights), weights, missing=head)
     return network
 
 
 def build_backbone(spec: NetworkSpec, weights: Path) -> nn.Module:
     """Return the timm network of `spec` without head: float images [B, 3, S, S] to pooled features [B, F]."""
     network = _timm(spec, spec.arguments | {"num_classes": 0})
-    load_backbone(network, weights, missing=set())
+    load_backbone(network, safetensors.torch.load_file(weights), weights, missing=set())
     return network
 
 
@@ -54,20 +54,26 @@ def _timm(spec: NetworkSpec, arguments: dict[str, Any]) -> nn.Module:
         raise StudyError(f"config: the arguments of {spec.architecture} do not fit it: {error}.") from None
 
 
-def _classifier(network: nn.Module, architecture: str) -> str:
-    """The name of the network's classifier. Raises StudyError for the few networks that have two."""
+def head_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
+    """Return the names of the tensors of the network's classifier.
+
+    Raises StudyError for the few networks that have two.
+    """
     name = network.default_cfg["classifier"]
     if not isinstance(name, str):
-        raise StudyError(f"config: {architecture} has several classifiers, which this study cannot fit; use another.")
-    return name
+        raise StudyError(
+            f"config: {spec.architecture} has several classifiers, which this study cannot fit; use another."
+        )
+    return {f"{name}.weight", f"{name}.bias"}
 
 
-def load_backbone(network: nn.Module, path: Path, missing: set[str]) -> None:
-    """Load the tensors in `path` into `network`; exactly those in `missing` may be absent, heads in the file go unused.
+def load_backbone(network: nn.Module, stored: dict[str, torch.Tensor], path: Path, missing: set[str]) -> None:
+    """Load the tensors `stored` in `path` into `network`.
 
-    Raises StudyError naming the first tensor that does not fit.
+    Exactly those in `missing` may be absent, heads in the file go unused. Raises StudyError naming the first tensor
+    that does not fit.
     """
-    stored = _fit_positions(safetensors.torch.load_file(path), network)
+    stored = _fit_positions(stored, network)
     wanted = network.state_dict()
     for key, tensor in wanted.items():
         if key in missing:

@@ -1,6 +1,8 @@
 """A network of the user's own: a class in a Python file, whose source travels in the run's spec."""
 
+import traceback
 import types
+from typing import Any
 
 import torch
 from torch import nn
@@ -8,27 +10,97 @@ from torch import nn
 from study.config.specs import NetworkSpec
 from study.errors import StudyError
 
+STOPPED = 143  # the exit code of a job that was asked to end, which is no fault of the network
+
 
 def build_own(spec: NetworkSpec, classes: int) -> nn.Module:
-    """The network of `spec`, from its source; it must take float [B, 3, S, S] and give logits float [B, classes].
+    """Return the network of `spec`, from its source; it takes float [B, 3, S, S] and gives logits float [B, classes].
 
-    Runs the user's code. Raises StudyError if it fails, is not a torch.nn.Module, or gives another shape.
+    Runs the user's code: first on a network that is thrown away, which two images pass forwards and backwards. Raises
+    StudyError if that fails, or gives anything but finite logits of float32.
     """
-    path, _, name = spec.architecture.removeprefix("file:").rpartition(":")
-    module = types.ModuleType("own_network")
-    size = spec.input.size
+    images = [2, 3, spec.input.size, spec.input.size]
     try:
-        exec(compile(spec.source, path, "exec"), module.__dict__)  # the user's own file, named in the config
-        network = getattr(module, name)(**spec.arguments)
-        if not isinstance(network, nn.Module):
-            raise TypeError(f"{name} is not a torch.nn.Module")
-        with torch.random.fork_rng(devices=[]), torch.inference_mode():
-            shape = list(network.eval()(torch.zeros(2, 3, size, size)).shape)
-    except Exception as error:  # whatever the user's code raises
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise StudyError(f"The network {name} in {path} could not be built ({reason}); correct it.") from None
-    if shape != [2, classes]:
-        raise StudyError(
-            f"The network {name} in {path} turns two images into {shape} instead of [2, {classes}]; correct its head."
-        )
+        with torch.random.fork_rng(devices=[]):
+            _try(_make(spec), torch.randn(images), classes)
+        network = _make(spec)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            network.eval()(torch.zeros(images))  # lazy layers take their shape from it
+    except _UnfitError as unfit:
+        raise StudyError(f"{_named(spec)} {unfit}.") from None
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        if _is_stop(error):
+            raise
+        raise StudyError(f"{_named(spec)} could not be built ({_reason(error, spec)}); correct it.") from None
     return network
+
+
+def failure_in(spec: NetworkSpec, error: BaseException) -> str | None:
+    """Return a sentence if `error` was raised in the code of the user's own network, else None."""
+    if spec.source is None or _is_stop(error) or isinstance(error, StudyError) or not _line(error, spec):
+        return None
+    return f"{_named(spec)} failed while it was trained ({_reason(error, spec)}); correct it."
+
+
+class _UnfitError(Exception):
+    """The network works, but not as the study needs it."""
+
+
+def _make(spec: NetworkSpec) -> nn.Module:
+    path, name = _place(spec)
+    module = types.ModuleType("own_network")
+    exec(compile(spec.source, path, "exec"), module.__dict__)  # the user's own file, named in the config
+    network = getattr(module, name)(**spec.arguments)
+    if not isinstance(network, nn.Module):
+        raise _UnfitError("is not a torch.nn.Module; derive its class from that")
+    return network
+
+
+def _try(network: nn.Module, images: torch.Tensor, classes: int) -> None:
+    """Raise _UnfitError unless `network` can be evaluated and trained on float `images` [2, 3, S, S]."""
+    with torch.no_grad():
+        _check_logits(network.eval()(images), classes)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise _UnfitError("has no parameters to train; give it a layer that has some")
+    logits = network.train()(images)
+    _check_logits(logits, classes)
+    nn.functional.cross_entropy(logits, torch.zeros(2, dtype=torch.int64)).backward()
+
+
+def _check_logits(logits: Any, classes: int) -> None:
+    if not isinstance(logits, torch.Tensor):
+        raise _UnfitError(f"gives a {type(logits).__name__} instead of one tensor of logits; return the logits alone")
+    if list(logits.shape) != [2, classes]:
+        raise _UnfitError(f"turns two images into {list(logits.shape)} instead of [2, {classes}]; correct its head")
+    if logits.dtype != torch.float32:
+        kind = str(logits.dtype).removeprefix("torch.")
+        raise _UnfitError(f"gives logits of {kind} instead of float32; leave the precision to compute: precision")
+    if not logits.isfinite().all():
+        raise _UnfitError("gives logits that are NaN or infinite; correct its layers or how they are initialised")
+
+
+def _place(spec: NetworkSpec) -> tuple[str, str]:
+    """Return (path, class)."""
+    path, _, name = spec.architecture.removeprefix("file:").rpartition(":")
+    return path, name
+
+
+def _named(spec: NetworkSpec) -> str:
+    path, name = _place(spec)
+    return f"The network {name} in {path}"
+
+
+def _reason(error: BaseException, spec: NetworkSpec) -> str:
+    line = _line(error, spec)
+    told = " ".join(str(error).split())
+    return f"{f'line {line}, ' if line else ''}{type(error).__name__}{f': {told}' if told else ''}"
+
+
+def _line(error: BaseException, spec: NetworkSpec) -> int | None:
+    """Return the line of the user's file in which `error` was raised, or through which it passed last."""
+    lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == _place(spec)[0]]
+    return lines[-1] if lines else None
+
+
+def _is_stop(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code == STOPPED

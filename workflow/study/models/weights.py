@@ -5,6 +5,7 @@ where they came from and what their sha256 is.
 """
 
 import importlib.util
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def fetch(architecture: str, source: str, target: Path) -> None:
         tensors, origin = _from_package(rest, tag)
     else:
         path = Path(rest).expanduser()
-        tensors, origin = _read(path), {"file": path.name, "file_sha256": file_digest(path)}
+        tensors, origin = read(path), {"file": path.name, "file_sha256": file_digest(path)}
     with atomic_write(target) as temporary:
         safetensors.torch.save_file({key: value.clone().contiguous() for key, value in tensors.items()}, temporary)
     record = {"architecture": architecture, "source": source, **origin, "sha256": file_digest(target)}
@@ -46,7 +47,7 @@ def _from_hub(tag: str) -> tuple[Tensors, dict[str, Any]]:
     except Exception as error:  # network, proxy, cache and hub each have their own exceptions
         raise StudyError(
             f"The weights of {tag} could not be fetched from the hub ({type(error).__name__}): connect to the network, "
-            "or name a local file in config.yaml (weights: file:<path>)."
+            "or name a local file in the config (weights: file:<path>)."
         ) from None
     return dict(network.state_dict()), {"hub": network.pretrained_cfg.get("hf_hub_id")}
 
@@ -63,7 +64,7 @@ def _from_package(package: str, tag: str) -> tuple[Tensors, dict[str, Any]]:
     files = [path for root in found.submodule_search_locations for path in sorted(Path(root).rglob("*.pth"))]
     if len(files) != 1:
         raise StudyError(f"The package {package} holds {len(files)} weights files instead of one; use weights: file:.")
-    tensors = _read(files[0])
+    tensors = read(files[0])
     wanted = timm.create_model(tag, pretrained=False).state_dict()
     if [list(one.shape) for one in tensors.values()] != [list(one.shape) for one in wanted.values()]:
         raise StudyError(f"The weights in package {package} are not those of {tag}; name the package that fits.")
@@ -71,20 +72,32 @@ def _from_package(package: str, tag: str) -> tuple[Tensors, dict[str, Any]]:
     return renamed, {"package": package, "file": files[0].name, "file_sha256": file_digest(files[0])}
 
 
-def _read(path: Path) -> Tensors:
-    """The tensors of a .safetensors file or of a torch checkpoint, read without running anything in it."""
+def read(path: Path) -> Tensors:
+    """Return the tensors of a .safetensors file or of a torch checkpoint, read without running anything in it.
+
+    Raises StudyError if the file is missing, is of another kind, or holds NaN.
+    """
     if not path.is_file():
-        raise StudyError(f"The weights file {path} does not exist; correct weights: file: in config.yaml.")
+        raise StudyError(f"The weights file {path} does not exist; correct weights: file: in the config.")
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+            loaded = safetensors.torch.load_file(path)
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # its words are advice to load the file unsafely
+        raise StudyError(
+            f"{path} cannot be read safely as weights: it holds more than tensors, which could run any code; use a "
+            ".safetensors file, or save its state_dict alone."
+        ) from None
     except Exception as error:  # a file of another kind can fail in many ways
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise StudyError(f"{path} cannot be read safely as weights ({reason}); use a .safetensors file.") from None
     loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(loaded, dict) or not all(map(_is_weight, loaded.items())):
         raise StudyError(f"The weights file {path} is not a dictionary of tensors; use a .safetensors file.")
+    for name, tensor in loaded.items():
+        if tensor.is_floating_point() and tensor.isnan().any():
+            raise StudyError(f"{path} holds NaN in the tensor {name}, so it is of a training that failed; use another.")
     return dict(loaded)
 
 

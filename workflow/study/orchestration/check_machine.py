@@ -132,11 +132,11 @@ def _small_spec(compute: ComputeSpec) -> RunSpec:
 
 def _trained(folder: Path, compute: ComputeSpec) -> Path:
     """Write the data and the spec of a small run into a study in `folder`; return the run's folder."""
-    from study.training.trial import write_random_dataset
+    from study.training.trial import random_dataset
 
     paths, spec = StudyPaths(folder), _small_spec(compute)
     run = paths.run(spec.model, spec.seed)
-    write_random_dataset(paths.dataset, 1200)
+    random_dataset(1200).write(paths.dataset)
     write_json(run / SPEC, spec.to_json())
     return run
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from study.config.specs import FeaturesSpec, RunSpec, WeightsSpec, read_run_spec
 from study.errors import StudyError
-from study.files import DAMAGED, read_json, write_json
+from study.files import CHECKSUMS, DAMAGED, read_json, write_checksums, write_json
+from study.machine.failures import explain
 from study.machine.gpus import own_gpu
 from study.machine.locks import locked
-from study.paths import RUN_FILES, RUN_RECORD, StudyPaths
+from study.paths import RUN_FILES, RUN_RECORD, SPEC, StudyPaths
 
 FINISHED = ".finished"
 WORKFLOW = "STUDY_WORKFLOW"  # set where Snakemake started the job
@@ -52,10 +53,22 @@ def train(spec_path: Path) -> None:
 
 
 def _train(spec: RunSpec, folder: Path, finish: Callable[[Path], None]) -> None:
+    (folder / CHECKSUMS).unlink(missing_ok=True)  # of the files of an earlier run
+
+    def record_and_finish(folder: Path) -> None:
+        write_checksums(folder, (SPEC, *RUN_FILES))
+        finish(folder)
+
     with own_gpu(spec.compute.device):
+        from study.models.own import failure_in
         from study.training.run import train_run
 
-        train_run(spec, folder, finish)
+        try:
+            train_run(spec, folder, record_and_finish)
+        except (Exception, SystemExit) as error:  # whatever a user's own network raises
+            if explain(error) is None and (sentence := failure_in(spec.network, error)):
+                raise StudyError(sentence) from None
+            raise
 
 
 def _is_finished(folder: Path, spec: RunSpec) -> bool:

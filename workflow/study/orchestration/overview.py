@@ -1,7 +1,9 @@
 """What is about to run, said before it starts: the grid, its time as far as it was measured, its disk space."""
 
+import shlex
 import statistics
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from study.config.planning import run_spec
 from study.config.specs import ComputeSpec, trained_settings
@@ -18,9 +20,10 @@ FEATURE_BYTES = 1280 * 4  # of an image, as EfficientNet-B0 pools it
 
 @dataclass
 class Earlier:
-    """What earlier starts left: how many runs, which are of other code or settings, and their seconds by model."""
+    """What earlier starts left: how many runs, which are damaged, of other code or settings, and seconds by model."""
 
     done: int = 0
+    damaged: list[Path] = field(default_factory=list)
     older_code: list[str] = field(default_factory=list)
     other_settings: list[str] = field(default_factory=list)
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -41,6 +44,11 @@ def describe(study: Config, compute: ComputeSpec, paths: StudyPaths) -> str:
     def named(runs: list[str]) -> str:
         return "all of these" if len(runs) == earlier.done else ", ".join(runs)
 
+    if earlier.damaged:
+        lines.append(
+            "  damaged, so that their run.json cannot be read; train them again by deleting them and starting again: "
+            f"rm -r {shlex.join(map(str, earlier.damaged))}"
+        )
     if earlier.older_code:
         lines.append(
             f"  trained by older code: {named(earlier.older_code)}; --forcerun train renews them, if you want that"
@@ -61,13 +69,17 @@ def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Ear
         earlier.done += 1
         try:
             record = read_json(folder / RUN_RECORD)
+        except StudyError:
+            earlier.damaged.append(folder)
+            continue
+        try:
             if record["code_sha256"] != training_code_sha256():
                 earlier.older_code.append(name)
             settings = trained_settings(folder, record)
             if settings and settings != run_spec(study, model, seed, compute).settings_sha256():
                 earlier.other_settings.append(name)
             earlier.seconds.setdefault(model, []).append(record["cost"]["train_seconds"])
-        except (StudyError, KeyError, TypeError):
+        except (KeyError, TypeError):  # what this version writes was not known yet
             earlier.older_code.append(name)
     return earlier
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from study.config.specs import weights_id
 from study.config.study import Config
 from study.errors import StudyError
-from study.files import read_json
+from study.files import read_json, write_checksums
 from study.paths import StudyPaths
 
 
@@ -32,7 +32,8 @@ def restore_dataset(study: Config, source: Path, paths: StudyPaths) -> None:
 
     print(f"{path} has gone: it is made again.", file=sys.stderr)
     with preserve_mtime(path):
-        prepare_dataset(study.dataset.name, source, [], asdict(study.dataset.validation), path)
+        prepare_dataset(study.dataset.name, source, study.mirrors, asdict(study.dataset.validation), path)
+        write_checksums(path.parent, (path.name,))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,18 +40,19 @@ class Start:
     paths: StudyPaths
 
 
-def start(raw: dict[str, Any]) -> Start:
-    """Check the config and find the data; writes nothing. Raises StudyError for a mistake in the config.
+def start(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Start:
+    """Check the config, merged from `files`, and find the data; writes nothing. Raises StudyError for a mistake in it.
 
-    The data come from the user's folder, the archive that is downloaded, or the folder that is rendered. Once
-    dataset.npz is written nothing is read from there any more, so a folder that has gone is not a mistake then.
+    The data come from the user's folder or the archive that is downloaded; synthetic data are rendered and read from
+    nowhere. Once dataset.npz is written nothing is read from there any more, so a folder that has gone is not a mistake
+    then.
     """
-    study = load_config(raw)
+    study = load_config(raw, files)
     paths = StudyPaths(RESULTS / study.study)
     folder = data_folder(study)
     if folder is not None:
         folder = None if is_prepared(study, paths) and not folder.is_dir() else find_folder(folder, study.manifest)
-    own = RESOURCES / (study.manifest.archive["name"] if study.manifest.archive else study.manifest.name)
+    own = RESOURCES / (study.manifest.archive.name if study.manifest.archive else study.manifest.name)
     return Start(study, resolved_compute(study), (folder or own).absolute(), paths)
 
 
@@ -97,8 +99,8 @@ def preflight(begun: Start) -> None:
     study, paths = begun.study, begun.paths
     downloads = study.manifest.archive is not None and data_folder(study) is None
     prepared = is_prepared(study, paths)
-    if downloads and not prepared and not begun.source.exists() and not reachable(study.dataset.mirrors):
-        raise SystemExit(f"Error: {without_data('no mirror answers')}")
+    if downloads and not prepared and not begun.source.exists() and not reachable(study.mirrors):
+        raise SystemExit(f"Error: {without_data(study.manifest, 'no mirror answers')}")
     _hold(paths.folder)
     try:
         if prepared:

@@ -1,4 +1,4 @@
-"""The headline figure, every seed of every model, and what the accuracy cost."""
+"""The headline figure: every seed of every model."""
 
 from typing import Any
 
@@ -7,11 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from study.reporting import text
 from study.reporting.sources import Sources
-from study.reporting.style import FAINT, INK, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
+from study.reporting.style import FAINT, INK, WIDTH, colours, dodge, new_figure, percent_axis, say, wrap
 
 LINE = 0.36  # height of a published number's row, where a model's is 1
 HOLLOW = {"color": FAINT, "marker": "o", "ls": "", "ms": 5, "mfc": "white", "mew": 1.2}
@@ -37,16 +36,26 @@ def draw_accuracy(sources: Sources) -> Figure:
     percent_axis(axis, f"test accuracy (%); chance is {100 / len(sources.dataset.fine_names):.3g} %")
     axis.margins(x=0.04)
     _note(axis, -0.62, "", "mean ± SD (%)")
-    handles = [
-        Line2D([], [], color=FAINT, marker="o", ls="", ms=5, alpha=0.6, label="one seed"),
-        Line2D([], [], color=FAINT, marker="|", ls="-", lw=3, ms=11, mew=2, label="mean, 95 % interval over seeds"),
-        Line2D([], [], color="#999999", lw=1, label="95 % interval over test images"),
-    ]
     if literature:
         _literature(axis, len(models) - 0.3, literature)
-        handles.append(Line2D([], [], label="published, not measured here", **HOLLOW))
-    figure.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=2.2)
+    figure.legend(handles=_legend(sources), loc="outside lower left", ncols=3, handlelength=2.2)
     return figure
+
+
+def _legend(sources: Sources) -> list[Line2D]:
+    """What the marks mean, of those that are drawn."""
+    has_interval = sources.rows("models", metric="test_accuracy")["ci_low"].notna().any()
+    mean = {"ls": "", "label": "mean"}
+    if has_interval:
+        mean = {"ls": "-", "lw": 3, "label": "mean, 95 % interval over seeds"}
+    handles = [
+        Line2D([], [], color=FAINT, marker="o", ls="", ms=5, alpha=0.6, label="one seed"),
+        Line2D([], [], color=FAINT, marker="|", ms=11, mew=2, **mean),
+        Line2D([], [], color="#999999", lw=1, label="95 % interval over test images"),
+    ]
+    if sources.literature:
+        handles.append(Line2D([], [], label="published, not measured here", **HOLLOW))
+    return handles
 
 
 def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.DataFrame) -> None:
@@ -91,38 +100,3 @@ def _note(axis: Axes, row: float, first: str, second: str = "") -> None:
     for line, colour, size, offset in ((first, INK, 9, -0.08 if second else 0.0), (second, FAINT, 8, 0.2)):
         axis.annotate(line, (1.0, row + offset), (10, 0), xycoords=axis.get_yaxis_transform(), va="center",
                       textcoords="offset points", fontsize=size, color=colour, annotation_clip=False)  # fmt: skip
-
-
-def run_seconds(costs: pd.DataFrame) -> pd.Series:
-    """What a run takes on its own: its training, and for a frozen backbone the forward pass its seeds share."""
-    return costs["train_seconds"] + costs["features_seconds"].fillna(0)
-
-
-def draw_cost(sources: Sources) -> Figure:
-    """Test accuracy over training minutes, a mark per run."""
-    figure = new_figure(WIDTH, 4.7, "Accuracy and training time of every run")
-    axis = figure.subplots()
-    runs = sources.rows("runs", outcome="finished")
-    costs = sources.tables["costs"].assign(minutes=run_seconds(sources.tables["costs"]) / 60)
-    both = runs.merge(costs[["model", "seed", "minutes"]], on=["model", "seed"])
-    if both.empty:
-        say(axis, "No run finished.")
-        return figure
-    palette, shapes = colours(sources.models), markers(sources.models)
-    for model, part in both.groupby("model", sort=False):
-        axis.scatter(part["minutes"], part["test_accuracy"] * 100, s=46, color=palette[model], marker=shapes[model],
-                     alpha=0.75, lw=0, label=wrap(sources.labels[model], 34), zorder=3)  # fmt: skip
-    if both["minutes"].max() > 8 * both["minutes"].min() > 0:
-        axis.set_xscale("log")
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axis.margins(x=0.08)
-    else:
-        axis.set_xlim(0, both["minutes"].max() * 1.08)
-    percent_axis(axis, "test accuracy (%)", "y")
-    axis.grid(axis="x")
-    devices = "; ".join(sorted(costs["device_name"].dropna().unique()))
-    axis.set_xlabel(wrap(f"training time of one run on {devices} (minutes)", 90))
-    figure.legend(loc="outside lower left", ncols=min(3, len(sources.models)))
-    return figure

@@ -1,6 +1,5 @@
 """Do models, and seeds of one model, name the same classes, and do they make the same errors?"""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,11 +71,11 @@ def agreement_page(sources: Sources) -> list[dict[str, Any]]:
         Column("both_right", "Both right (%)", percent),
         Column("both_wrong", "Both wrong (%)", percent),
         Column("same_wrong", "of which the same wrong class (%)", percent),
-        Column("n_pairs", "Pairs of runs", partial(text.number, digits=0)),
+        Column("n_pairs", "Pairs of runs", text.whole),
     ]
     note = (
         "Shares of the test images, mean over all pairs of a run of the one and a run of the other; for a model and "
-        "itself, over pairs of different seeds. Two models of the same accuracy that rarely err together know "
-        "different things; the row of a model with itself says how much of a disagreement chance alone makes."
+        "itself, over pairs of different seeds. Two models of the same accuracy that rarely err together have "
+        "learned different things; the row of a model with itself shows how much they would disagree by chance."
     )
     return [table("Agreement", frame, columns, sources.csv("agreement"), note)]

@@ -5,15 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
-
-FEWEST_SEEDS = 3  # with fewer, the spread over seeds is not an interval; the tables leave it empty
-
-
-def best_model(models: pd.DataFrame) -> str | None:
-    """The model with the highest mean validation accuracy, the first of equals; None where no run finished."""
-    known = models[(models["metric"] == "val_accuracy") & (models["n_seeds"] > 0)]
-    return None if known.empty else str(known.loc[known["mean"].idxmax(), "model"])
+from study.reporting.sources import best_model
 
 
 def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame) -> str:
@@ -23,7 +17,7 @@ def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame
     """
     best = best_model(models)
     if best is None:
-        return "There is no answer: no run finished."
+        return "No answer yet: no run finished."
     entries = config["models"]
     test = models[models["metric"] == "test_accuracy"].set_index("model")
     competing = int((test["n_seeds"] > 0).sum())
@@ -48,8 +42,8 @@ def _seeds(test: pd.Series) -> str:
     """What the mean is over, and its interval over seeds."""
     seeds = int(test["n_seeds"])
     mean = "1 seed" if seeds == 1 else f"mean of {seeds} seeds"
-    if seeds < FEWEST_SEEDS:
-        return f"{mean}; an interval over seeds needs at least {FEWEST_SEEDS}"
+    if seeds < MIN_SEEDS:
+        return f"{mean}; a confidence interval over seeds needs at least {MIN_SEEDS}"
     return f"{mean}, 95 % interval over seeds {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
 
 
@@ -64,15 +58,16 @@ def _difference(contrasts: pd.DataFrame, model: str, baseline: str, other: str, 
         return "but there is no finished run of " + other + " to compare with"
     row = found.iloc[0]
     value = sign * row["difference"]
-    low, high = sorted((sign * row["low"], sign * row["high"]))
-    few = min(row["n_seeds"], row["n_seeds_baseline"]) < FEWEST_SEEDS
-    over = ", over test images only" if few else ""
-    interval = f"95 % interval {text.points(low)} to {text.points(high)}{over}"
+    few = np.isnan(row["low"])
+    low, high = sorted(sign * row[end] for end in (("lowest", "highest") if few else ("low", "high")))
+    span = f"{text.points(low)} to {text.points(high)}"
+    span = f"{span} between single runs; too few seeds for a confidence interval" if few else f"95 % interval {span}"
     if low <= 0 <= high:
         size = f"{text.points(value)} percentage points"
-        return f"with no clear difference to {other} ({size}, {interval}, which includes 0)"
+        return f"with no clear difference to {other} ({size}, {span}, which includes 0)" if not few else (
+            f"with no clear difference to {other} ({size}; {span})")  # fmt: skip
     size, direction = text.percent(abs(value)), "more" if value > 0 else "fewer"
-    return f"{size} percentage points {direction} than {other} ({interval})"
+    return f"{size} percentage points {direction} than {other} ({span})"
 
 
 LOST = {"diverged": ("diverged", "diverged"), "missing": ("is missing", "are missing")}
@@ -99,7 +94,7 @@ def lost_runs(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
 
 
 def notice(runs: pd.DataFrame) -> str:
-    """What stands on top of a comparison of what is there; nothing where every run is."""
+    """The banner of a study with missing runs; nothing where every run is there."""
     missing = int((runs["outcome"] == "missing").sum())
     if not missing:
         return ""
@@ -113,16 +108,16 @@ def how_to_read(models: pd.DataFrame) -> list[str]:
     """What the intervals cover and what they do not."""
     seeds = models.loc[models["metric"] == "test_accuracy", "n_seeds"]
     sentences = [
-        "The 95 % interval of a mean is a t interval over seeds: where the mean over ever more seeds would lie, on the "
-        "same test images. The interval of a difference covers other seeds and other test images; images are paired.",
-        "Every choice, such as the epoch, was made on the validation split. That split is one fixed draw, so what "
-        "another one would change is in no interval.",
-        "Each model was trained with one recipe: other hyper-parameters are not tested here.",
+        "The 95 % interval of a mean is a t interval over seeds: it covers the mean of all possible seeds on these "
+        "test images. The interval of a difference covers both seeds and test images; images are paired.",
+        "Every choice, such as the epoch, was made on the validation split. The split is fixed, so no interval "
+        "includes the effect of choosing another one.",
+        "Each model was trained with one recipe; other hyper-parameters were not tested.",
     ]
-    if ((seeds > 0) & (seeds < FEWEST_SEEDS)).any():
+    if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
         sentences.insert(
             1,
-            f"With fewer than {FEWEST_SEEDS} seeds there is no interval over seeds, and the interval of a difference "
-            "covers test images only.",
+            f"With fewer than {MIN_SEEDS} seeds there is no confidence interval: read the range between single runs "
+            "instead.",
         )
     return sentences

@@ -16,7 +16,7 @@ from study.reporting.style import FAINT, GRID, INK, colours, new_figure, say, wr
 
 ACROSS = 3
 BEFORE = "#7A7A7A"
-FEWEST_DRAWN = 5  # images of a seed; a point of fewer says nothing, and would pull the line
+MIN_DRAWN = 5  # images of a seed; a point of fewer says nothing, and would pull the line
 MEASURES = {
     "ece": ("ECE (%)", text.percent),
     "nll": ("NLL (nats)", partial(text.number, digits=3)),
@@ -59,7 +59,7 @@ def _panel(axis: Axes, sources: Sources, model: str, bins: pd.DataFrame) -> None
     axis.set_axis_on()
     axis.plot([0, 100], [0, 100], color=FAINT, ls=(0, (4, 2)), lw=1, zorder=1)
     for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(sources.models)[model], None)):
-        own = bins[(bins["scaled"] == scaled) & (bins["n_images"] >= FEWEST_DRAWN)]
+        own = bins[(bins["scaled"] == scaled) & (bins["n_images"] >= MIN_DRAWN)]
         axis.vlines(own["confidence"] * 100, own["low"] * 100, own["high"] * 100, color=colour, lw=1, alpha=0.5)
         axis.plot(own["confidence"] * 100, own["accuracy"] * 100, color=colour, marker="o", mfc=fill or colour, ms=4.2,
                   lw=1.2, zorder=3 + scaled)  # fmt: skip
@@ -79,7 +79,7 @@ def _panel(axis: Axes, sources: Sources, model: str, bins: pd.DataFrame) -> None
 
 
 def _histogram(axis: Axes, colour: str, bins: pd.DataFrame) -> None:
-    """How many of the images are that sure, in percent: a gap in a bin of few images means little."""
+    """The share of the images in each bin of confidence: a gap in a bin of few images means little."""
     axis.set_axis_on()
     for scaled, line in ((0, BEFORE), (1, colour)):
         own = bins[bins["scaled"] == scaled]
@@ -121,7 +121,7 @@ def calibration_page(sources: Sources) -> list[dict[str, Any]]:
         "All finished seeds together. Images are those of one seed on average, and the 95 % Wilson interval counts "
         "only them: more seeds do not show more images."
     )
-    label, seed = Column("label", "Model"), Column("seed", "Seed", partial(text.number, digits=0))
+    label, seed = Column("label", "Model"), Column("seed", "Seed", text.whole)
     return [
         table("By model", means.assign(label=sources.labels), [label, *measures], sources.csv("models"), explained),
         table("By run", runs, [label, seed, *measures], sources.csv("runs")),

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.provenance import weights_name
+from study.analysis.scores import METRICS
 from study.reporting import text
-from study.reporting.accuracy import run_seconds
+from study.reporting.costs import run_seconds
 from study.reporting.markup import Column, facts, prose, table
-from study.reporting.methods import data_sentences, limitations
-from study.reporting.models import METRICS, whole
-from study.reporting.sources import Sources, read_run
+from study.reporting.methods import paragraphs
+from study.reporting.models import head, show
+from study.reporting.sources import Sources
 
 
 def card_page(sources: Sources, model: str) -> list[dict[str, Any]]:
@@ -22,50 +24,48 @@ def card_page(sources: Sources, model: str) -> list[dict[str, Any]]:
     return [
         facts("What it is", _identity(sources, model, entry)),
         facts(f"Recipe {entry['recipe']}", text.settings(recipe)),
-        prose("Data", data_sentences(sources)),
+        prose("Data", paragraphs("data", sources)),
         _results(sources, model),
-        _superclasses(sources, model),
+        *([_superclasses(sources, model)] if sources.has_superclasses else []),
         facts("Cost", _cost(sources, model), "Mean over finished runs; they depend on the machine."),
-        prose("Intended use and limits", [_use(sources, entry)], limitations(sources)),
+        prose("Intended use and limits", [_use(sources, entry)], paragraphs("limitations", sources)),
         _usage(sources, model, seeds),
     ]
 
 
 def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple[str, str]]:
     runs = sources.rows("runs", model=model)
-    present = runs[runs["outcome"] != "missing"]
-    record = read_run(sources.study, model, int(present["seed"].iloc[0])) if len(present) else {}
-    weights = record.get("weights") or {}
+    parameters = sources.rows("costs", model=model)["parameters"].max()
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in runs["outcome"].value_counts().items())
     pairs = [
         ("model", entry["label"]),
-        ("training", text.REGIMES[entry["regime"]]),
+        ("training", text.REGIMES[entry["regime"]].long),
         ("architecture", entry["architecture"]),
         ("input", f"{entry['input_size']} × {entry['input_size']} pixels, RGB"),
         ("output", f"{len(sources.dataset.fine_names)} classes"),
-        ("parameters", text.number(record.get("parameters"), 0)),
+        ("parameters", text.whole(parameters)),
         ("runs", f"seeds {text.listed(runs['seed'].tolist())}: {outcomes}"),
     ]
     if entry["weights"]:
+        hashes = sources.rows("provenance", model=model)["weights_sha256"].dropna()
         pairs += [
-            ("starts from", text.weights(entry["weights"])),
-            ("their SHA-256", weights.get("sha256", "not recorded")),
-            ("their licence", weights.get("licence", "not recorded; see where they come from")),
+            ("starts from", weights_name(entry["weights"])),
+            ("their SHA-256", hashes.iloc[0] if len(hashes) else "not recorded"),
         ]
     return pairs
 
 
 def _results(sources: Sources, model: str) -> dict[str, Any]:
-    rows = sources.rows("models", model=model)
-    rows = rows[rows["metric"].isin(METRICS)].copy()
-    shows = [METRICS[metric][1] for metric in rows["metric"]]
-    rows["what"] = [METRICS[metric][0] for metric in rows["metric"]]
+    rows = sources.rows("models", model=model).copy()
+    metrics = [METRICS[name] for name in rows["metric"]]
+    shows = [show(metric) for metric in metrics]
+    rows["what"] = [head(metric) for metric in metrics]
     for key in ("mean", "sd", "min", "max"):
-        rows[key] = [show(value, 2) for show, value in zip(shows, rows[key], strict=True)]
+        rows[key] = [said(value) for said, value in zip(shows, rows[key], strict=True)]
     for low, high, key in (("ci_low", "ci_high", "seeds"), ("test_low", "test_high", "images")):
         rows[key] = [
-            text.NOTHING if np.isnan(one) or np.isnan(other) else f"{show(one, 2)} to {show(other, 2)}"
-            for show, one, other in zip(shows, rows[low], rows[high], strict=True)
+            text.NOTHING if np.isnan(one) or np.isnan(other) else f"{said(one)} to {said(other)}"
+            for said, one, other in zip(shows, rows[low], rows[high], strict=True)
         ]
     titles = {"what": "Metric", "mean": "Mean", "sd": "SD", "seeds": "95 % interval, seeds", "images":
               "95 % interval, images", "min": "Lowest seed", "max": "Highest seed"}  # fmt: skip
@@ -81,7 +81,7 @@ def _superclasses(sources: Sources, model: str) -> dict[str, Any]:
         Column("accuracy", "Accuracy (%)", text.percent),
         Column("low", "95 % low", text.percent),
         Column("high", "95 % high", text.percent),
-        Column("n_images", "Images", whole),
+        Column("n_images", "Images", text.whole),
     ]
     note = "Share of the test images whose predicted class lies in the right superclass; 95 % Wilson intervals."
     return table("By superclass", rows, columns, sources.csv("superclasses"), note)
@@ -92,25 +92,22 @@ def _cost(sources: Sources, model: str) -> list[tuple[str, str]]:
     costs = costs[costs["model"] == model]
     mean = costs.assign(seconds=run_seconds(costs)).mean(numeric_only=True)
     devices = ", ".join(sorted(costs["device_name"].dropna().unique()))
+    macs = text.NOTHING if pd.isna(mean["macs"]) else text.millions(mean["macs"]) + " million"
     return [
         ("device", devices or text.NOTHING),
         ("training time of one run", text.minutes(mean["seconds"]) + " minutes" if len(costs) else text.NOTHING),
         ("images per second in training", text.number(mean["images_per_second"], 0)),
         ("peak memory", text.number(mean["peak_memory_mb"], 0) + " MB"),
-        ("multiply-accumulates per image", _millions(mean["macs"])),
+        ("multiply-accumulates per image", macs),
     ]
-
-
-def _millions(value: float) -> str:
-    return text.NOTHING if pd.isna(value) else text.number(value / 1e6, 1) + " million"
 
 
 def _use(sources: Sources, entry: dict[str, Any]) -> str:
     data = sources.config["dataset"]["title"]
     return (
         f"Made to compare ways of training on {data}: it names one of that data's classes for any picture it is given, "
-        "also for one that shows none of them. Not made for decisions about people, and not tested on other pictures. "
-        + ("It inherits what its pretrained weights learnt from their data. " if entry["weights"] else "")
+        "even one that shows none of them. Not made for decisions about people, and not tested on other pictures. "
+        + ("It inherits the biases of the data of its pretrained weights. " if entry["weights"] else "")
         + "Known limits of the measurements:"
     )
 
@@ -121,7 +118,7 @@ def _usage(sources: Sources, model: str, seeds: list[int]) -> dict[str, Any]:
         return prose(title, ["No run finished, so there is no network to use."])
     path = f"results/{sources.config['study']}/runs/{model}/seed-{min(seeds)}/model.safetensors"
     said = (
-        "From the project's folder, with workflow/ on PYTHONPATH. The file holds the weights, and in its metadata the "
-        f"specification of the run and the names of the classes. Finished seeds: {text.listed(seeds)}."
+        "From the project's folder, after `export PYTHONPATH=workflow`. The file holds the weights, and in its "
+        f"metadata the specification of the run and the names of the classes. Finished seeds: {text.listed(seeds)}."
     )
     return prose(title, [said], command=f"python -m study predict --model {path} picture.png")

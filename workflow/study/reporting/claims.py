@@ -1,21 +1,19 @@
-"""What others claim, and what came of it here: the page of claims, and the landing page's short form of it."""
+"""What others claim and what was found here: the page of claims, and its short form on the landing page."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from study.analysis.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, REPRODUCED
+from study.analysis.scores import METRICS
 from study.reporting import text
 from study.reporting.markup import Column, table
 from study.reporting.sources import Sources
 
-NOT_TESTED = "not tested here"
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", NOT_TESTED: "–"}  # no verdict is colour alone
-METRICS = {
-    "test_accuracy": "test accuracy",
-    "val_accuracy": "validation accuracy",
-    "train_val_gap": "train − validation accuracy",
-    "class_spread": "10th best − 10th worst class",
+MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}  # no verdict is colour alone
+OTHER_METRICS = {
+    "class_spread": "spread of the classes, the best and worst tenth left out",
     "within_superclass": "errors that stay within the superclass",
 }
 IN_POINTS = ("train_val_gap", "class_spread")
@@ -35,10 +33,11 @@ def claims_page(sources: Sources) -> list[dict[str, Any]]:
         Column("reason", "Reason"),
     ]
     note = (
-        "A published number is held against the 95 % prediction interval for one more run, a direction against the "
-        "95 % interval of what was measured here, which stands below it. Inside a prediction interval means "
-        "compatible, no more: the fewer the seeds, the wider it is. Every claim is judged on its own: nothing is "
-        "adjusted for their number. The models are those of this study, so another recipe is part of any difference."
+        "A published number is compared with the 95 % prediction interval for one more run. A directional claim, such "
+        "as 'at least 20 points', counts as reproduced if the whole 95 % interval of what was measured satisfies it. "
+        "Inside a prediction interval means compatible, no more: the fewer the seeds, the wider the interval. Each "
+        "claim is judged on its own, without adjustment for their number. The models are those of this study, so a "
+        "difference in recipe is part of any difference."
     )
     return [table("Claims and verdicts", claim_rows(sources), columns, sources.csv("claims"), note)]
 
@@ -52,7 +51,7 @@ def claim_rows(sources: Sources) -> pd.DataFrame:
     names = frame[["model", "baseline"]].apply(lambda column: column.map(lambda name: sources.labels.get(name, name)))
     frame["model_name"] = names["model"]
     frame["minus"] = ["" if pd.isna(name) else f"minus {name}" for name in names["baseline"]]
-    frame["metric"] = frame["metric"].map(METRICS)
+    frame["metric"] = frame["metric"].map(OTHER_METRICS | {name: one.title for name, one in METRICS.items()})
     frame["expects"] = [
         f"{SIGNS[judgement]}{text.published(expected)}{one}"
         for judgement, expected, one in zip(frame["judgement"], frame["expected"], unit, strict=True)
@@ -68,7 +67,7 @@ def claim_rows(sources: Sources) -> pd.DataFrame:
 
 
 def claims_in_short(sources: Sources) -> dict[str, Any]:
-    """{"sentence": where no claim is tested, and all for one reason, that; "rows": else, the claims}."""
+    """{"sentence": the reason if no claim is tested for one and the same; "rows": else the claims}."""
     frame = claim_rows(sources)
     reasons = frame["reason"].unique()
     if len(reasons) == 1 and (frame["verdict"] == NOT_TESTED).all():

@@ -1,4 +1,6 @@
-"""Accuracy class by class and superclass by superclass, with intervals."""
+"""Accuracy of every class, and of every superclass where the data have some, with intervals."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -7,38 +9,53 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from study.reporting import text
-from study.reporting.sources import Sources
+from study.reporting.charts import chart_models, numbers
+from study.reporting.markup import Column, chart, table
+from study.reporting.sources import Sources, best_model
 from study.reporting.style import GRID, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
 
 COLUMNS = 4
 
 
 def draw_classes(sources: Sources) -> Figure:
-    """All classes in four columns under the names of their superclasses, every model with its Wilson interval."""
-    table = sources.tables["classes"].dropna(subset="accuracy")
-    models = [model for model in sources.models if model in set(table["model"])]
-    groups = np.array_split(np.unique(sources.coarse_of), COLUMNS)
-    rows = max(sum((sources.coarse_of == group).sum() + 1.3 for group in part) for part in groups)
+    """All classes in four columns, by superclass if any, every model with its Wilson interval."""
+    known = sources.tables["classes"].dropna(subset="accuracy")
+    models = [model for model in sources.models if model in set(known["model"])]
+    groups = class_groups(sources)
+    rows = max(sum(len(members) + 1.3 * bool(name) for name, members in part) for part in groups)
     height = rows * min(0.16 + 0.03 * len(models), 0.3)
     figure = new_figure(12.6, height + 1.4, "Test accuracy by class")
     if not models:
         say(figure.subplots(), "No run finished.")
         return figure
-    for axis, part in zip(figure.subplots(1, COLUMNS, sharex=True), groups, strict=True):
-        _column(axis, sources, table, models, part)
+    axes = figure.subplots(1, len(groups), sharex=True, squeeze=False)[0]
+    for axis, part in zip(axes, groups, strict=True):
+        _column(axis, sources, known, models, part)
         axis.set_ylim(rows - 0.3, -0.8)
     _legend(figure, sources, models)
     return figure
 
 
-def _column(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str], groups: np.ndarray) -> None:
+def class_groups(sources: Sources) -> list[list[tuple[str, np.ndarray]]]:
+    """What stands in each column: (superclass, numbers of its classes); without superclasses, no name and a share."""
+    classes = np.arange(len(sources.dataset.fine_names))
+    if not sources.has_superclasses:
+        return [[("", part)] for part in np.array_split(classes, min(COLUMNS, len(classes)))]
+    names = sources.dataset.coarse_names
+    found = [(text.words(name), classes[sources.coarse_of == group]) for group, name in enumerate(names)]
+    found = [(name, members) for name, members in found if len(members)]
+    return [[found[place] for place in part] for part in np.array_split(range(len(found)), min(COLUMNS, len(found)))]
+
+
+def _column(
+    axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str], groups: list[tuple[str, np.ndarray]]
+) -> None:
     places: dict[int, float] = {}
     row = 0.0
-    for group in groups:
-        name = text.words(sources.dataset.coarse_names[group])
-        axis.text(0, row, wrap(name, 34, 1), weight="bold", fontsize=8.5, va="center")
-        row += 1
-        members = np.flatnonzero(sources.coarse_of == group)
+    for name, members in groups:
+        if name:
+            axis.text(0, row, wrap(name, 34, 1), weight="bold", fontsize=8.5, va="center")
+            row += 1
         for member in members:
             places[int(member)] = row
             axis.axhline(row, color=GRID, lw=0.5, zorder=0)
@@ -101,3 +118,64 @@ def _legend(figure: Figure, sources: Sources, models: list[str]) -> None:
     ]
     columns = max(1, min(len(models), int(figure.get_figwidth() // 3)))
     figure.legend(handles=handles, loc="outside lower left", ncols=columns)
+
+
+def classes_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every class."""
+    return [_chart(sources, "classes", "class"), _table(sources, "classes", "class")]
+
+
+def superclasses_page(sources: Sources) -> list[dict[str, Any]]:
+    """Every superclass."""
+    return [_chart(sources, "superclasses", "superclass"), _table(sources, "superclasses", "superclass")]
+
+
+def _chart(sources: Sources, table: str, one: str) -> dict[str, Any]:
+    """Accuracy by class or superclass, as `one` says."""
+    number = f"{one}_id"
+    known = sources.tables[table].dropna(subset="accuracy")
+    long = known.set_index(["model", number])
+    names = sources.tables[table].drop_duplicates(number).sort_values(number)
+    models = [model for model in sources.models if (known["model"] == model).any()]
+    ids = names[number].tolist()
+    data = {
+        "models": chart_models(sources, models),
+        "superclasses": sources.has_superclasses,
+        "groups": [
+            {"name": text.words(name), "superclass": text.words(group)}
+            for name, group in zip(names[one], names.get("superclass", names[one]), strict=True)
+        ],
+    }
+    for quantity in ("accuracy", "low", "high"):
+        data[quantity] = [numbers(long[quantity].loc[model].reindex(ids)) for model in models]
+    note = (
+        "Point at a row for its numbers; choose models, order and names above it. The lines are 95 % Wilson intervals "
+        f"for {known['n_images'].max() if len(known) else 0} test images each."
+    )
+    return chart("classes", f"Accuracy by {one}, to explore", data, note)
+
+
+def _table(sources: Sources, name: str, one: str) -> dict[str, Any]:
+    """Classes or superclasses as rows, models as columns, the interval under each accuracy, and the best one's gain."""
+    long = sources.tables[name]
+    keys = [key for key in dict.fromkeys((f"{one}_id", one, "superclass")) if key in long]
+    frame = long[keys].drop_duplicates(keys[0]).set_index(keys[0]).sort_index().map(text.words)
+    columns = [Column(key, key.capitalize()) for key in keys[1:]]
+    for place, model in enumerate(sources.models):
+        own = long[long["model"] == model].set_index(keys[0])
+        frame[f"accuracy {place}"] = own["accuracy"]
+        frame[f"interval {place}"] = pd.Series(
+            [text.spread(low, high, 0) for low, high in zip(own["low"], own["high"], strict=True)], own.index, dtype=str
+        )
+        columns.append(Column(f"accuracy {place}", sources.labels[model] + " (%)", text.percent, f"interval {place}"))
+    frame = frame.fillna({column: "" for column in frame if column.startswith("interval")})
+    best, baseline = best_model(sources.tables["models"]), sources.config["baseline"]
+    if best not in (None, baseline):
+        better, worse = (frame[f"accuracy {sources.models.index(model)}"] for model in (best, baseline))
+        frame["gain"] = better - worse
+        columns.append(Column("gain", f"{sources.contrast_label(best, baseline)} (points)", text.points))
+    images = long["n_images"].max()
+    note = f"Mean over seeds; below it the 95 % Wilson interval for {images} test images. The difference has none here."
+    if long.empty:
+        note = "No run has finished."
+    return table(f"Accuracy by {one}", frame, columns, sources.csv(name), note)

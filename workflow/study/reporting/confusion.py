@@ -1,20 +1,25 @@
-"""Confusion matrices: which classes, and which superclasses, a model takes for which."""
+"""What a model takes for what: confusion matrices, where errors lie, and the most frequent mistakes."""
+
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from study.reporting import text
+from study.reporting.markup import Column, chart, table
 from study.reporting.sources import Sources
 from study.reporting.style import CORRECT_MAP, INK, new_figure, say
 
+MISTAKES = 30  # of every model
 NO_RUN = "No run of this model finished."
 
 
 def counts(sources: Sources, model: str) -> np.ndarray:
     """Predictions of all finished seeds, int [true class, predicted class]."""
-    matrix = np.zeros((len(sources.coarse_of),) * 2, dtype=int)
+    matrix = np.zeros((len(sources.dataset.fine_names),) * 2, dtype=int)
     rows = sources.rows("confusion", model=model)
     matrix[rows["true_id"].to_numpy(int), rows["predicted_id"].to_numpy(int)] = rows["count"].to_numpy(int)
     return matrix
@@ -37,7 +42,7 @@ def _subtitle(sources: Sources, model: str) -> str:
 
 
 def draw_confusion(sources: Sources, model: str) -> Figure:
-    """All classes, ordered by superclass, each row in percent of the true class."""
+    """All classes, ordered by superclass if any, each row in percent of the true class."""
     matrix = counts(sources, model)
     figure = new_figure(10.4, 10.2, f"Confusion by class: {_subtitle(sources, model)}")
     axis = figure.subplots()
@@ -48,13 +53,14 @@ def draw_confusion(sources: Sources, model: str) -> Figure:
     image = axis.imshow(shares(matrix[np.ix_(order, order)]), cmap=CORRECT_MAP, norm=PowerNorm(0.4, 0, 100),
                         interpolation="none")  # fmt: skip
     names = [text.words(sources.dataset.fine_names[place]) for place in order]
-    ticks = range(len(order))
-    axis.set_xticks(ticks, names, rotation=90, fontsize=4.6)
-    axis.set_yticks(ticks, names, fontsize=4.6)
+    ticks, size = range(len(order)), min(9.0, 460 / len(order))
+    axis.set_xticks(ticks, names, rotation=90, fontsize=size)
+    axis.set_yticks(ticks, names, fontsize=size)
     axis.tick_params(length=0, pad=2)
     axis.set_xlabel("predicted class")
     axis.set_ylabel("true class")
-    _separate(axis, sources, order)
+    if sources.has_superclasses:
+        _separate(axis, sources, order)
     _colour_bar(figure, image, axis)
     return figure
 
@@ -83,7 +89,7 @@ def _colour_bar(figure: Figure, image, axis: Axes) -> None:
     bar.outline.set_visible(False)
 
 
-def draw_superconfusion(sources: Sources, model: str) -> Figure:
+def draw_superclass_confusion(sources: Sources, model: str) -> Figure:
     """The superclasses, each row in percent of the true superclass, as numbers."""
     matrix = counts(sources, model)
     figure = new_figure(9.0, 7.9, f"Confusion by superclass: {_subtitle(sources, model)}")
@@ -107,3 +113,87 @@ def draw_superconfusion(sources: Sources, model: str) -> Figure:
     for side in axis.spines.values():
         side.set_visible(False)
     return figure
+
+
+def confusion_page(sources: Sources) -> list[dict[str, Any]]:
+    """The matrix, errors within and outside the superclass, the most frequent mistakes, of every model."""
+    return [confusion_chart(sources), errors_table(sources), mistakes_table(sources)]
+
+
+def errors_table(sources: Sources) -> dict[str, Any]:
+    """How many errors each model makes, and the share of them that stays within the superclass if there are any."""
+    frame = sources.tables["errors"].copy()
+    frame["label"] = frame["model"].map(sources.labels)
+    columns = [
+        Column("label", "Model"),
+        Column("n_seeds", "Seeds", text.whole),
+        Column("errors", "Errors (% of the images)", text.percent),
+    ]
+    if not sources.has_superclasses:
+        return table("How many errors there are", frame, columns, sources.csv("errors"), "Mean over seeds.")
+    frame["interval"] = [text.spread(low, high) for low, high in zip(frame["low"], frame["high"], strict=True)]
+    columns += [
+        Column("within_superclass", "of which within the superclass (%)", text.percent, "interval"),
+        Column("expected_by_chance", "by chance (%)", text.percent),
+    ]
+    note = (
+        "An error stays within the superclass where the predicted class belongs to the true one's. By chance: if every "
+        "error fell on any other class alike. Below the share, its 95 % Wilson interval for the errors of one seed."
+    )
+    return table("Where errors lie", frame, columns, sources.csv("errors"), note)
+
+
+def mistakes_table(sources: Sources) -> dict[str, Any]:
+    """The most frequent mistakes of every model: a class, and what it is taken for."""
+    frame = pd.DataFrame([row for model in sources.models for row in _mistakes(sources, model)])
+    columns = [
+        Column("model", "Model", choose=True),
+        Column("true", "True class"),
+        Column("predicted", "Predicted class"),
+        Column("share", "Share of the true class (%)", text.percent),
+        Column("images", "Images", text.whole),
+    ]
+    if sources.has_superclasses:
+        columns += [Column("superclass", "True superclass"), Column("same", "Same superclass, or which")]
+    frame = frame.reindex(columns=[column.key for column in columns])
+    note = f"The {MISTAKES} most frequent of every model; images are counted over its finished seeds."
+    return table("Most frequent mistakes", frame, columns, sources.csv("confusion"), note)
+
+
+def _mistakes(sources: Sources, model: str) -> list[dict[str, Any]]:
+    names = [text.words(name) for name in sources.dataset.fine_names]
+    matrix = counts(sources, model)
+    share = shares(matrix) / 100
+    np.fill_diagonal(matrix, 0)
+    order = np.argsort(-matrix, axis=None, kind="stable")[:MISTAKES]
+    rows = []
+    for true, predicted in zip(*np.unravel_index(order, matrix.shape), strict=True):
+        if matrix[true, predicted] == 0:
+            break
+        row = {"model": sources.labels[model], "true": names[true], "predicted": names[predicted],
+               "share": share[true, predicted], "images": float(matrix[true, predicted])}  # fmt: skip
+        if sources.has_superclasses:
+            group, other = (sources.superclass_name(label) for label in (true, predicted))
+            row |= {"superclass": group, "same": "yes" if group == other else other}
+        rows.append(row)
+    return rows
+
+
+def confusion_chart(sources: Sources) -> dict[str, Any]:
+    """The confusion matrices of all models, as triples of true class, predicted class and count."""
+    table = sources.tables["confusion"]
+    models = [model for model in sources.models if (table["model"] == model).any()]
+    columns, grouped = ["true_id", "predicted_id", "count"], sources.has_superclasses
+    data = {
+        "models": [sources.labels[model] for model in models],
+        "classes": [text.words(name) for name in sources.dataset.fine_names],
+        "superclasses": [text.words(name) for name in sources.dataset.coarse_names] if sources.has_superclasses else [],
+        "coarse": sources.coarse_of.tolist() if sources.has_superclasses else [],
+        "order": sources.class_order().tolist(),
+        "cells": [table.loc[table["model"] == model, columns].to_numpy(int).ravel().tolist() for model in models],
+    }
+    note = (
+        f"Rows are true classes, columns what a model takes their test images for{', both by superclass' * grouped}; "
+        "darker is more often, with the scale stretched at its low end. Point at a cell for its numbers."
+    )
+    return chart("confusion", "Confusion matrix, to explore", data, note)

@@ -9,18 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, UNCLEAR, WORSE
+from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
 from study.reporting.markup import Column, prose, table
 from study.reporting.sources import Sources
 from study.reporting.style import FAINT, GRID, new_figure, percent_axis, say, wrap
 
-# The verdict in colour, shape and fill: any one of them tells it.
-VERDICTS = {
-    "better": ("#0072B2", "o", "#0072B2"),
-    "worse": ("#D55E00", "v", "#D55E00"),
-    "equivalent": ("#009E73", "s", "#009E73"),
-    "unclear": ("#8A8A8A", "o", "white"),
-    "not tested": ("#8A8A8A", "D", "white"),
+# Colour, shape and fill of a verdict's mark: no verdict is colour alone.
+MARKS = {
+    BETTER: ("#0072B2", "o", "#0072B2"),
+    WORSE: ("#D55E00", "v", "#D55E00"),
+    EQUIVALENT: ("#009E73", "s", "#009E73"),
+    UNCLEAR: ("#8A8A8A", "o", "white"),
+    NOT_TESTED: ("#8A8A8A", "D", "white"),
 }
 
 
@@ -29,13 +31,13 @@ def baselines_of(config: dict[str, Any], model: str) -> list[str]:
     return [one["baseline"] for one in config["contrasts"] if one["model"] == model]
 
 
-def draw_differences(sources: Sources, model: str) -> Figure:
+def draw_class_differences(sources: Sources, model: str) -> Figure:
     """Every class of every contrast of `model`, sorted by difference, in two columns; the margin as a band."""
-    baselines = baselines_of(sources.config, model)
-    figure = new_figure(11, 9.6 * len(baselines), "")
+    baselines, classes = baselines_of(sources.config, model), len(sources.dataset.fine_names)
+    figure = new_figure(11, (1.9 + 0.154 * -(-classes // 2)) * len(baselines), "")
     parts = np.atleast_1d(figure.subfigures(len(baselines), 1))
     for part, baseline in zip(parts, baselines, strict=True):
-        part.suptitle(wrap(f"Difference by class: {sources.minus(model, baseline)}", 110), x=0.0, ha="left")
+        part.suptitle(wrap(f"Difference by class: {sources.contrast_label(model, baseline)}", 110), x=0.0, ha="left")
         rows = sources.rows("class_differences", model=model, baseline=baseline).dropna(subset="difference")
         if rows.empty:
             say(part.subplots(), "No difference: one of the two models has no finished run.")
@@ -57,7 +59,7 @@ def _forest(figure: Figure, rows: pd.DataFrame, margin: float) -> None:
         axis.set_xlim(100 * min(low, -margin) - 2, 100 * max(high, margin) + 2)
     handles = [
         Line2D([], [], color=colour, marker=shape, mfc=fill, ms=5, lw=1, label=f"{verdict} ({count})")
-        for verdict, (colour, shape, fill) in VERDICTS.items()
+        for verdict, (colour, shape, fill) in MARKS.items()
         if (count := int((rows["verdict"] == verdict).sum()))
     ]
     handles.append(Patch(color="#EFEFEF", label=f"margin of ±{text.published(margin)} points"))
@@ -69,7 +71,7 @@ def _column(axis: Axes, rows: pd.DataFrame, margin: float) -> None:
     axis.axvspan(-100 * margin, 100 * margin, color="#EFEFEF", lw=0, zorder=0)
     axis.axvline(0, color=FAINT, lw=0.9, zorder=1)
     axis.hlines(places, -100, 100, color=GRID, lw=0.4, zorder=0)
-    for verdict, (colour, shape, fill) in VERDICTS.items():
+    for verdict, (colour, shape, fill) in MARKS.items():
         chosen = (rows["verdict"] == verdict).to_numpy()
         part = rows[chosen]
         axis.hlines(places[chosen], part["low"] * 100, part["high"] * 100, color=colour, lw=1.1, zorder=2)
@@ -82,58 +84,57 @@ def _column(axis: Axes, rows: pd.DataFrame, margin: float) -> None:
 
 def summary(sources: Sources, name: str, one: str, many: str) -> list[str]:
     """A sentence or two per contrast: how many are better, worse, the same, and how many cannot be told."""
-    said = []
+    return [_in_short(sources, name, one, many, *pair) for pair in sources.contrasts]
+
+
+def _in_short(sources: Sources, name: str, one: str, many: str, model: str, baseline: str) -> str:
     margin = text.published(_margin(sources))
-    for model, baseline in sources.contrasts:
-        rows = sources.rows(name, model=model, baseline=baseline).dropna(subset="difference")
-        start = f"{sources.minus(model, baseline)}: "
-        if rows.empty:
-            said.append(start + "not compared, for one of the two has no finished run.")
-            continue
-        count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in VERDICTS}
-        counts = f"better in {text.counted(count['better'], one, many)}, worse in {count['worse']}, unclear in "
-        counts += f"{count['unclear']}. "
-        if rows["p"].isna().all():
-            said.append(start + f"no verdict on any {one}, for that takes at least 3 seeds of both models.")
-            continue
-        same = [text.words(each) for each in rows.loc[rows["verdict"] == "equivalent", one]]
-        if same:
-            end = f"Surely within ±{margin} points, and neither of these, in {len(same)}: {', '.join(same)}."
-        else:
-            end = f"For no other {one} is the difference surely within ±{margin} points."
-        said.append(start + counts + end)
-    return said
+    rows = sources.rows(name, model=model, baseline=baseline).dropna(subset="difference")
+    start = f"{sources.contrast_label(model, baseline)}: "
+    if rows.empty:
+        return start + "not compared, because one of the two has no finished run."
+    if rows["p"].isna().all():
+        return start + f"no verdict on any {one}, because that takes at least {MIN_SEEDS} seeds of both models."
+    count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in MARKS}
+    counts = f"better in {text.counted(count[BETTER], one, many)}, worse in {count[WORSE]}, unclear in "
+    counts += f"{count[UNCLEAR]}. "
+    same = [text.words(each) for each in rows.loc[rows["verdict"] == EQUIVALENT, one]]
+    if same:
+        return start + counts + f"Equivalent (within ±{margin} points) in {len(same)}: {', '.join(same)}."
+    return start + counts + f"No {one} is equivalent (within ±{margin} points)."
+
+
+def _note(sources: Sources, frame: pd.DataFrame, one: str, many: str) -> str:
+    """How the verdicts come about, and for how many images."""
+    images = f"{frame['n_images'].median():,.0f} test images per {one}" if len(frame) else "No test images"
+    return (
+        f"In percentage points. Each interval is for one {one} alone; it covers seeds and test images. With fewer than "
+        f"{MIN_SEEDS} seeds of either model there is no interval, and nothing is tested. Better / worse: "
+        f"Holm-adjusted p < 5 % over all {many} of a contrast. Equivalent: equivalence test (TOST, "
+        f"Bonferroni-corrected) within ±{text.published(_margin(sources))} points. Unclear: neither; this does not "
+        f"mean equal. {images}: the fewer there are, the larger a difference must be for a verdict."
+    )
 
 
 def _page(sources: Sources, name: str, one: str, many: str) -> list[dict[str, Any]]:
     frame = sources.tables[name].copy()
-    frame["contrast"] = [sources.minus(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
-    keys = list(dict.fromkeys([one, "superclass"]))
+    frame["contrast"] = [sources.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    keys = [key for key in dict.fromkeys([one, "superclass"]) if key in frame]
     frame[keys] = frame[keys].map(text.words)
-    points = text.points
     columns = [
         Column("contrast", "Difference", choose=True),
         *[Column(key, key.capitalize()) for key in keys],
-        Column("difference", "Points", points),
-        Column("low", "95 % low", points),
-        Column("high", "95 % high", points),
+        Column("difference", "Points", text.points),
+        Column("low", "95 % low", text.points),
+        Column("high", "95 % high", text.points),
         Column("p", "p", text.p_value),
         Column("p_holm", "p, Holm", text.p_value),
         Column("verdict", "Verdict"),
     ]
-    margin = text.published(_margin(sources))
-    note = (
-        f"In percentage points; each interval is that of one {one} by itself, over seeds and images, or the images "
-        f"only with fewer than 3 seeds of either model. The verdicts hold for all {many} of a contrast together: "
-        "better and worse where p, adjusted by Holm's method, is below 5 %; equivalent where it is neither and two "
-        f"one-sided tests, at 5 % over their number, put it within ±{margin} points; else unclear, which is no sign "
-        "of equality. With fewer than 3 seeds of either model nothing is tested. With 100 images and a margin of 5 "
-        "points only a class on which the models hardly ever disagree can be called equivalent."
-    )
-    title = f"Differences by {one}"
+    note = _note(sources, frame, one, many)
     return [
         prose("In short", points=summary(sources, name, one, many)),
-        table(title, frame, columns, sources.csv(name), note),
+        table(f"Differences by {one}", frame, columns, sources.csv(name), note),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The ladder: what each change of the recipe adds, one after the other."""
+"""The cumulative ablation ("ladder"): what each change of the recipe adds, one after the other."""
 
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
 from study.reporting.markup import Column, prose, table
 from study.reporting.sources import Sources
@@ -18,17 +19,17 @@ from study.reporting.style import FAINT, GRID, INK, WIDTH, new_figure, percent_a
 GAIN, LOSS = "#0072B2", "#D55E00"
 ORDER = (
     "The order of the steps matters: a step shows what its change adds to all those above it. The same change made "
-    "earlier, later or alone could add more or less, so the steps are no ranking of the changes."
+    "earlier, later or alone could add more or less, so the steps do not rank the changes."
 )
 
 
 def draw_ladder(sources: Sources) -> Figure:
     """A row per step: the accuracy reached, and a bar from the step before with the interval of the difference."""
     steps = sources.tables["ladder"]
-    figure = new_figure(WIDTH, 1.7 + 0.55 * len(steps), "Ladder: what each change adds to those above it")
+    figure = new_figure(WIDTH, 1.7 + 0.55 * len(steps), "Cumulative ablation: what each change adds to those above it")
     axis = figure.subplots()
     if steps["accuracy"].isna().all():
-        say(axis, "No step of the ladder was run.")
+        say(axis, "No step was run.")
         return figure
     for row, step in enumerate(steps.to_dict("records")):
         _step(axis, row, step)
@@ -79,7 +80,7 @@ def ladder_page(sources: Sources) -> list[dict[str, Any]]:
     frame["label"] = frame["label"].where(frame["n_seeds"] > 0, frame["label"] + " (not run)")
     points = partial(text.points, digits=2)
     columns = [
-        Column("step", "Step", partial(text.number, digits=0)),
+        Column("step", "Step", text.whole),
         Column("change", "Change"),
         Column("label", "Model"),
         Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
@@ -87,10 +88,10 @@ def ladder_page(sources: Sources) -> list[dict[str, Any]]:
         Column("low", "95 % low", points),
         Column("high", "95 % high", points),
         Column("p", "p", text.p_value),
-        Column("n_seeds", "Seeds", partial(text.number, digits=0)),
+        Column("n_seeds", "Seeds", text.whole),
     ]
     note = (
-        "Mean over seeds. The interval covers other seeds and other test images, or the images only where either step "
-        "has fewer than 3 seeds, which has no p either; p is not adjusted for the steps."
+        "Mean over seeds. The interval covers seeds and test images. Where either step has fewer than "
+        f"{MIN_SEEDS} seeds, there is neither interval nor p. p is not adjusted for the number of steps."
     )
     return [prose("How to read it", [ORDER]), table("Steps", frame, columns, sources.csv("ladder"), note)]

@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.provenance import weights_name
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.reporting import text
-from study.reporting.accuracy import run_seconds
-from study.reporting.answer import answer, best_model, how_to_read, lost_runs
+from study.reporting.answer import answer, how_to_read, lost_runs
 from study.reporting.claims import claims_in_short
+from study.reporting.costs import run_seconds
 from study.reporting.markup import data_uri
 from study.reporting.provenance import machine
-from study.reporting.sources import Sources
-
-SHORT_REGIMES = {"scratch": "from scratch", "finetune": "fine-tuned", "frozen": "frozen backbone"}
+from study.reporting.sources import Sources, best_model
 
 
 def landing(sources: Sources, figure: Path) -> dict[str, Any]:
@@ -51,8 +50,8 @@ def headline_rows(sources: Sources) -> list[dict[str, Any]]:
                 "label": entry["label"],
                 "best": name == best,
                 "baseline": name == sources.config["baseline"],
-                "regime": SHORT_REGIMES[entry["regime"]],
-                "weights": text.weights(entry["weights"]),
+                "regime": text.REGIMES[entry["regime"]].short,
+                "weights": weights_name(entry["weights"]),
                 "input": f"{entry['input_size']} px",
                 "seeds": str(seeds) if seeds == planned else f"{seeds} of {planned}",
                 "test": mean_sd(test),
@@ -69,7 +68,7 @@ def headline_rows(sources: Sources) -> list[dict[str, Any]]:
 def literature_rows(sources: Sources) -> list[dict[str, str]]:
     """The published numbers, as ready text."""
     return [
-        entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": SHORT_REGIMES[entry["model_kind"]]}
+        entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": text.REGIMES[entry["model_kind"]].short}
         for entry in sources.literature
     ]
 

@@ -16,12 +16,10 @@ from study.files import write_text
 
 TEMPLATES = Path(__file__).parents[3] / "report" / "templates"
 BANNER = (
-    "Synthetic data: rendered shapes, not CIFAR-100. The numbers say that the workflow works, "
-    "nothing about ImageNet transfer."
+    "Synthetic data: rendered shapes, not photographs. The numbers show that the workflow works and say nothing about "
+    "ImageNet transfer."
 )
-
-
-LARGE = 50_000  # bytes; a larger file is packed, and the page's script unpacks it
+LARGE = 50_000  # bytes; a larger file is compressed, and the page's script unpacks it
 
 
 class Column(NamedTuple):
@@ -40,7 +38,7 @@ class Column(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """An image of the dataset by its row number, what to say of it to who cannot see it, and a line below it."""
+    """An image of the dataset by its row number, its text for readers who cannot see it, and a line below it."""
 
     image: int
     alt: str
@@ -81,6 +79,11 @@ def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = ()
 def facts(title: str, pairs: Sequence[tuple[str, str]], note: str = "") -> dict[str, Any]:
     """A short table of names and values that nobody needs to sort."""
     return {"kind": "facts", "title": title, "pairs": list(pairs), "note": note}
+
+
+def is_true(value: Any) -> bool:
+    """A truth value as a table holds it: 1, True or true."""
+    return str(value).lower() in ("1", "1.0", "true")
 
 
 def pictures_in(sections: Sequence[dict[str, Any]]) -> list[int]:
@@ -128,6 +131,11 @@ def environment() -> jinja2.Environment:
     )
     templates.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     return templates
+
+
+def plain_environment() -> jinja2.Environment:
+    """The templates of prose, which a page escapes when it shows them."""
+    return environment().overlay(autoescape=False)
 
 
 def write_page(template: str, path: Path, **content: Any) -> None:

@@ -1,55 +1,23 @@
 """What every run was made with: code, weights, data, device and versions."""
 
-import io
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from study.analysis.provenance import ENVIRONMENT
 from study.fingerprints import training_code_sha256
 from study.reporting import text
 from study.reporting.markup import Column, table
-from study.reporting.sources import Sources, read_run
-
-ENVIRONMENT = ("python", "torch", "timm", "numpy", "platform", "device", "device_name", "threads", "precision",
-               "deterministic")  # fmt: skip
-
-
-def provenance_rows(sources: Sources) -> pd.DataFrame:
-    """One row per run that is there, from its run.json.
-
-    `older_code` says whether the code has changed since, `as_configured` whether the run was trained with the config's
-    settings (empty where that is not known).
-    """
-    rows = []
-    there = sources.tables["runs"].query("outcome != 'missing'")
-    for cell in there[["model", "seed"]].to_dict("records"):
-        run = read_run(sources.study, cell["model"], cell["seed"])
-        weights = run["weights"] or {}
-        rows.append(
-            {
-                "model": cell["model"],
-                "seed": cell["seed"],
-                "finished": run["finished"],
-                "code_sha256": run["code_sha256"],
-                "spec_sha256": run["spec_sha256"],
-                "weights": text.weights(weights.get("source")),
-                "weights_sha256": weights.get("sha256", ""),
-                "data_fingerprint": run["data"]["fingerprint"],
-                "stopped": run["stopped"],
-            }
-            | {key: run["environment"].get(key, "") for key in ENVIRONMENT}
-        )
-    frame = pd.DataFrame(rows)
-    frame.insert(4, "older_code", (frame["code_sha256"] != training_code_sha256()).map({True: "yes", False: "no"}))
-    frame.insert(6, "as_configured", there["as_configured"].fillna("").to_numpy())
-    return frame
+from study.reporting.sources import Sources
 
 
 def code_sentence(frame: pd.DataFrame, labels: dict[str, str]) -> str:
-    """Which runs are of older code than the present one."""
-    older = frame[frame["older_code"] == "yes"]
+    """Which runs of provenance.csv are of older code than the present one."""
+    present = training_code_sha256()
+    older = frame[frame["code_sha256"] != present]
     if older.empty:
-        return f"All runs were trained by the present code ({text.short_hash(frame['code_sha256'].iloc[0])})."
+        return f"All runs were trained by the present code ({text.short_hash(present)})."
     if len(older) == len(frame):
         return "All runs were trained by older code than the present one. To renew them: snakemake --forcerun train."
     return (
@@ -59,7 +27,7 @@ def code_sentence(frame: pd.DataFrame, labels: dict[str, str]) -> str:
 
 
 def machine(sources: Sources) -> str:
-    """Device, precision and threads of the runs that are there; where they differ, every combination."""
+    """Device, precision and threads of the runs that are there; every combination if they differ."""
     known = sources.tables["costs"].dropna(subset=["device_name"])
     kinds = known[["device_name", "precision", "threads"]].drop_duplicates().sort_values(["device_name", "threads"])
     return " and ".join(
@@ -88,17 +56,17 @@ def _named(runs: pd.DataFrame, labels: dict[str, str]) -> str:
 
 def provenance_page(sources: Sources) -> list[dict[str, Any]]:
     """Two tables: what decided each run, and the machine it ran on."""
-    frame = provenance_rows(sources)
+    as_configured = sources.tables["runs"][["model", "seed", "as_configured"]]
+    frame = sources.tables["provenance"].merge(as_configured, on=["model", "seed"], how="left")
     frame["label"] = frame["model"].map(sources.labels)
+    frame["older_code"] = np.where(frame["code_sha256"] == training_code_sha256(), "no", "yes")
     for column in ("code_sha256", "weights_sha256", "data_fingerprint"):
-        frame[f"short {column}"] = frame[column].map(text.short_hash)
+        frame[f"short {column}"] = frame[column].fillna("").map(text.short_hash)
     frame["when"] = frame["finished"].str.slice(0, 16).str.replace("T", " ")
-    stored = io.StringIO()
-    hidden = [column for column in frame if column.startswith("short ") or column in ("label", "when")]
-    frame.drop(columns=hidden).to_csv(stored, index=False, lineterminator="\n")
-    first = [Column("label", "Model"), Column("seed", "Seed", lambda seed: text.number(seed, 0))]
+    frame["threads"] = frame["threads"].astype(str)
+    run = [Column("label", "Model"), Column("seed", "Seed", text.whole)]
     made_with = [
-        *first,
+        *run,
         Column("short code_sha256", "Code"),
         Column("older_code", "Older code"),
         Column("as_configured", "As configured"),
@@ -106,15 +74,13 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
         Column("short data_fingerprint", "Data"),
         Column("stopped", "Ended", None, "when"),
     ]
-    shown = [key for key in ENVIRONMENT if key != "device_name"]
-    environment = [
-        *first,
-        *[Column(key, key.capitalize(), None, "device_name" if key == "device" else None) for key in shown],
+    ran_on = [
+        Column(key, key.capitalize(), None, "device_name" if key == "device" else None)
+        for key in ENVIRONMENT
+        if key != "device_name"
     ]
-    for key in ENVIRONMENT:
-        frame[key] = frame[key].astype(str)
-    csv = ("provenance.csv", stored.getvalue().encode())
+    csv = sources.csv("provenance")
     settings = settings_sentence(sources.tables["runs"], sources.labels)
-    hashes = "Hashes are the first digits of SHA-256; the CSV has them whole."
+    hashes = "Hashes are the first digits of SHA-256; the file has them in full."
     note = " ".join(filter(None, [code_sentence(frame, sources.labels), settings, hashes]))
-    return [table("Made with", frame, made_with, csv, note), table("Ran on", frame, environment, csv)]
+    return [table("Made with", frame, made_with, csv, note), table("Ran on", frame, [*run, *ran_on], csv)]

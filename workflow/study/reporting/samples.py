@@ -13,14 +13,24 @@ from study.reporting.markup import png
 from study.reporting.sources import Sources
 from study.reporting.style import FAINT, INK, colours, new_figure, say, wrap
 
-STEP, IMAGES, PER_BLOCK, ENLARGED, TOP = 8, 12, 6, 4, 3
+IMAGES, PER_BLOCK, ENLARGED, TOP = 12, 6, 4, 3
 
 
 def sample_ids(dataset: Dataset) -> np.ndarray:
-    """Row numbers int [<= 12] of the sample images: the first test image of every eighth class."""
+    """Row numbers int [<= 12] of the sample images: the first test image of every n-th class, n = `step(dataset)`."""
     test = dataset.ids(TEST)
-    first = [test[dataset.fine[test] == label][:1] for label in range(0, len(dataset.fine_names), STEP)]
+    first = [test[dataset.fine[test] == label][:1] for label in range(0, len(dataset.fine_names), step(dataset))]
     return np.concatenate(first)[:IMAGES]
+
+
+def step(dataset: Dataset) -> int:
+    """How many classes on from one sample image to the next, so that twelve spread over all classes."""
+    return max(1, len(dataset.fine_names) // IMAGES)
+
+
+def rule(dataset: Dataset) -> str:
+    """By what rule the images are chosen."""
+    return "The first test image of every " + ("class" if step(dataset) == 1 else f"{step(dataset)}th class")
 
 
 def top_classes(logits: np.ndarray) -> list[tuple[int, float]]:
@@ -31,13 +41,14 @@ def top_classes(logits: np.ndarray) -> list[tuple[int, float]]:
 
 
 def draw_samples(sources: Sources) -> Figure:
-    """Twelve test images in two blocks; under each, every model's three most probable classes."""
+    """Sample images in blocks of six; under each, every model's three most probable classes."""
     ids = sample_ids(sources.dataset)
     answers = {model: _answers(sources, model, ids) for model in sources.models}
     blocks = [ids[start : start + PER_BLOCK] for start in range(0, len(ids), PER_BLOCK)]
     image_height, model_height = 1.25, 0.56
     height = len(blocks) * (image_height + model_height * len(answers) + 0.25)
-    figure = new_figure(10.6, height + 0.4, f"Twelve test images and each model's {TOP} most probable classes")
+    images = text.counted(len(ids), "test image")
+    figure = new_figure(10.6, height + 0.4, f"{images} and each model's {TOP} most probable classes")
     if not len(ids):
         say(figure.subplots(), "The dataset has no test images.")
         return figure
@@ -120,7 +131,7 @@ def samples_page(sources: Sources) -> list[dict[str, Any]]:
         address = "data:image/png;base64," + png(sources.dataset.images[image])
         samples.append({"image": int(image), "name": name, "address": address, "models": models})
     note = (
-        f"The first test image of every {STEP}th class, a choice that depends on no result, enlarged without "
+        f"{rule(sources.dataset)}, a choice that depends on no result, enlarged without "
         "smoothing. Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
         "in percent, of each model's first finished seed."
     )

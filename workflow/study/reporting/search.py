@@ -1,5 +1,6 @@
 """The report of a search: every trial, what each setting does, and which one was chosen, on validation images only."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,21 +9,48 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.errors import StudyError
+from study.files import read_json
+from study.paths import StudyPaths
 from study.reporting import text
+from study.reporting.items import report_items
 from study.reporting.markup import BANNER, Column, data_uri, table, write_page
-from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, say
+from study.reporting.sources import read_table
+from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
 
 DOT = "#0072B2"
 
 
-def read_search(tables: Path) -> pd.DataFrame:
-    """search.csv. Raises StudyError if it is missing."""
-    path = tables / "search.csv"
-    try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
-    except FileNotFoundError:
-        raise StudyError(f"{path} is missing; run the analyse step first.") from None
+def write_search_report(study: Path) -> None:
+    """Draw the figure and write the pages of the search in folder `study`. Raises StudyError for what is missing."""
+    config = read_json(study / "config.json")
+    search = Searched(study, config, read_table(StudyPaths(study).table("search")))
+    figures, pages = study / "figures", study / "pages"
+    with settings():
+        for item in report_items(config, "figure"):
+            save(item.make(search), figures / item.file, config["dataset"]["synthetic"])
+    common = {
+        "banner": BANNER if config["dataset"]["synthetic"] else "",
+        "notice": "",
+        "study": config["study"],
+        "dataset": config["dataset"]["title"],
+    }
+    picture = data_uri((figures / "search.svg").read_bytes(), "image/svg+xml")
+    content = {"title": "Search", "answer": answer(search), "figure": picture}
+    items = report_items(config, "page")
+    write_page("search_landing.html.j2", pages / "landing.html", **common, **content)
+    write_page("search_index.html.j2", pages / "index.html", **common, **content, links=items)
+    for item in items:
+        parts = {"title": item.title, "sections": item.make(search), "charts": [], "pictures": {}}
+        write_page("page.html.j2", pages / item.file, **common, **parts)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search: its folder, its config.json, and search.csv as `trials`."""
+
+    study: Path
+    config: dict[str, Any]
+    trials: pd.DataFrame
 
 
 def varied(config: dict[str, Any]) -> list[str]:
@@ -31,11 +59,11 @@ def varied(config: dict[str, Any]) -> list[str]:
     return [key for key in settings[0] if len({str(one[key]) for one in settings}) > 1]
 
 
-def draw_search(config: dict[str, Any], trials: pd.DataFrame) -> Figure:
+def draw_search(search: Searched) -> Figure:
     """A panel per varied setting: validation accuracy of every trial against the setting's values."""
-    keys = varied(config)
+    keys = varied(search.config)
     figure = new_figure(WIDTH, 0.8 + 2.9 * -(-len(keys) // 3), "Search: what each setting does to validation accuracy")
-    means = trials.drop_duplicates("trial")
+    means = search.trials.drop_duplicates("trial")
     if means["mean_val_accuracy"].isna().all():
         say(figure.subplots(), "No trial finished.")
         return figure
@@ -64,62 +92,45 @@ def _panel(axis: Axes, means: pd.DataFrame, key: str) -> None:
     axis.grid(axis="y")
 
 
-def answer(config: dict[str, Any], trials: pd.DataFrame) -> str:
-    """What came of the search, in a sentence or two."""
-    search = config["search"]
+def answer(found: Searched) -> str:
+    """What the search found, in a sentence or two."""
+    trials, search = found.trials, found.config["search"]
     label = search["model"]
     number, seeds = trials["trial"].nunique(), trials["seed"].nunique()
     counted = f"{text.counted(number, 'trial')} of {label}, {text.counted(seeds, 'seed')} each"
     lost = [
         f" {text.counted(count, 'run')} {verb}."
-        for outcome, verb in (("diverged", "diverged"), ("missing", "not there"))
+        for outcome, verb in (("diverged", "diverged"), ("missing", "missing"))
         if (count := int((trials["outcome"] == outcome).sum()))
     ]
     chosen = trials[trials["chosen"] == 1]
     if chosen.empty:
         return f"Of {counted}, none finished with every seed."
     settings = search["trials"][chosen["trial"].iloc[0]]
-    told = ", ".join(f"{text.words(key.partition('.')[2])} {text.setting(settings[key])}" for key in varied(config))
+    keys = varied(found.config)
+    said = ", ".join(f"{text.words(key.partition('.')[2])} {text.setting(settings[key])}" for key in keys)
     return (
         f"Of {counted}, {chosen['trial'].iloc[0]} does best on the validation images: "
-        f"{text.percent(chosen['mean_val_accuracy'].iloc[0])} % with {told}. The test images were not looked at."
+        f"{text.percent(chosen['mean_val_accuracy'].iloc[0])} % with {said}. The test images were not looked at."
         + "".join(lost)
     )
 
 
-def write_search_pages(config: dict[str, Any], study: Path, tables: Path, figure: Path, out: Path) -> None:
-    """Write landing.html, index.html and search.html into folder `out`. Raises StudyError for what is missing."""
-    trials = read_search(tables)
-    if not figure.is_file():
-        raise StudyError(f"{figure} is missing; draw the figures before the pages.")
-    common = {
-        "banner": BANNER if config["dataset"]["synthetic"] else "",
-        "notice": "",
-        "study": config["study"],
-        "dataset": config["dataset"]["title"],
-        "title": "Search",
-    }
-    content = {"answer": answer(config, trials), "figure": data_uri(figure.read_bytes(), "image/svg+xml")}
-    write_page("search_landing.html.j2", out / "landing.html", **common, **content)
-    sections = [_trials(config, trials, tables)]
-    write_page("search_index.html.j2", out / "index.html", **common, **content)
-    write_page("page.html.j2", out / "search.html", **common, sections=sections, charts=[], pictures={})
-
-
-def _trials(config: dict[str, Any], trials: pd.DataFrame, tables: Path) -> dict[str, Any]:
-    frame = trials.sort_values("mean_val_accuracy", ascending=False, kind="stable").copy()
-    settings = list(config["search"]["trials"]["t001"])
-    frame[settings] = frame[settings].astype(str)
+def search_page(search: Searched) -> list[dict[str, Any]]:
+    """Every trial and seed."""
+    frame = search.trials.sort_values("mean_val_accuracy", ascending=False, kind="stable").copy()
+    keys = list(search.config["search"]["trials"]["t001"])
+    frame[keys] = frame[keys].astype(str)
     frame["is_chosen"] = frame["chosen"].map({1: "chosen", 0: ""})
     columns = [
         Column("trial", "Trial", below="is_chosen"),
-        *[Column(key, text.words(key.partition(".")[2])) for key in settings],
-        Column("seed", "Seed", partial(text.number, digits=0)),
+        *[Column(key, text.words(key.partition(".")[2])) for key in keys],
+        Column("seed", "Seed", text.whole),
         Column("outcome", "Outcome"),
-        Column("chosen_epoch", "Chosen epoch", partial(text.number, digits=0)),
+        Column("chosen_epoch", "Chosen epoch", text.whole),
         Column("val_accuracy", "Validation accuracy (%)", partial(text.percent, digits=2)),
         Column("val_nll", "Validation loss", text.number),
     ]
-    csv = ("search.csv", (tables / "search.csv").read_bytes())
+    csv = ("search.csv", StudyPaths(search.study).table("search").read_bytes())
     note = "One row per trial and seed, the best mean first. The test images were not looked at."
-    return table("Trials", frame, columns, csv, note)
+    return [table("Trials", frame, columns, csv, note)]

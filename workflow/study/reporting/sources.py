@@ -7,28 +7,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.ranking import best_by_validation
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
 from study.files import DAMAGED, read_json
+from study.paths import PREDICTIONS, StudyPaths
+from study.reporting import text
+from study.reporting.items import tables_of
+from study.reporting.markup import Picture
 
-TABLES = ("runs", "models", "contrasts", "mcnemar", "classes", "class_differences", "superclasses",
-          "superclass_differences", "confusion", "errors", "agreement", "hardest", "near_duplicates", "sensitivity",
-          "calibration", "claims", "ladder", "learning", "costs", "front")  # fmt: skip
 _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name",
          "id", "text", "source", "judgement", "verdict", "reason", "model_a", "model_b", "most_named", "subset",
-         "change", "as_configured", "precision")  # fmt: skip
+         "change", "as_configured", "precision", "finished", "code_sha256", "spec_sha256", "weights", "weights_sha256",
+         "data_fingerprint", "stopped", "python", "torch", "timm", "numpy", "platform", "device", "deterministic",
+         "trial")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """`tables` by name without .csv; `coarse_of` int [classes], the superclass of every class."""
+    """`study` is its folder, `folder` that of its tables; `tables` are by name without .csv."""
 
     study: Path
     folder: Path
     config: dict[str, Any]
     tables: dict[str, pd.DataFrame]
     dataset: Dataset
-    coarse_of: np.ndarray
 
     @property
     def models(self) -> list[str]:
@@ -42,8 +45,22 @@ class Sources:
 
     @property
     def synthetic(self) -> bool:
-        """Are the images a stand-in for CIFAR-100?"""
+        """Are the images a stand-in for real ones?"""
         return bool(self.config["dataset"]["synthetic"])
+
+    @property
+    def coarse_of(self) -> np.ndarray | None:
+        """The superclass of every class, int [classes]; None where the data have no superclasses."""
+        return self.dataset.fine_to_coarse
+
+    @property
+    def has_superclasses(self) -> bool:
+        """Do the classes of the data belong to superclasses?"""
+        return self.coarse_of is not None
+
+    def superclass_name(self, label: int) -> str:
+        """The superclass of class `label`, as a reader writes it."""
+        return text.words(self.dataset.coarse_names[self.coarse_of[label]])
 
     @property
     def literature(self) -> list[dict[str, Any]]:
@@ -73,16 +90,11 @@ class Sources:
         return int((self.dataset.split == TEST).sum())
 
     @property
-    def near(self) -> float:
-        """The distance below which two images are near-duplicates."""
-        return float(read_json(self.study / "summary.json")["near_duplicates"]["threshold"])
-
-    @property
     def contrasts(self) -> list[tuple[str, str]]:
         """(model, baseline) of every difference that the study asks for."""
         return [(one["model"], one["baseline"]) for one in self.config["contrasts"]]
 
-    def minus(self, model: str, baseline: str) -> str:
+    def contrast_label(self, model: str, baseline: str) -> str:
         """The name of a contrast."""
         return f"{self.labels[model]} − {self.labels[baseline]}"
 
@@ -98,9 +110,14 @@ class Sources:
             named[place, np.searchsorted(self.dataset.ids(TEST), ids)] = logits.argmax(axis=1)
         return seeds, named
 
+    def picture(self, image: int, below: str = "") -> Picture:
+        """An image of the dataset, with its class as the text for readers who cannot see it."""
+        name = text.words(self.dataset.fine_names[self.dataset.fine[image]])
+        return Picture(int(image), f"Image {image}, labelled {name}", below)
+
     def test_logits(self, model: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers int [images] and logits float [images, classes] of a run. Raises StudyError if unreadable."""
-        path = self.study / "runs" / model / f"seed-{seed}" / "predictions.npz"
+        path = StudyPaths(self.study).run(model, seed) / PREDICTIONS
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return stored["test_ids"], stored["test_logits"]
@@ -108,32 +125,31 @@ class Sources:
             raise StudyError(f"{path} cannot be read ({error}); delete it and run this training again.") from None
 
     def class_order(self) -> np.ndarray:
-        """Class ids int [classes], by superclass and then by class, as the figures show them."""
-        return np.lexsort((np.arange(len(self.coarse_of)), self.coarse_of))
+        """Class ids int [classes], by superclass if any and then by class, as the figures show them."""
+        classes = np.arange(len(self.dataset.fine_names))
+        return np.lexsort((classes, self.coarse_of)) if self.has_superclasses else classes
+
+
+def best_model(models: pd.DataFrame) -> str | None:
+    """The model with the highest mean validation accuracy in the table `models`; None where no run finished."""
+    return best_by_validation(models[models["metric"] == "val_accuracy"].set_index("model")["mean"])
 
 
 def read_sources(study: Path, tables: Path) -> Sources:
     """Read the study in folder `study` and its `tables`. Raises StudyError for what is missing or cannot be read."""
     config = read_json(study / "config.json")
     dataset = read_dataset(study / "dataset.npz")
-    coarse_of = np.zeros(len(dataset.fine_names), dtype=int)
-    coarse_of[dataset.fine] = dataset.coarse
     return Sources(
         study=study,
         folder=tables,
         config=config,
-        tables={name: _read_table(tables / f"{name}.csv") for name in TABLES},
+        tables={name: read_table(tables / f"{name}.csv") for name in tables_of(config)},
         dataset=dataset,
-        coarse_of=coarse_of,
     )
 
 
-def read_run(study: Path, model: str, seed: int) -> dict[str, Any]:
-    """run.json of one run. Raises StudyError if it is missing or is not JSON."""
-    return read_json(study / "runs" / model / f"seed-{seed}" / "run.json")
-
-
-def _read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of the study. Raises StudyError if it is missing or cannot be read."""
     try:
         # Only an empty cell is missing: a class may be called "null", a model "NA".
         return pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""])

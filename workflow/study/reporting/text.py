@@ -1,21 +1,41 @@
 """Numbers as a reader sees them: percent, points, minutes; "–" for what was not measured."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 NOTHING = "–"
+
+
+class Regime(NamedTuple):
+    """What is done to a model, in a sentence and in a table; `said_by`: a label with this word says it already."""
+
+    long: str
+    short: str
+    said_by: str
+
+
 REGIMES = {
-    "scratch": "trained from scratch",
-    "finetune": "pretrained and fine-tuned",
-    "frozen": "frozen pretrained backbone with a trained head",
+    "scratch": Regime("trained from scratch", "from scratch", "scratch"),
+    "finetune": Regime("pretrained and fine-tuned", "fine-tuned", "fine"),
+    "frozen": Regime("frozen pretrained backbone with a trained head", "frozen backbone", "frozen"),
 }
 
 
 def number(value: float, digits: int = 2) -> str:
     """A plain number with `digits` decimals, a true minus sign and thousands separated."""
     return NOTHING if value is None or np.isnan(value) else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def whole(value: float) -> str:
+    """A number without decimals."""
+    return number(value, 0)
+
+
+def millions(value: float) -> str:
+    """A count in millions."""
+    return number(value / 1e6, 1)
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -78,16 +98,7 @@ def words(name: str) -> str:
 
 def model_name(label: str, regime: str) -> str:
     """A model's label, with what was done to it in brackets where the label does not say it."""
-    said = {"scratch": "scratch", "finetune": "fine", "frozen": "frozen"}[regime] in label.lower()
-    return label if said else f"{label} ({REGIMES[regime]})"
-
-
-def weights(source: str | None) -> str:
-    """Where a model's weights come from; of a file its name only, for paths are the author's own business."""
-    if source is None:
-        return "none"
-    kind, _, rest = source.partition(":")
-    return f"file {rest.replace(chr(92), '/').rsplit('/', 1)[-1]}" if kind == "file" else rest or kind
+    return label if REGIMES[regime].said_by in label.lower() else f"{label} ({REGIMES[regime].long})"
 
 
 def setting(value: Any) -> str:

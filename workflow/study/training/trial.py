@@ -1,6 +1,5 @@
 """Short trials of training on random images: how fast it is, how much memory it takes, whether it repeats itself."""
 
-import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import torch
 
 from study.config.specs import RunSpec
 from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset
-from study.files import atomic_write
 from study.paths import StudyPaths
 from study.training import device as devices
 from study.training import loop
@@ -29,23 +27,21 @@ class Speed:
     peak_memory_mb: float
 
 
-def random_dataset(images: int, fingerprint: str = "random") -> Dataset:
+def random_dataset(images: int) -> Dataset:
     """Random pixels and labels in the shape of CIFAR-100: speed does not depend on what is in a picture."""
     rng = np.random.default_rng(0)
     fine = np.arange(images, dtype=np.uint8) % 100
     split = np.full(images, TRAIN, dtype=np.uint8)
     split[-images // 6 :], split[-images // 4 : -images // 6] = TEST, VALIDATION
-    pixels = rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
-    names = [str(number) for number in range(100)]
-    meta = {"fingerprint": fingerprint, "title": "Random", "name": "random", "synthetic": True}
-    return Dataset(pixels, fine, fine // 5, split, names, names[:20], meta)
-
-
-def write_random_dataset(path: Path, images: int) -> None:
-    """Write `random_dataset` where a run reads its data."""
-    with atomic_write(path) as temporary:
-        content = vars(random_dataset(images))
-        np.savez(temporary, **content | {"meta": np.array(json.dumps(content["meta"]))})
+    return Dataset(
+        images=rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8),
+        fine=fine,
+        coarse=None,
+        split=split,
+        fine_names=[str(number) for number in range(100)],
+        coarse_names=[],
+        meta={"fingerprint": "random", "title": "Random"},
+    )
 
 
 def trial_setup(spec: RunSpec, device: torch.device, images: int) -> loop.Setup:

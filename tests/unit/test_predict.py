@@ -1,0 +1,160 @@
+"""`python -m study predict` reads a picture as a viewer shows it, and says why it cannot read a file."""
+
+import csv
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+from study.__main__ import main
+from study.config.specs import InputSpec, NetworkSpec
+from study.errors import StudyError
+from study.files import canonical_json
+from study.models import network as networks
+from study.predict import read_image
+
+HALVES = np.zeros((32, 32, 3), np.uint8)  # red above, blue below
+HALVES[:16, :, 0] = 255
+HALVES[16:, :, 2] = 255
+
+
+def refusal(path) -> str:
+    with pytest.raises(StudyError) as caught:
+        read_image(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("orientation", "turned"), [(1, 0), (3, 2), (6, 1), (8, 3)])
+def test_a_phones_picture_is_read_as_its_viewer_shows_it(tmp_path, orientation, turned):
+    stored = Image.fromarray(np.rot90(HALVES, turned))  # the sensor was turned, and the file says how
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "a.png"), HALVES)
+
+
+RAMP = np.repeat(np.linspace(0, 255, 32).round()[None], 32, axis=0)  # of 8 bits
+
+
+@pytest.mark.parametrize(
+    ("values", "suffix"),
+    [
+        (RAMP.astype(np.uint8), "png"),
+        ((RAMP * 257).astype(np.uint16), "png"),
+        ((RAMP * 257).astype(np.uint16), "tif"),
+        ((RAMP * 257).astype(np.int32), "tif"),
+        (RAMP.astype(np.int32), "tif"),
+        (((RAMP - 100) * 2**22).astype(np.int32), "tif"),
+        ((RAMP / 255).astype(np.float32), "tif"),
+        (RAMP.astype(np.float32), "tif"),
+        ((RAMP * 1e6).astype(np.float32), "tif"),
+    ],
+    ids=["8", "16 png", "16 tiff", "16 in 32", "8 in 32", "signed 32", "float to 1", "float to 255", "float"],
+)
+def test_grey_pictures_of_any_depth_are_scaled_to_eight_bits(tmp_path, values, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(values).save(path)
+    assert np.abs(read_image(path)[..., 1].astype(float) - RAMP).max() <= 1
+
+
+def test_a_dark_sixteen_bit_picture_stays_dark(tmp_path):
+    Image.fromarray(np.full((32, 32), 200, np.uint16)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_laid_on_white(tmp_path, mode):
+    hidden = np.zeros((32, 32, 4), np.uint8)  # black behind full transparency
+    hidden[:16] = (80, 80, 80, 255)
+    Image.fromarray(hidden).convert(mode).save(tmp_path / "a.png")
+    read = read_image(tmp_path / "a.png")
+    assert (read[20:] == 255).all() and np.abs(read[:12].astype(int) - 80).max() <= 2
+
+
+def bomb(path) -> None:
+    """A PNG that says that it has 16,000 × 16,000 pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 16_000, 16_000, 8, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+
+
+def test_what_cannot_be_read_is_said(tmp_path):
+    path = tmp_path / "a.png"
+    assert refusal(path) == f"There is no file {path}; correct the path."
+    assert refusal(tmp_path).startswith(f"{tmp_path} is a folder; ")
+    path.write_text("no picture")
+    assert refusal(path).startswith(f"{path} is not an image; ")
+    bomb(path)
+    assert refusal(path).startswith(f"{path} has more than 179 million pixels; ")
+    Image.fromarray(np.random.RandomState(0).randint(0, 255, (64, 64, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:3000])
+    assert refusal(path).startswith(f"{path} is damaged (")
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+CLASSES = [f"class_{number}" for number in range(5)]
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model of five classes, as a run leaves it."""
+    arguments = {"channels": [4], "convolutions": 1, "kernel_size": 3, "hidden": 8, "dropout": 0.0}
+    spec = NetworkSpec(
+        architecture="scratch_cnn", arguments=arguments, input=InputSpec(size=32, mean=[0.5] * 3, std=[0.5] * 3)
+    )
+    torch.manual_seed(0)
+    path = tmp_path / "model.safetensors"
+    about = canonical_json({"network": spec.to_json(), "classes": CLASSES})
+    safetensors.torch.save_file(networks.build(spec, len(CLASSES)).state_dict(), path, {"study": about})
+    return path
+
+
+def test_one_bad_file_costs_no_other_its_answer(tmp_path, model, capsys):
+    good, bad = [tmp_path / f"{number}.png" for number in range(70)], tmp_path / "bad.png"
+    for number, path in enumerate(good):
+        Image.fromarray(np.roll(HALVES, number, axis=0)).save(path)
+    table = tmp_path / "answers.csv"
+    images = [*good[:3], bad, *good[3:]]
+    assert main(["predict", "--model", str(model), "--csv", str(table), "--top", "2", *map(str, images)]) == 1
+    out, err = capsys.readouterr()
+    assert [line.partition(":")[0] for line in out.splitlines()] == [str(path) for path in good]
+    assert err.splitlines() == [
+        f"Error: There is no file {bad}; correct the path.",
+        "Error: 1 of 71 images could not be read, as said above.",
+    ]
+    with table.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["image"] for row in rows] == [str(path) for path in good for _ in range(2)]
+    assert [row["rank"] for row in rows[:4]] == ["1", "2", "1", "2"]
+    first = {row["image"]: row for row in rows if row["rank"] == "1"}
+    for line, path in zip(out.splitlines(), good, strict=True):
+        percent = 100 * float(first[str(path)]["probability"])
+        assert line.startswith(f"{path}: {first[str(path)]['class']} {percent:.1f} %")
+
+
+@pytest.mark.parametrize(("top", "named"), [("1", 1), ("5", 5), ("99", 5)])
+def test_top_says_how_many_classes_are_named(tmp_path, model, capsys, top, named):
+    Image.fromarray(HALVES).save(tmp_path / "a.png")
+    assert main(["predict", "--model", str(model), "--top", top, str(tmp_path / "a.png")]) == 0
+    assert capsys.readouterr().out.count("class_") == named
+
+
+@pytest.mark.parametrize("top", ["0", "-1", "x", "1.5"])
+def test_a_top_of_no_class_is_refused(model, capsys, top):
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", "--model", str(model), f"--top={top}", "a.png"])
+    assert caught.value.code == 2
+    assert f"{top!r} is not a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_said_to_be_missing(tmp_path, capsys):
+    assert main(["predict", "--model", str(tmp_path / "m"), "a.png"]) == 1
+    assert capsys.readouterr().err == f"Error: There is no model {tmp_path / 'm'}; name a run's model.safetensors.\n"

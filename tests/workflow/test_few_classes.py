@@ -1,0 +1,33 @@
+"""The whole workflow on seven classes without superclasses: no table, figure, page or claim speaks of them."""
+
+from project import DEMO
+
+from study.files import read_json
+from study.paths import NEAR_DUPLICATES_TABLE, table_names
+
+OVERLAY = {
+    "study": "seven",
+    "dataset": {"name": "synthetic7"},
+    "grid": {"seeds": [0]},
+    "models": {"efficientnet_lite0_frozen": {"input_size": 32}},
+    "recipes": {"demo_scratch": {"epochs": 2}, "linear_head": {"epochs": 2}},
+}
+
+
+def test_seven_classes_without_superclasses_go_through_the_whole_workflow(fresh):
+    config = (DEMO, fresh.overlay("seven", OVERLAY))
+    done = fresh.snakemake(config=config)
+    assert done.returncode == 0, done.stdout
+    done = fresh.snakemake("--report", "report.html", config=config)
+    assert done.returncode == 0, done.stdout
+    results = fresh.folder / "results" / "seven"
+    names = [*table_names(read_json(results / "config.json")), NEAR_DUPLICATES_TABLE]
+    assert {path.stem for path in (results / "tables").iterdir()} == {*names}
+    assert not [path for path in results.rglob("*superclass*") if "logs" not in path.parts]
+    for path in (results / "tables").glob("*.csv"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert "superclass" not in lines[0], path
+    (claim,) = [one for one in read_json(results / "summary.json")["claims"] if one["metric"] == "within_superclass"]
+    assert claim["verdict"] == "not tested here"
+    assert len({*(results / "figures").iterdir()}) >= 5
+    assert (fresh.folder / "report.html").stat().st_size > 100_000

@@ -1,0 +1,180 @@
+"""The metrics of a run: every number that the tables give for it, with the words that the report has for it.
+
+Tables, pages and model cards show each metric that is registered here; docs/contributing.md says how to add one.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from study.analysis import metrics
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a finished run predicts: logits float [V, C] and [T, C], true classes int [V] and [T].
+
+    `coarse` int [T] and `fine_to_coarse` int [C] are superclasses, of images and of classes. `train_accuracy` is that
+    of the chosen epoch on a sample of the training images, a fraction.
+    """
+
+    train_accuracy: float
+    val_logits: np.ndarray
+    val_fine: np.ndarray
+    test_logits: np.ndarray
+    fine: np.ndarray
+    coarse: np.ndarray | None = None
+    fine_to_coarse: np.ndarray | None = None
+
+    @functools.cached_property
+    def rank(self) -> np.ndarray:
+        """The place of each test image's true class, int [T]; 0 is the top class."""
+        return metrics.true_rank(self.test_logits, self.fine)
+
+    @functools.cached_property
+    def temperature(self) -> float:
+        """The temperature that fits the validation images best."""
+        return metrics.fit_temperature(self.val_logits, self.val_fine)
+
+    @functools.cached_property
+    def scaled_logits(self) -> np.ndarray:
+        """The test logits over the temperature."""
+        return metrics.scaled(self.test_logits, self.temperature)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric; `title` and `unit` are the report's words.
+
+    `unit` is "%" or "points" for fractions, which the report multiplies by 100, else what stands behind the number.
+    `of_images` says that it is a share of the test images, which have an interval of their own; `of_superclasses` that
+    only data with superclasses have it.
+    """
+
+    name: str
+    title: str
+    unit: str
+    compute: Callable[[Predictions], float]
+    of_images: bool = False
+    of_superclasses: bool = False
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(title: str, unit: str, *, of_images: bool = False, of_superclasses: bool = False) -> Callable:
+    """Register the decorated function, which takes `Predictions` and returns a number, under its own name."""
+
+    def register(compute: Callable[[Predictions], float]) -> Callable[[Predictions], float]:
+        name = compute.__name__
+        METRICS[name] = Metric(name, title, unit, compute, of_images, of_superclasses)
+        return compute
+
+    return register
+
+
+def run_metrics(predictions: Predictions) -> dict[str, float]:
+    """Every metric of a run, by name."""
+    has_superclasses = predictions.coarse is not None
+    return {
+        name: float(one.compute(predictions))
+        for name, one in METRICS.items()
+        if has_superclasses or not one.of_superclasses
+    }
+
+
+def metric_names(superclasses: int) -> list[str]:
+    """The metrics of a study whose data have this many superclasses, in the order of models.csv."""
+    return [name for name, one in METRICS.items() if superclasses or not one.of_superclasses]
+
+
+@metric("test accuracy", "%", of_images=True)
+def test_accuracy(predictions: Predictions) -> float:
+    """The share of the test images whose top class is the true one."""
+    return (predictions.rank < 1).mean()
+
+
+@metric("test top-5", "%", of_images=True)
+def test_top5(predictions: Predictions) -> float:
+    """The share of the test images whose true class is among the five most probable."""
+    return (predictions.rank < 5).mean()
+
+
+@metric("test superclass", "%", of_images=True, of_superclasses=True)
+def test_superclass(predictions: Predictions) -> float:
+    """See `metrics.superclass_accuracy`."""
+    return metrics.superclass_accuracy(predictions.test_logits, predictions.coarse, predictions.fine_to_coarse)
+
+
+@metric("test superclass, summed", "%", of_images=True, of_superclasses=True)
+def test_superclass_summed(predictions: Predictions) -> float:
+    """See `metrics.summed_superclass_accuracy`."""
+    return metrics.summed_superclass_accuracy(predictions.test_logits, predictions.coarse, predictions.fine_to_coarse)
+
+
+@metric("validation accuracy", "%")
+def val_accuracy(predictions: Predictions) -> float:
+    """The share of the validation images whose top class is the true one."""
+    return metrics.top_k_accuracy(predictions.val_logits, predictions.val_fine, 1)
+
+
+@metric("training accuracy", "%")
+def train_accuracy(predictions: Predictions) -> float:
+    """The accuracy of the chosen epoch's weights on training images as they are."""
+    return predictions.train_accuracy
+
+
+@metric("training − validation", "points")
+def train_val_gap(predictions: Predictions) -> float:
+    """How much better the network is on images that it was trained on."""
+    return predictions.train_accuracy - val_accuracy(predictions)
+
+
+@metric("validation − test", "points")
+def val_test_gap(predictions: Predictions) -> float:
+    """How much better the network is on the images that chose its epoch."""
+    return val_accuracy(predictions) - test_accuracy(predictions)
+
+
+@metric("test NLL", "nats")
+def test_nll(predictions: Predictions) -> float:
+    """See `metrics.negative_log_likelihood`."""
+    return metrics.negative_log_likelihood(predictions.test_logits, predictions.fine)
+
+
+@metric("test ECE", "%")
+def test_ece(predictions: Predictions) -> float:
+    """See `metrics.expected_calibration_error`."""
+    return metrics.expected_calibration_error(predictions.test_logits, predictions.fine)
+
+
+@metric("test Brier score", "")
+def test_brier(predictions: Predictions) -> float:
+    """See `metrics.brier_score`."""
+    return metrics.brier_score(predictions.test_logits, predictions.fine)
+
+
+@metric("temperature", "")
+def temperature(predictions: Predictions) -> float:
+    """See `metrics.fit_temperature`."""
+    return predictions.temperature
+
+
+@metric("test NLL, scaled", "nats")
+def test_nll_scaled(predictions: Predictions) -> float:
+    """`test_nll` after temperature scaling."""
+    return metrics.negative_log_likelihood(predictions.scaled_logits, predictions.fine)
+
+
+@metric("test ECE, scaled", "%")
+def test_ece_scaled(predictions: Predictions) -> float:
+    """`test_ece` after temperature scaling."""
+    return metrics.expected_calibration_error(predictions.scaled_logits, predictions.fine)
+
+
+@metric("test Brier score, scaled", "")
+def test_brier_scaled(predictions: Predictions) -> float:
+    """`test_brier` after temperature scaling."""
+    return metrics.brier_score(predictions.scaled_logits, predictions.fine)

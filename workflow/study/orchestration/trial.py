@@ -1,0 +1,114 @@
+"""Try what the user brings before anything is trained: networks of their own, weights files, unusual arguments.
+
+It needs torch, which takes seconds to import, so it is done in a process of its own, and only for models of that kind
+whose runs are still to be trained: every other start of Snakemake, and every dry run of these, stays quick. Nothing is
+remembered, because a dry run may write nothing.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from study.config.models import DROP_RATES
+from study.config.planning import run_spec
+from study.config.specs import ComputeSpec, NetworkSpec, trained_settings
+from study.config.study import Config
+from study.config.yaml_files import file_of
+from study.errors import StudyError
+from study.files import read_json
+from study.orchestration.start import Start
+from study.paths import RUN_RECORD, StudyPaths
+
+NEEDS = ("torch", "timm", "safetensors")
+
+
+def try_models(begun: Start, raw: dict[str, Any], files: Sequence[Path | str]) -> None:
+    """Raise StudyError with the first model of the grid whose network or weights file is not as it must be.
+
+    The config `raw` was merged from `files` (see `load_config`), one of which the sentence names.
+    Says nothing where this Python has no torch, as with --use-conda: the jobs say the same then.
+    """
+    study, compute, paths = begun.study, begun.compute, begun.paths
+    untried = [name for name in study.grid.models if _is_of_user(study, name)]
+    wanted = {
+        name: _given(study, name, compute, paths) for name in untried if not _is_trained(study, name, compute, paths)
+    }
+    if not wanted or not all(map(importlib.util.find_spec, NEEDS)):
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "study", "trial"],
+        input=json.dumps(wanted),
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    refused = [line.removeprefix("Error: ") for line in done.stderr.splitlines() if line.startswith("Error: models: ")]
+    if done.returncode and refused:  # whatever else happens to it, the jobs will say
+        name = refused[-1].split(": ")[1]
+        raise StudyError(f"{file_of(['models', name], raw, files)}: {refused[-1]}")
+
+
+def trial(models: dict[str, dict[str, Any]]) -> None:
+    """Do what `try_models` asks for: {model: {network, classes, weights}}. Raises StudyError with the model's name."""
+    for name, given in models.items():
+        try:
+            spec = NetworkSpec.from_json(given["network"])
+            _try(spec, given["classes"], given["weights"])
+        except StudyError as error:
+            raise StudyError(f"models: {name}: {str(error).removeprefix('config: ')}") from None
+
+
+def _try(spec: NetworkSpec, classes: int, weights: str | None) -> None:
+    import torch
+
+    from study.models import network as networks
+    from study.models.weights import read
+
+    network = networks.build(spec, classes)
+    if weights is not None:
+        path = Path(weights).expanduser()
+        networks.load_backbone(network, read(path), path, networks.head_names(network, spec))
+    if spec.source is None:
+        try:
+            with torch.inference_mode():
+                network.eval()(torch.zeros(2, 3, spec.input.size, spec.input.size))
+        except Exception as error:  # what arguments that do not fit make a network raise
+            reason = " ".join(str(error).split())
+            raise StudyError(f"{spec.architecture} fails with these arguments ({reason}); correct them.") from None
+
+
+def _is_of_user(study: Config, name: str) -> bool:
+    model = study.models[name]
+    has_file = model.architecture.startswith("file:") or (model.weights or "").startswith("file:")
+    return has_file or (model.architecture.startswith("timm/") and bool(model.arguments.keys() - DROP_RATES))
+
+
+def _given(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) -> dict[str, Any]:
+    spec = run_spec(study, name, study.seeds_of(name)[0], compute)
+    kind, _, path = (study.models[name].weights or "").partition(":")
+    has_file = kind == "file"
+    if has_file and not Path(path).expanduser().exists() and paths.weights(spec.weights.id).exists():
+        has_file = False  # it has gone, but it was read once, which is enough
+    return {
+        "network": spec.network.to_json(),
+        "classes": study.manifest.classes,
+        "weights": path if has_file else None,
+    }
+
+
+def _is_trained(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) -> bool:
+    """Return whether the model's runs are all there, trained with the config's settings."""
+    for seed in study.seeds_of(name):
+        folder = paths.run(name, seed)
+        try:
+            trained = trained_settings(folder, read_json(folder / RUN_RECORD))
+        except (StudyError, AttributeError):
+            return False
+        if trained != run_spec(study, name, seed, compute).settings_sha256():
+            return False
+    return True

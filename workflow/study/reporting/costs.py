@@ -1,0 +1,142 @@
+"""What the accuracy costs: time, memory, multiply-accumulates, and the models that no other one beats in both."""
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from study.analysis.ranking import on_front
+from study.reporting import text
+from study.reporting.charts import chart_models, numbers
+from study.reporting.markup import Column, chart, is_true, table
+from study.reporting.sources import Sources
+from study.reporting.style import WIDTH, colours, markers, new_figure, percent_axis, say, wrap
+
+COSTS = {
+    "train_seconds": "training time of one run (s)",
+    "macs": "multiply-accumulates for one image",
+    "parameters": "parameters",
+    "peak_memory_mb": "peak memory (MB)",
+}
+
+
+def run_seconds(costs: pd.DataFrame) -> pd.Series:
+    """Seconds that a run takes on its own: its training, and for a frozen backbone the features its seeds share."""
+    return costs["train_seconds"] + costs["features_seconds"].fillna(0)
+
+
+def draw_costs(sources: Sources) -> Figure:
+    """Test accuracy over training minutes, a mark per run."""
+    figure = new_figure(WIDTH, 4.7, "Accuracy and training time of every run")
+    axis = figure.subplots()
+    runs = sources.rows("runs", outcome="finished")
+    costs = sources.tables["costs"].assign(minutes=run_seconds(sources.tables["costs"]) / 60)
+    both = runs.merge(costs[["model", "seed", "minutes"]], on=["model", "seed"])
+    if both.empty:
+        say(axis, "No run finished.")
+        return figure
+    palette, shapes = colours(sources.models), markers(sources.models)
+    for model, part in both.groupby("model", sort=False):
+        axis.scatter(part["minutes"], part["test_accuracy"] * 100, s=46, color=palette[model], marker=shapes[model],
+                     alpha=0.75, lw=0, label=wrap(sources.labels[model], 34), zorder=3)  # fmt: skip
+    _scale(axis, both["minutes"])
+    percent_axis(axis, "test accuracy (%)", "y")
+    axis.grid(axis="x")
+    devices = "; ".join(sorted(costs["device_name"].dropna().unique()))
+    axis.set_xlabel(wrap(f"training time of one run on {devices} (minutes)", 90))
+    figure.legend(loc="outside lower left", ncols=min(3, len(sources.models)))
+    return figure
+
+
+def _scale(axis: Axes, minutes: pd.Series) -> None:
+    """Make the axis of times logarithmic where they differ much."""
+    if minutes.max() > 8 * minutes.min() > 0:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.margins(x=0.08)
+    else:
+        axis.set_xlim(0, minutes.max() * 1.08)
+
+
+def front_chart(sources: Sources) -> dict[str, Any]:
+    """Accuracy over every cost that front.csv has for a model, and which models are on the Pareto front of each."""
+    front = sources.tables["front"].set_index("model").reindex(sources.models)
+    models = chart_models(sources, sources.models)
+    for model, accuracy in zip(models, numbers(front["accuracy"]), strict=True):
+        model["accuracy"] = accuracy
+    costs = [
+        {"title": title, "values": numbers(front[key]), "front": _front_of(front, key)}
+        for key, title in COSTS.items()
+        if front[key].notna().any()
+    ]
+    note = (
+        "Mean over seeds. A model is on the Pareto front if no other model is both cheaper and at least as accurate. "
+        "Small differences in accuracy may be due to the seeds: the page on which model is better has their intervals."
+    )
+    return chart("front", "Accuracy and cost, to explore", {"models": models, "costs": costs}, note)
+
+
+def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
+    """Places of the models on the Pareto front of accuracy and `cost`, the cheapest first."""
+    known = front.reset_index(drop=True).dropna(subset=["accuracy", cost])
+    known = known[known[cost] > 0]
+    best = known[on_front(known["accuracy"].to_numpy(float), known[cost].to_numpy(float))]
+    return best.sort_values(cost, kind="stable").index.tolist()
+
+
+def costs_page(sources: Sources) -> list[dict[str, Any]]:
+    """Time, speed and memory, by model and by run."""
+    frame = sources.tables["costs"].assign(run_seconds=run_seconds(sources.tables["costs"]))
+    quantities = [
+        Column("parameters", "Parameters", text.whole),
+        Column("run_seconds", "Minutes per run", text.minutes),
+        Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
+        Column("images_per_second", "Images/s", text.whole),
+        Column("peak_memory_mb", "Peak memory (MB)", text.whole),
+        Column("macs", "MACs per image (millions)", text.millions),
+    ]
+    keys = [column.key for column in quantities]
+    finished = sources.finished_costs()
+    finished = finished.assign(run_seconds=run_seconds(finished))
+    means = finished.groupby(["model", "label"], sort=False)[keys].mean().reset_index()
+    device = Column("device_name", "Device")
+    by_run = [Column("label", "Model"), Column("seed", "Seed", text.whole), *quantities, device]
+    csv = sources.csv("costs")
+    note = (
+        "Mean over finished runs. A frozen backbone computes its features once for all its seeds; each run counts "
+        "that time, and its images/s are those of training the head alone."
+    )
+    return [front_chart(sources), front_table(sources),
+            table("By model", means, [Column("label", "Model"), *quantities], csv, note),
+            table("By run", frame, by_run, csv)]  # fmt: skip
+
+
+def front_table(sources: Sources) -> dict[str, Any]:
+    """Accuracy and cost of every model, and whether another one beats it in both."""
+    frame = sources.tables["front"].copy()
+    frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
+    columns = [
+        Column("label", "Model"),
+        Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
+        Column("front", "On the Pareto front"),
+        Column("train_seconds", "Seconds per run", partial(text.number, digits=1)),
+        Column("macs", "MACs per image (millions)", text.millions),
+        Column("parameters", "Parameters", text.whole),
+        Column("peak_memory_mb", "Peak memory (MB)", text.whole),
+        Column("images_per_second", "Images/s", text.whole),
+    ]
+    return table(
+        "Accuracy and cost",
+        frame,
+        columns,
+        sources.csv("front"),
+        (
+            "Mean over seeds. On the Pareto front: no other model is at least as accurate in less training time. MACs "
+            "are the multiply-accumulates of one forward pass of one image."
+        ),
+    )
