@@ -16,7 +16,7 @@ from grids import quick
 from project import Project
 from runs import scratch_spec, write_spec
 
-from study.files import read_json
+from study.files import read_json, write_json
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
@@ -104,7 +104,7 @@ def test_what_one_run_is_refused_the_others_are_not_and_it_completes_when_the_ca
 def test_a_results_folder_that_may_not_be_written_stops_the_start(study, mount, part):
     folder = study.results / part
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spec.json").write_text("{}")
+    write_json(folder / "spec.json", scratch_spec().to_json())
     mount(folder, "--bind", str(folder))
     subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
     done = study.snakemake(config=study.config)

@@ -116,4 +116,4 @@ def test_any_bytes_as_weights_are_tensors_or_a_sentence(tmp_path):
     whole = path.read_bytes()
     for _ in range(max(20, TIMES // 10)):
         path.write_bytes(fuzz.damaged(whole, chance))
-        sentence_or_result(weights._read, path)
+        sentence_or_result(weights.read, path)

@@ -12,7 +12,7 @@ import pytest
 from runs import history, make_dataset, scratch_spec, write_spec
 
 from study.config.specs import ComputeSpec, FeaturesSpec, InputSpec, NetworkSpec, WeightsSpec
-from study.files import write_json
+from study.files import CHECKSUMS, write_json
 from study.models import weights
 from study.orchestration.jobs import delete_output_backups
 from study.paths import RUN_FILES, StudyPaths
@@ -57,7 +57,7 @@ def check(folder: Path, straight: Path, told: str) -> None:
         assert (folder / name).read_bytes() == (straight / name).read_bytes(), name
     assert history(folder) == history(straight)
     delete_output_backups(StudyPaths(folder.parents[2]))
-    assert {path.name for path in folder.iterdir()} == {*RUN_FILES, "spec.json"}
+    assert {path.name for path in folder.iterdir()} == {*RUN_FILES, "spec.json", CHECKSUMS}
     assert [int(epoch) for epoch in re.findall(rf"epoch (\d+)/{EPOCHS}", told)] == list(range(1, EPOCHS + 1))
 
 
