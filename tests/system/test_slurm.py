@@ -50,13 +50,18 @@ def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(t
         command = [sys.executable, "-m", "snakemake", *HERE, "--configfile", *config, "--", "results/demo/summary.json"]
         snakemake = subprocess.Popen(command, cwd=remote.folder, env=environment, stdout=told, stderr=told)
         try:
-            for seed, take_away in ((0, ("scontrol", "requeue")), (1, ("scancel",))):
-                log = remote.results / "logs" / "train" / f"scratch_cnn-{seed}.log"
-                wait_for(
-                    lambda log=log: snakemake.poll() is not None or (log.exists() and "epoch 2/" in log.read_text())
-                )
-                job = running_jobs(environment).get(f"scratch_cnn seed {seed}")
-                assert job is not None, (tmp_path / "told").read_text()
+            taken: set[str] = set()
+            for take_away in (("scontrol", "requeue"), ("scancel",)):
+
+                def is_ready(taken: set[str] = taken) -> bool:
+                    return snakemake.poll() is not None or bool(half_way(remote.results, environment) - taken)
+
+                wait_for(is_ready)
+                ready = half_way(remote.results, environment) - taken
+                assert ready, (tmp_path / "told").read_text()
+                run = min(ready)  # whichever seed Snakemake submitted first
+                taken.add(run)
+                job = running_jobs(environment)[run]
                 assert "gpu:1" in cluster.ask(environment, "scontrol", "show", "job", job)
                 cluster.ask(environment, *take_away, job)
                 if "requeue" in take_away:
@@ -76,6 +81,13 @@ def running_jobs(environment: dict[str, str]) -> dict[str, str]:
     listed = cluster.ask(environment, "squeue", "--noheader", "--states=running", "--format=%i %k")
     found = re.findall(r"^(\d+) rule_train_wildcards_(\w+)_(\d+)$", listed, re.MULTILINE)
     return {f"{model} seed {seed}": job for job, model, seed in found}
+
+
+def half_way(results: Path, environment: dict[str, str]) -> set[str]:
+    """The runs of the scratch CNN that have trained for an epoch and still run, as `running_jobs` names them."""
+    logs = {f"scratch_cnn seed {seed}": results / "logs" / "train" / f"scratch_cnn-{seed}.log" for seed in (0, 1)}
+    begun = {run for run, log in logs.items() if log.exists() and "epoch 2/" in log.read_text()}
+    return begun & running_jobs(environment).keys()
 
 
 def start_now(environment: dict[str, str], job: str) -> None:
