@@ -83,7 +83,7 @@ def test_where_the_first_is_killed_the_second_goes_on_from_its_checkpoint(tmp_pa
     told += second.communicate()[1]
     assert second.returncode == 0 and "resuming after epoch" in told
     done = int(re.search(r"resuming after epoch (\d+)", told)[1])
-    last = int(re.findall(r"epoch (\d+)/60", told.split("going on")[0])[-1])
+    last = int(re.findall(r"epoch (\d+)/60", told.split("resuming")[0])[-1])
     assert last - done in (0, 1)  # an epoch is told before its checkpoint is written
     told = told.replace(f"epoch {last}/{EPOCHS}", "", last - done)
     check(path.parent, straight, told)
