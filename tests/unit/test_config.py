@@ -91,8 +91,8 @@ TOP = (
         (
             f"{CNN}.architecture",
             "scratch",
-            "models: scratch_cnn: architecture 'scratch' is not one of scratch_cnn, scratch_resnet18, timm/<name> and "
-            "file:<path>.py:<class>.",
+            "models: scratch_cnn: architecture 'scratch' is not one of scratch_cnn, scratch_resnet18, "
+            "scratch_fast, timm/<name> and file:<path>.py:<class>.",
         ),
         (
             f"{B0}.architecture",
@@ -108,7 +108,7 @@ TOP = (
         (
             "recipes.report.optimizer",
             "lion",
-            "recipes: report: optimizer is 'lion', but must be 'adam', 'adamw' or 'sgd'.",
+            "recipes: report: optimizer is 'lion', but must be 'adam', 'adamw', 'sgd' or 'muon'.",
         ),
         ("compute.device", "gpu", "compute: device is 'gpu', but must be 'auto', 'cpu' or 'cuda'."),
         (

@@ -139,8 +139,8 @@ def test_a_network_of_one_input_size_is_told_in_a_sentence(study):
 @pytest.mark.parametrize(
     ("where", "value", "message"),
     [
-        ("recipes.modern_fast.input_sizes", [96, 96], "input_sizes has 2 entries for 5 epochs"),
-        ("recipes.modern_fast.input_sizes", [4, 96, 96, 96, 96], "input_sizes must be from 8 to 1024 pixels"),
+        ("recipes.modern_fast.input_sizes", [96, 96], "input_sizes has 2 entries for 4 epochs"),
+        ("recipes.modern_fast.input_sizes", [4, 96, 96, 96], "input_sizes must be from 8 to 1024 pixels"),
         ("recipes.modern_fast.frozen_norms", False, "frozen_blocks needs frozen_norms"),
         ("models.scratch_resnet18.recipe", "modern_fast", "which is for regime finetune"),
         ("recipes.report_scratch.input_sizes", [32] * 60, "this model takes images of one size only"),
