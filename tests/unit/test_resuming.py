@@ -54,7 +54,7 @@ def finetune(study: Path) -> RunSpec:
 
 def fast(study: Path) -> RunSpec:
     muon = {"momentum": 0.6, "newton_schulz": 3, "bias_learning_rate": 1.0, "sgd_momentum": 0.85, "whitening_epochs": 2}
-    spec = fast_spec(muon=muon, ema=0.9, epochs=6, schedule={"shape": "linear", "warmup_epochs": 0, "hold_epochs": 3})
+    spec = fast_spec(muon=muon, ema=0.9, epochs=40, schedule={"shape": "linear", "warmup_epochs": 0, "hold_epochs": 3})
     return replace(spec, compute=replace(spec.compute, precision="bfloat16"))
 
 

@@ -45,7 +45,7 @@ OWN = {
     "recipe": "quick",
 }
 METHODS = "\n".join(
-    f"    def unused_{n}(self): return f'{{self!r:>{{{n}}}}} {{{{}}}}', {{{n}: {{{n}}}}}" for n in range(85)
+    f"    def unused_{n}(self): return f'{{self!r:>{{{n}}}}} {{{{}}}}', {{{n}: {{{n}}}}}" for n in range(86)
 )
 NETWORK = f"""
 from torch import nn
