@@ -25,8 +25,8 @@ def steps() -> dict[str, str]:
     found = {}
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"\n(?= *rule \w+:)", path.read_text())[1:]:
-            kind = re.search(r"envs/(\w+)\.yaml", rule)[1]
-            found |= dict.fromkeys(re.findall(r"python -m study (\w+)", rule), kind)
+            kind = re.search(r"ENVIRONMENTS\[.(\w+).\]", rule)[1]
+            found |= dict.fromkeys(re.findall(r"python -m study ([\w-]+)", rule), kind)
     return found
 
 
