@@ -68,7 +68,7 @@ def table(
 
 def chart(name: str, title: str, data: Any, note: str = "") -> dict[str, Any]:
     """An interactive chart: the script `name`.js of the templates draws `data`, which must be fit for JSON."""
-    return {"kind": "chart", "name": name, "title": title, "data": data, "note": note}
+    return {"kind": "chart", "name": name, "title": title, "data": data, "note": note, "scripts": [name]}
 
 
 def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = (), command: str = "") -> dict[str, Any]:
