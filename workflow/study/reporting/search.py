@@ -19,6 +19,10 @@ from study.reporting.sources import read_table
 from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
 
 DOT = "#0072B2"
+UNTESTED = (
+    "No trial uses a test image, so nothing here says how well the chosen settings do on test images: for that, add "
+    "them as a model to a study with several seeds."
+)
 
 
 def write_search_report(study: Path) -> None:
@@ -41,8 +45,8 @@ def write_search_report(study: Path) -> None:
         write_page("page.html.j2", out / page.file, **common, title=page.title, finding="", heading="h2", **content)
     archive = write_archive(out, study / "tables", config)
     parts = [
-        {"kind": "part", "anchor": page.name, "short": page.title, "finding": answer(search), "lead": [], "notes": [],
-         "links": [(page.file, f"All about this: {page.title}")], "folded": [],
+        {"kind": "part", "anchor": page.name, "short": page.title, "finding": answer(search), "lead": [UNTESTED],
+         "notes": [], "links": [(page.file, f"All about this: {page.title}")], "folded": [],
          "sections": sections_of(page, search, figures)}
         for page in pages
     ]  # fmt: skip

@@ -19,6 +19,7 @@ from study.reporting.hero import dots, gain, only_one_right
 from study.reporting.items import Page, report_pages
 from study.reporting.ladder import ladder_page
 from study.reporting.markup import Column, prose, table
+from study.reporting.methods import paragraphs
 from study.reporting.run_facts import was_run
 from study.reporting.sources import Sources, best_model
 
@@ -168,7 +169,7 @@ def _methods(sources: Sources) -> Section:
     cite = citing.citation(sources)
     return {
         "sections": [
-            prose("What was run", points=was_run(sources)),
+            prose("What was run", paragraphs("training", sources), was_run(sources)),
             prose("How to read it", points=how_to_read(sources.tables["models"])),
             prose("How to repeat it", ["From the project's folder:"], command=citing.command(sources.config["study"])),
             citing.repeat(sources),
