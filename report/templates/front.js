@@ -3,15 +3,18 @@ CHARTS.front = (controls, drawing, data) => {
   const {models, costs} = data;
   const width = 900, height = 420, left = 56, right = 210, top = 16, bottom = 48;
 
+  // The coarsest round numbers of which at least four lie on the axis, so that a value can be read.
   const ticks = (low, high) => {
-    const found = [], steps = high / low < 10 ? [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-      for (const step of steps) {
-        const value = step * 10 ** power;
-        if (value >= low && value <= high) found.push(value);
+    let found = [];
+    for (const step of [[1, 2, 5], [1, 1.5, 2, 3, 5, 7], 0.5, 0.2, 0.1, 0.05]) {
+      const steps = Array.isArray(step) ? step : Array.from({length: Math.round(9 / step)}, (_, n) => 1 + n * step);
+      found = [];
+      for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+        found.push(...steps.map((one) => one * 10 ** power).filter((value) => value >= low && value <= high));
       }
+      if (found.length >= 4) break;
     }
-    return found.length > 8 ? found.filter((value) => Number.isInteger(Math.round(1e6 * Math.log10(value)) / 1e6)) : found;
+    return found.length > 9 ? found.filter((_, place) => place % Math.ceil(found.length / 9) === 0) : found;
   };
   const short = (value) => {
     for (const [size, sign] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -35,19 +38,19 @@ CHARTS.front = (controls, drawing, data) => {
     const svg = add(drawing, "svg", {viewBox: `0 0 ${width} ${height}`, role: "img", style: "max-width: 100%",
       "aria-label": `Test accuracy over ${cost.title}; the table below has the numbers.`});
     for (const tick of ticks(low, high)) {
-      add(svg, "line", {x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, stroke: "#ddd"});
+      add(svg, "line", {x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, stroke: "var(--line)"});
       add(svg, "text", {x: x(tick), y: height - bottom + 16, "text-anchor": "middle", class: "axis"}, short(tick));
     }
     const step = topOf - bottomOf > 0.4 ? 0.1 : topOf - bottomOf > 0.15 ? 0.05 : 0.02;
     for (let tick = Math.ceil(bottomOf / step) * step; tick <= topOf + 1e-9; tick += step) {
-      add(svg, "line", {x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "#ddd"});
+      add(svg, "line", {x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "var(--line)"});
       add(svg, "text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end", class: "axis"}, (100 * tick).toFixed(0));
     }
     add(svg, "text", {x: left, y: height - 8}, `${cost.title}, logarithmic; lower is cheaper`);
     add(svg, "text", {transform: `translate(14 ${height - bottom}) rotate(-90)`}, "test accuracy (%)");
     const front = cost.front;
     add(svg, "polyline", {points: front.map((m) => `${x(cost.values[m])},${y(models[m].accuracy)}`).join(" "),
-      fill: "none", stroke: "#666", "stroke-dasharray": "5 3"});
+      fill: "none", stroke: "var(--edge)", "stroke-dasharray": "5 3"});
     const taken = [];
     for (const m of [...known].sort((a, b) => models[b].accuracy - models[a].accuracy)) {
       const at = [x(cost.values[m]), y(models[m].accuracy)];

@@ -90,11 +90,11 @@ for (const section of document.querySelectorAll("section.table")) {
     body.append(...rows.slice().sort(compare));
   }));
   const shown = section.querySelector(".shown");
-  const search = section.querySelector("input");
+  const search = section.querySelector(".tools input");
   const choices = [...section.querySelectorAll(".tools select")];
   let filters = [];
   const filter = () => {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = (search?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const row of rows) {
       const text = [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
@@ -105,12 +105,12 @@ for (const section of document.querySelectorAll("section.table")) {
     }
     shown.textContent = (count < rows.length ? count + " of " : "") + rows.length + (rows.length === 1 ? " row" : " rows");
   };
-  search.addEventListener("input", filter);
+  search?.addEventListener("input", filter);
   choices.forEach((one) => one.addEventListener("change", filter));
   filter();
 
   const toggle = section.querySelector("[data-filters]");
-  toggle.addEventListener("click", () => {
+  toggle?.addEventListener("click", () => {
     const head = section.querySelector("thead"), first = head.rows[0];
     const on = toggle.getAttribute("aria-pressed") !== "true";
     toggle.setAttribute("aria-pressed", String(on));

@@ -23,6 +23,22 @@ COSTS = {
 }
 
 
+SPEEDS = (
+    Column("images_per_second", "Images/s, network", text.whole),
+    Column("head_images_per_second", "Images/s, head alone", text.whole),
+)
+
+
+def told_apart(sources: Sources, costs: pd.DataFrame) -> pd.DataFrame:
+    """`costs` with `trained`, what of the parameters is, and the speed of a frozen backbone's head kept apart."""
+    frozen = costs["model"].map(lambda model: sources.config["models"][model]["regime"] == "frozen")
+    return costs.assign(
+        trained=frozen.map({True: "only the head trained", False: "all trained"}),
+        head_images_per_second=costs["images_per_second"].where(frozen),
+        images_per_second=costs["images_per_second"].mask(frozen),
+    )
+
+
 def run_seconds(costs: pd.DataFrame) -> pd.Series:
     """Seconds that a run takes on its own: its training, and for a frozen backbone the features its seeds share."""
     return costs["train_seconds"] + costs["features_seconds"].fillna(0)
@@ -92,24 +108,26 @@ def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
 def costs_page(sources: Sources) -> list[dict[str, Any]]:
     """Time, speed and memory, by model and by run."""
     frame = sources.tables["costs"].assign(run_seconds=run_seconds(sources.tables["costs"]))
+    frame = told_apart(sources, frame)
     quantities = [
-        Column("parameters", "Parameters", text.whole),
+        Column("parameters", "Parameters", text.whole, "trained"),
         Column("run_seconds", "Minutes per run", text.minutes),
         Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
-        Column("images_per_second", "Images/s", text.whole),
+        *SPEEDS,
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
         Column("macs", "MACs per image (millions)", text.millions),
     ]
     keys = [column.key for column in quantities]
-    finished = sources.finished_costs()
+    finished = told_apart(sources, sources.finished_costs())
     finished = finished.assign(run_seconds=run_seconds(finished))
-    means = finished.groupby(["model", "label"], sort=False)[keys].mean().reset_index()
+    means = finished.groupby(["model", "label", "trained"], sort=False)[keys].mean().reset_index()
     device = Column("device_name", "Device")
     by_run = [Column("label", "Model"), Column("seed", "Seed", text.whole), *quantities, device]
     csv = sources.csv("costs")
     note = (
         "Mean over finished runs. A frozen backbone computes its features once for all its seeds; each run counts "
-        "that time, and its images/s are those of training the head alone."
+        "that time. Training its head on them passes many more images a second than a network does, so that speed has "
+        "a column of its own."
     )
     return [front_chart(sources), front_table(sources),
             table("By model", means, [Column("label", "Model"), *quantities], csv, note),
@@ -119,16 +137,17 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
 def front_table(sources: Sources) -> dict[str, Any]:
     """Accuracy and cost of every model, and whether another one beats it in both."""
     frame = sources.tables["front"].copy()
+    frame = told_apart(sources, frame)
     frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
     columns = [
         Column("label", "Model"),
-        Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
+        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
         Column("front", "On the Pareto front"),
         Column("train_seconds", "Seconds per run", partial(text.number, digits=1)),
         Column("macs", "MACs per image (millions)", text.millions),
-        Column("parameters", "Parameters", text.whole),
+        Column("parameters", "Parameters", text.whole, "trained"),
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
-        Column("images_per_second", "Images/s", text.whole),
+        *SPEEDS,
     ]
     return table(
         "Accuracy and cost",

@@ -90,12 +90,11 @@ def only_one_right(sources: Sources, two: Compared | None) -> dict[str, Any] | N
     groups = []
     for one, other in ((two.model, two.other), (two.other, two.model)):
         found = np.flatnonzero(right[one].all(axis=0) & ~right[other].any(axis=0))
-        groups.append({
-            "title": f"Only {sources.labels[one]} gets these right",
-            "count": f"{text.counted(len(found), 'test image')}: every run of {sources.labels[one]} is right, every run "
-            f"of {sources.labels[other]} wrong",
-            "pictures": [_picture(sources, test, named[other], int(place), other) for place in spread(found)],
-        })  # fmt: skip
+        count = text.counted(len(found), "test image")
+        rule = f"every run of {sources.labels[one]} is right, every run of {sources.labels[other]} wrong"
+        pictures = [_picture(sources, test, named[other], int(place), other) for place in spread(found)]
+        title = f"Only {sources.labels[one]} gets these right"
+        groups.append({"title": title, "count": f"{count}: {rule}", "pictures": pictures})
     return {"kind": "only", "title": "Images that only one of the two gets right", "groups": groups}
 
 
