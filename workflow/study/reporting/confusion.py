@@ -14,6 +14,7 @@ from study.reporting.sources import Sources
 from study.reporting.style import CORRECT_MAP, INK, new_figure, say
 
 MISTAKES = 30  # of every model
+BY_SUPERCLASS = ", both by superclass"
 NO_RUN = "No run of this model finished."
 
 
@@ -117,7 +118,7 @@ def draw_superclass_confusion(sources: Sources, model: str) -> Figure:
 
 def confusion_page(sources: Sources) -> list[dict[str, Any]]:
     """The matrix, errors within and outside the superclass, the most frequent mistakes, of every model."""
-    return [confusion_chart(sources), errors_table(sources), mistakes_table(sources)]
+    return [confusion_section(sources), errors_table(sources), mistakes_table(sources)]
 
 
 def errors_table(sources: Sources) -> dict[str, Any]:
@@ -179,21 +180,11 @@ def _mistakes(sources: Sources, model: str) -> list[dict[str, Any]]:
     return rows
 
 
-def confusion_chart(sources: Sources) -> dict[str, Any]:
-    """The confusion matrices of all models, as triples of true class, predicted class and count."""
-    table = sources.tables["confusion"]
-    models = [model for model in sources.models if (table["model"] == model).any()]
-    columns, grouped = ["true_id", "predicted_id", "count"], sources.has_superclasses
-    data = {
-        "models": [sources.labels[model] for model in models],
-        "classes": [text.words(name) for name in sources.dataset.fine_names],
-        "superclasses": [text.words(name) for name in sources.dataset.coarse_names] if sources.has_superclasses else [],
-        "coarse": sources.coarse_of.tolist() if sources.has_superclasses else [],
-        "order": sources.class_order().tolist(),
-        "cells": [table.loc[table["model"] == model, columns].to_numpy(int).ravel().tolist() for model in models],
-    }
+def confusion_section(sources: Sources) -> dict[str, Any]:
+    """The confusion matrix of a chosen model; a cell opens the pictures behind it."""
     note = (
-        f"Rows are true classes, columns what a model takes their test images for{', both by superclass' * grouped}; "
-        "darker is more often, with the scale stretched at its low end. Point at a cell for its numbers."
+        f"Rows are true classes, columns what the model takes their test images for{BY_SUPERCLASS * sources.has_superclasses}; "
+        "darker is more often, with the scale stretched at its low end. Choose a cell for the pictures behind it: by "
+        "mouse, by touch, or with the arrow keys; + and − zoom."
     )
-    return chart("confusion", "Confusion matrix, to explore", data, note)
+    return chart("confusion", "What is taken for what", {}, note, ["class", "mistakes"])

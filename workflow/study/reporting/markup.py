@@ -66,9 +66,12 @@ def table(
     }
 
 
-def chart(name: str, title: str, data: Any, note: str = "") -> dict[str, Any]:
-    """An interactive chart: the script `name`.js of the templates draws `data`, which must be fit for JSON."""
-    return {"kind": "chart", "name": name, "title": title, "data": data, "note": note}
+def chart(name: str, title: str, data: Any, note: str = "", needs: Sequence[str] = ()) -> dict[str, Any]:
+    """An interactive panel: the script `name`.js of the templates draws `data`, which must be fit for JSON.
+
+    `needs` says what it reads of the page's shared data besides the models; see `panels.shared`.
+    """
+    return {"kind": "chart", "name": name, "title": title, "data": data, "note": note, "needs": needs}
 
 
 def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = (), command: str = "") -> dict[str, Any]:

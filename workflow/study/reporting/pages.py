@@ -8,6 +8,7 @@ from study.reporting.answer import notice
 from study.reporting.items import report_items
 from study.reporting.landing import landing
 from study.reporting.markup import BANNER, pictures_in, png, write_page
+from study.reporting.panels import shared
 from study.reporting.provenance import settings_sentence
 from study.reporting.sources import Sources, read_sources
 
@@ -46,8 +47,11 @@ def body(sources: Sources, sections: Sections) -> dict[str, Any]:
         if section["kind"] == "table":
             section["csv"] = "" if section["csv_name"] in files else section["csv"]
             files.add(section["csv_name"])
+    charts = [section for section in sections if section["kind"] == "chart"]
+    needs = {need for section in charts for need in section["needs"]}
     return {
         "sections": sections,
-        "charts": sorted({section["name"] for section in sections if section["kind"] == "chart"}),
+        "charts": sorted({section["name"] for section in charts}),
+        "shared": shared(sources, needs) if charts else None,
         "pictures": {str(image): png(sources.dataset.images[image]) for image in pictures_in(sections)},
     }
