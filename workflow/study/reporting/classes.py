@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from study.reporting import text
 from study.reporting.markup import Column, chart, table
+from study.reporting.panels import shared
 from study.reporting.sources import Sources, best_model
 from study.reporting.style import GRID, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
 
@@ -102,9 +103,7 @@ def _marks(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str],
     for model, offset in zip(models, dodge(len(models), min(0.2 * len(models), 0.6)), strict=True):
         part = table[table["model"] == model]
         rows = places[part.index] + offset
-        axis.hlines(
-            rows, part["low"] * 100, part["high"] * 100, color=palette[model], lw=0.7 if small else 1
-        )
+        axis.hlines(rows, part["low"] * 100, part["high"] * 100, color=palette[model], lw=0.7 if small else 1)
         axis.scatter(part["accuracy"] * 100, rows, s=7 if small else 13, color=palette[model], marker=shapes[model],
                      lw=0, zorder=3)  # fmt: skip
 
@@ -141,8 +140,11 @@ def _section(sources: Sources, many: str, one: str) -> dict[str, Any]:
     note = f"Mean accuracy over seeds on {count} test images of each {one}. " if len(images) else ""
     note += f"Lines through the marks are 95 % Wilson intervals; verdicts are those of the differences by {one}."
     note += " Choose a class for its card: every model's accuracy, its mistakes and its pictures." * has_card
-    needs = ["class", "mistakes"] if has_card else [one]
-    return chart("classes", f"Every {one}, from one model to the other", {"one": one, "many": many}, note, needs)
+    data = shared(sources, one, *["mistakes"] * has_card)
+    scripts = ["card"] * has_card
+    return chart(
+        "classes", f"Every {one}, from one model to the other", {"one": one, "many": many}, note, data, scripts
+    )
 
 
 def _table(sources: Sources, name: str, one: str) -> dict[str, Any]:

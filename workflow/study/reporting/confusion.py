@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from study.reporting import text
 from study.reporting.markup import Column, chart, table
+from study.reporting.panels import shared
 from study.reporting.sources import Sources
 from study.reporting.style import CORRECT_MAP, INK, new_figure, say
 
@@ -187,4 +188,4 @@ def confusion_section(sources: Sources) -> dict[str, Any]:
         "darker is more often, with the scale stretched at its low end. Choose a cell for the pictures behind it: by "
         "mouse, by touch, or with the arrow keys; + and − zoom."
     )
-    return chart("confusion", "What is taken for what", {}, note, ["class", "mistakes"])
+    return chart("confusion", "What is taken for what", {}, note, shared(sources, "class", "mistakes"), ["card"])

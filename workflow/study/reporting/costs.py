@@ -12,6 +12,7 @@ from study.analysis.ranking import on_front
 from study.reporting import text
 from study.reporting.charts import numbers
 from study.reporting.markup import Column, chart, is_true, table
+from study.reporting.panels import shared
 from study.reporting.sources import Sources
 from study.reporting.style import WIDTH, colours, markers, new_figure, percent_axis, say, wrap
 
@@ -86,7 +87,8 @@ def front_section(sources: Sources) -> dict[str, Any]:
         "Mean over seeds. A model is on the Pareto front if no other model is both cheaper and at least as accurate. "
         "Small differences in accuracy may be due to the seeds: the page on which model is better has their intervals."
     )
-    return chart("front", "What the accuracy costs", {"accuracy": numbers(front["accuracy"]), "costs": costs}, note)
+    data = {"accuracy": numbers(front["accuracy"]), "costs": costs}
+    return chart("front", "What the accuracy costs", data, note, shared(sources))
 
 
 def _front_of(front: pd.DataFrame, cost: str) -> list[int]:

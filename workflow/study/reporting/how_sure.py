@@ -9,7 +9,7 @@ from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST
 from study.reporting.charts import numbers
 from study.reporting.markup import chart
-from study.reporting.panels import pair_key, pairs
+from study.reporting.panels import pair_key, pairs, shared
 from study.reporting.sources import Sources
 
 SEEDS = range(2, 21)
@@ -27,7 +27,7 @@ def how_sure_section(sources: Sources) -> dict[str, Any]:
         "workflow/study/analysis: contrasts.py, power.py). Power is the chance that the interval leaves out 0 if the "
         f"true difference is as large as said. The variances are estimates: from fewer than {SHAKY} seeds, rough ones."
     )
-    return chart("how_sure", "How sure with more seeds?", data, note)
+    return chart("how_sure", "How sure with more seeds?", data, note, shared(sources))
 
 
 def foreseen(sources: Sources) -> dict[str, Any]:

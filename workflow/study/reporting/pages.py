@@ -8,7 +8,6 @@ from study.reporting.answer import notice
 from study.reporting.items import report_items
 from study.reporting.landing import landing
 from study.reporting.markup import BANNER, pictures_in, png, write_page
-from study.reporting.panels import shared
 from study.reporting.provenance import settings_sentence
 from study.reporting.sources import Sources, read_sources
 
@@ -31,9 +30,10 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
         "notice": " ".join(filter(None, [notice(runs), settings_sentence(runs, sources.labels)])),
         "study": sources.config["study"],
         "dataset": sources.config["dataset"]["title"],
+        "heading": "h2",
     }
     items = report_items(sources.config, "page")
-    content = landing(sources, accuracy)
+    content = landing(sources, accuracy) | body(sources, [])
     write_page("landing.html.j2", out / "landing.html", **common, **content)
     write_page("index.html.j2", out / "index.html", **common, **content, links=items)
     for item in items:
@@ -41,17 +41,21 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
 
 
 def body(sources: Sources, sections: Sections) -> dict[str, Any]:
-    """What a page embeds: its sections, the scripts of their charts, and every picture and file once."""
+    """What a page embeds: its sections, and every script, picture, file and set of shared data once.
+
+    `sections` are in the order in which the page shows them; each gets an `id` of its own.
+    """
     files: set[str] = set()
-    for section in sections:
+    shared: dict[str, Any] = {}
+    for place, section in enumerate(sections):
+        section["id"] = f"{section['kind']}-{place}"
+        shared |= section.get("shared", {})
         if section["kind"] == "table":
             section["csv"] = "" if section["csv_name"] in files else section["csv"]
             files.add(section["csv_name"])
-    charts = [section for section in sections if section["kind"] == "chart"]
-    needs = {need for section in charts for need in section["needs"]}
     return {
         "sections": sections,
-        "charts": sorted({section["name"] for section in charts}),
-        "shared": shared(sources, needs) if charts else None,
+        "scripts": list(dict.fromkeys(name for section in sections for name in section.get("scripts", ()))),
+        "shared": shared,
         "pictures": {str(image): png(sources.dataset.images[image]) for image in pictures_in(sections)},
     }

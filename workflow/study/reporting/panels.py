@@ -1,7 +1,7 @@
 """What the interactive panels of a page share: models, classes, mistakes, differences of any two models, pictures."""
 
+import functools
 import itertools
-from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -19,15 +19,21 @@ DIFFERENCES = {"class": class_differences_table, "superclass": superclass_differ
 TABLES = {"class": "classes", "superclass": "superclasses"}
 
 
-def shared(sources: Sources, needs: Collection[str] = ()) -> dict[str, Any]:
-    """The data that every script of a page finds under STUDY; `needs`: any of class, superclass and mistakes.
+def shared(sources: Sources, *needs: str) -> dict[str, Any]:
+    """The data that the panels of a page share: the models, and of `needs` any of class, superclass and mistakes."""
+    data: dict[str, Any] = {"study": study(sources)}
+    data |= {one: group(sources, one) for one in TABLES if one in needs}
+    if "mistakes" in needs:
+        data |= {"cells": cells(sources), "pictures": pictures(sources)}
+    return data
 
-    `from` and `to` are the models that a page shows first: the baseline, and the best other one by validation accuracy.
-    """
+
+def study(sources: Sources) -> dict[str, Any]:
+    """Models and classes; `from` and `to` are the models that a page shows first, see `first_pair`."""
     start, end = first_pair(sources)
     palette, grouped = colours(sources.models), sources.has_superclasses
     seeds = sources.rows("runs", outcome="finished")["model"].value_counts()
-    data: dict[str, Any] = {
+    return {
         "models": [
             {"name": model, "label": sources.labels[model], "colour": palette[model], "seeds": int(seeds.get(model, 0))}
             for model in sources.models
@@ -38,11 +44,8 @@ def shared(sources: Sources, needs: Collection[str] = ()) -> dict[str, Any]:
         "superclasses": [text.words(name) for name in sources.dataset.coarse_names] if grouped else [],
         "coarse": sources.coarse_of.tolist() if grouped else [],
         "order": sources.class_order().tolist(),
-        "groups": {one: group(sources, one) for one in ("class", "superclass") if one in needs},
+        "verdicts": list(VERDICTS),
     }
-    if "mistakes" in needs:
-        data |= {"cells": cells(sources), "pictures": pictures(sources)}
-    return data
 
 
 def finished_models(sources: Sources) -> list[str]:
@@ -73,6 +76,7 @@ def pair_key(sources: Sources, model: str, baseline: str) -> str:
     return f"{sources.models.index(baseline)}-{sources.models.index(model)}"
 
 
+@functools.cache  # several panels of several pages show it
 def group(sources: Sources, one: str) -> dict[str, Any]:
     """Every class or superclass, as `one` says: accuracy of each model with its interval, and of each pair a verdict."""
     number = f"{one}_id"
@@ -89,7 +93,6 @@ def group(sources: Sources, one: str) -> dict[str, Any]:
     return data | {
         "images": int(table["n_images"].max()) if len(table) else 0,
         "margin": float(sources.config["equivalence_margin"]),
-        "verdicts": list(VERDICTS),
         "pairs": differences(sources, one),
     }
 

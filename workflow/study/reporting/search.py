@@ -33,6 +33,10 @@ def write_search_report(study: Path) -> None:
         "notice": "",
         "study": config["study"],
         "dataset": config["dataset"]["title"],
+        "heading": "h2",
+        "scripts": [],
+        "shared": {},
+        "pictures": {},
     }
     picture = data_uri((figures / "search.svg").read_bytes(), "image/svg+xml")
     content = {"title": "Search", "answer": answer(search), "figure": picture}
@@ -40,7 +44,7 @@ def write_search_report(study: Path) -> None:
     write_page("search_landing.html.j2", pages / "landing.html", **common, **content)
     write_page("search_index.html.j2", pages / "index.html", **common, **content, links=items)
     for item in items:
-        parts = {"title": item.title, "sections": item.make(search), "charts": [], "pictures": {}}
+        parts = {"title": item.title, "sections": item.make(search)}
         write_page("page.html.j2", pages / item.file, **common, **parts)
 
 

@@ -1,5 +1,6 @@
 """The pictures behind the confusion matrices: misclassified test images in one file, with every model's answers."""
 
+import functools
 import io
 from typing import Any
 
@@ -52,6 +53,7 @@ def rule(shown: int, wrong: int, test: int) -> str:
     )
 
 
+@functools.cache  # several panels of several pages show them
 def pictures(sources: Sources) -> dict[str, Any]:
     """What the scripts need: the sprite, and of each image its class and what each model's seeds take it for.
 
