@@ -14,6 +14,7 @@ from study.reporting.sources import Sources
 
 SEEDS = range(2, 21)
 DIFFERENCES = (0.01, 0.02, 0.05)
+ENDLESS = 1_000_000  # seeds: what is left comes from the test images
 SHAKY = 5  # seeds; from fewer, a variance is known to a factor of about 3 at best
 
 
@@ -46,6 +47,7 @@ def foreseen(sources: Sources) -> dict[str, Any]:
         found[pair_key(sources, model, baseline)] = {
             "seeds": [len(right[1]), len(right[0])],
             "half": numbers([step.half for step in steps], 5),
+            "floor": round(foresee(measured, ENDLESS).half, 5),
             "images": numbers(share, 3),
             "power": [numbers([power(step, size) for step in steps], 3) for size in DIFFERENCES],
         }
