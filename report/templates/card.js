@@ -1,5 +1,5 @@
 // The card of a class, which opens wherever a class is chosen; and the pictures, tiles of one sprite.
-const seedsSaid = (m, count) => (study.models[m].seeds === 1 ? "" : ` (${count} of ${study.models[m].seeds})`);
+const seedsSaid = (m, count) => (study.models[m].seeds === 1 ? "" : ` ${count}/${study.models[m].seeds}`);
 
 // Counts of model `m`, [true][predicted], over its seeds.
 const loaded = {};
@@ -65,7 +65,7 @@ document.addEventListener("study:class", ({detail: {label}}) => {
 function drawCard(label) {
   hideTip();
   card.replaceChildren();
-  const head = add(card, "div", {class: "controls"});
+  const head = add(card, "div", {class: "controls head"});
   add(head, "h2", {}, study.classes[label]);
   if (study.superclasses.length) add(head, "span", {class: "note"}, `of the superclass ${study.superclasses[study.coarse[label]]}`);
   const other = choose(head, "Class", study.classes, (place) => select({label: place}));
@@ -75,20 +75,20 @@ function drawCard(label) {
   const {accuracy, low, high} = shared.class;
   const body = add(add(add(card, "div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Every model"}), "table"), "tbody");
   const titles = add(body.parentElement.createTHead(), "tr");
-  for (const title of ["Model", "Accuracy, 95 % interval (%)", "", "Most often taken for"]) add(add(titles, "th", {scope: "col"}), "span", {}, title);
+  for (const title of ["Model, and what it most often takes the class for", "Accuracy, 95 % interval (%)"]) add(add(titles, "th", {scope: "col"}), "span", {}, title);
   for (const m of finished) {
     const row = add(body, "tr", {class: m === selection.from || m === selection.to ? "compared" : ""});
     const name = add(row, "th", {scope: "row"});
     symbol(name, m, study.models[m].colour);
     add(name, "span", {}, " " + study.models[m].label);
-    add(row, "td", {class: "number"}, `${percent(accuracy[m][label]).replace(" %", "")} (${number(100 * low[m][label], 0)} to ${number(100 * high[m][label], 0)})`);
-    const bar = add(add(row, "td"), "svg", {width: 124, height: 16, "aria-hidden": "true"}), x = (value) => 12 + 100 * value;
+    const counts = countsOf(m)[label], all = total(counts);
+    const taken = counts.map((count, p) => [count, p]).filter(([count, p]) => count && p !== label).sort((a, b) => b[0] - a[0]).slice(0, 3);
+    add(name, "small", {}, taken.map(([count, p]) => `${study.classes[p]} ${percent(count / all)}`).join(", ") || "nothing else");
+    const cell = add(row, "td", {class: "number"}, `${percent(accuracy[m][label]).replace(" %", "")} (${number(100 * low[m][label], 0)} to ${number(100 * high[m][label], 0)})`);
+    const bar = add(cell, "svg", {width: 124, height: 16, "aria-hidden": "true"}), x = (value) => 12 + 100 * value;
     add(bar, "line", {x1: 12, x2: 112, y1: 8, y2: 8, class: "grid"});
     add(bar, "line", {x1: x(low[m][label]), x2: x(high[m][label]), y1: 8, y2: 8, "stroke-width": 2, style: `stroke: ${paint(study.models[m].colour)}`});
     mark(bar, m, x(accuracy[m][label]), 8, 4, study.models[m].colour);
-    const counts = countsOf(m)[label], all = total(counts);
-    const taken = counts.map((count, p) => [count, p]).filter(([count, p]) => count && p !== label).sort((a, b) => b[0] - a[0]).slice(0, 3);
-    add(row, "td", {}, taken.map(([count, p]) => `${study.classes[p]} ${percent(count / all)}`).join(", ") || "nothing else");
   }
   drawCardPictures(label);
 }
@@ -111,7 +111,7 @@ function drawCardPictures(label) {
     grid.replaceChildren();
     for (const place of sets.find(([name]) => name === key)[2]) picture(grid, place, finished);
   };
-  if (sets.length > 1 && all.length) radios(card, "Show", sets.map(([key, text, places]) => [key, `${text} (${places.length})`]), "all", fill);
+  if (sets.length > 1 && all.length) radios(add(card, "div", {class: "controls"}), "Show", sets.map(([key, text, places]) => [key, `${text} (${places.length})`]), "all", fill);
   grid.className = "gallery";
   card.append(grid);
   fill("all");

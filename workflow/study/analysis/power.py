@@ -34,7 +34,7 @@ class Foreseen(NamedTuple):
 
 
 def variances(model: np.ndarray, baseline: np.ndarray) -> Variances | None:
-    """The parts of `contrast`'s variance for one seed, from correctness bool [seeds, N]; None below two seeds of each."""
+    """The parts of `contrast`'s variance for one seed, from correctness bool [seeds, N]; None with a single seed."""
     if min(len(model), len(baseline)) < 2:
         return None
     images = model.shape[1]

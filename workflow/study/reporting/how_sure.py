@@ -23,10 +23,10 @@ def how_sure_section(sources: Sources) -> dict[str, Any]:
     data = {"seeds": list(SEEDS), "differences": list(DIFFERENCES), "min_seeds": MIN_SEEDS, "pairs": foreseen(sources)}
     images = len(sources.dataset.ids(TEST))
     note = (
-        f"What the 95 % interval of a difference would be with other numbers of seeds of each model on the same {images:,} "
-        "test images, from the variances measured in this study and by the formula of its own intervals (in "
-        "workflow/study/analysis: contrasts.py, power.py). Power is the chance that the interval leaves out 0 if the "
-        f"true difference is as large as said. The variances are estimates: from fewer than {SHAKY} seeds, rough ones."
+        "What the 95 % interval of a difference would be with other numbers of seeds of each model, on the same "
+        f"{images:,} test images: from the variances measured in this study, by the formula of its own intervals "
+        "(workflow/study/analysis/contrasts.py and power.py). Power is the chance that the interval leaves out 0 if "
+        f"the true difference is as large as said. From fewer than {SHAKY} seeds, the variances are rough estimates."
     )
     return chart("how_sure", "How sure with more seeds?", data, note, shared(sources))
 

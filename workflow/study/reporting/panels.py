@@ -78,7 +78,7 @@ def pair_key(sources: Sources, model: str, baseline: str) -> str:
 
 @functools.cache  # several panels of several pages show it
 def group(sources: Sources, one: str) -> dict[str, Any]:
-    """Every class or superclass, as `one` says: accuracy of each model with its interval, and of each pair a verdict."""
+    """Every class or superclass, as `one` says: accuracy of each model with its interval, verdicts of each pair."""
     number = f"{one}_id"
     table = sources.tables[TABLES[one]]
     long = table.dropna(subset="accuracy").set_index(["model", number])
