@@ -78,7 +78,7 @@ def _separate(axis: Axes, sources: Sources, order: np.ndarray, name: bool) -> No
         axis.axhline(start - 0.5, color="#9A9A9A", lw=0.4)
         axis.axvline(start - 0.5, color="#9A9A9A", lw=0.4)
     if name:
-        middles = (starts + [*starts[1:], len(order)] - 1) / 2
+        middles = (starts + np.append(starts[1:], len(order)) - 1) / 2
         names = [text.words(sources.dataset.coarse_names[coarse[start]]) for start in starts]
         axis.set_xticks(middles, names, rotation=90, fontsize=8.5)
         axis.set_yticks(middles, names, fontsize=8.5)
@@ -188,9 +188,9 @@ def confusion_section(sources: Sources) -> dict[str, Any]:
     """The confusion matrix of a chosen model; a cell opens the pictures behind it."""
     grouped = ", both by superclass" if sources.has_superclasses else ""
     note = (
-        f"Rows are true classes, columns what the model takes their test images for{grouped}; darker is more often, with "
-        "the scale stretched at its low end. Choose a cell for the pictures behind it: by mouse, by touch, or with the "
-        "arrow keys; + and − zoom."
+        f"Rows are true classes, columns what the model takes their test images for{grouped}; darker is more often, "
+        "with the scale stretched at its low end. Choose a cell for the pictures behind it: by mouse, by touch, or with "
+        "the arrow keys; + and − zoom."
     )
     data = shared(sources, "class", "mistakes")
     return chart("confusion", "What is taken for what", {}, note, data, ["card"])
