@@ -3,7 +3,7 @@
 import base64
 import gzip
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,9 +101,20 @@ def _add_bars(values: pd.Series, cells: list[dict[str, Any]]) -> None:
             cell["bar"] = [round(100 * end / (high - low), 1) for end in ends]
 
 
-def chart(name: str, title: str, data: Any, note: str = "") -> dict[str, Any]:
-    """An interactive chart: the script `name`.js of the templates draws `data`, which must be fit for JSON."""
-    return {"kind": "chart", "name": name, "title": title, "data": data, "note": note, "scripts": [name]}
+def chart(
+    name: str,
+    title: str,
+    data: Any,
+    note: str = "",
+    shared: Mapping[str, Any] | None = None,
+    scripts: Sequence[str] = (),
+) -> dict[str, Any]:
+    """An interactive panel: the script `name`.js of the templates, behind `scripts`, draws `data`, fit for JSON.
+
+    `shared` is by name what it reads besides, and what other panels of its page may read, too.
+    """
+    return {"kind": "chart", "name": name, "title": title, "data": data, "note": note, "scripts": [*scripts, name],
+            "shared": shared or {}}  # fmt: skip
 
 
 def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = (), command: str = "") -> dict[str, Any]:
