@@ -246,8 +246,8 @@ def methods(sources: Sources) -> str:
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
     code = code_sentence(sources.tables["provenance"], sources.labels).split(".")[0]
-    same = "by the present code" if code.startswith("All runs were trained by the present") else "some by older code"
-    return f"{started} finished, trained {same}; one command repeats them"
+    present = code.startswith("All runs were trained by the present")
+    return f"{started} finished{'' if present else ', some of them trained by older code'}; one command repeats them"
 
 
 FINDINGS: dict[str, Callable[[Sources], str]] = {

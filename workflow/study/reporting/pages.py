@@ -82,6 +82,7 @@ def figure(part: Part, figures: Path) -> Section:
         svg = path.read_bytes()
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; draw the figures before the pages.") from None
+    first, _, more = part.caption.partition(". ")
     found = re.search(rb'<svg[^>]* width="([\d.]+)pt"', svg)
     return {
         "kind": "figure",
@@ -89,7 +90,8 @@ def figure(part: Part, figures: Path) -> Section:
         "address": data_uri(svg, "image/svg+xml"),
         "name": part.file,
         "pixels": round(float(found[1]) * 96 / 72) if found else 864,
-        "caption": part.caption,
+        "caption": first + "." * bool(more),
+        "more": more,
         "folded": part.model is not None,
     }
 
