@@ -11,7 +11,7 @@ from study_factory import make_study
 from study.analysis.contrasts import contrast
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
-from study.reporting.costs import costs_page, front_section, with_speeds
+from study.reporting.costs import front_section
 from study.reporting.how_sure import SEEDS, foreseen
 from study.reporting.panels import cells, first_pair, group, pairs, shared, study
 from study.reporting.sources import read_sources
@@ -38,12 +38,8 @@ def test_pictures_are_of_the_most_frequent_mistakes_first_and_of_every_kind_one(
     named = np.array([[1, 1, 0, 1, 2, 2], [1, 0, 0, 1, 2, 0], [1, 1, 0, 1, 0, 2]], np.uint8)
     # 0 taken for 1: image 0 by three runs, image 1 by two; 1 for 2: image 4 by two; 1 for 0: image 4 by one; 2 for 0:
     # image 5 by one. So first of all 0 (5 mistakes of its kind), 4 (2), 5 (1, the later class), then 1, a second image.
-    assert [choose_images(named, fine, limit).tolist() for limit in (1, 2, 3, 9)] == [
-        [0],
-        [0, 4],
-        [0, 4, 5],
-        [0, 1, 4, 5],
-    ]
+    chosen = [choose_images(named, fine, limit).tolist() for limit in (1, 2, 3, 9)]
+    assert chosen == [[0], [0, 4], [0, 4, 5], [0, 1, 4, 5]]
     assert choose_images(named[:0], fine).tolist() == []
     assert choose_images(fine[None], fine).tolist() == []
 
@@ -56,8 +52,8 @@ def test_the_page_says_which_images_have_a_picture():
 
 
 def test_every_tile_is_where_the_script_looks_for_it():
-    colours = np.arange(COLUMNS + 3, dtype=np.uint8) * 4
-    images = np.broadcast_to(colours[:, None, None, None], (len(colours), 32, 32, 3))
+    colours = np.arange(COLUMNS + 3) * 4
+    images = np.broadcast_to(colours.astype(np.uint8)[:, None, None, None], (len(colours), 32, 32, 3))
     whole = np.asarray(Image.open(io.BytesIO(sprite(images))))
     assert whole.shape == (64, 32 * COLUMNS, 3)
     for place, colour in enumerate(colours):
@@ -89,8 +85,8 @@ def test_classes_have_the_verdicts_of_the_table_and_those_of_pairs_that_it_lacks
     found = group(sources, "class")
     assert list(found["pairs"]) == ["0-1", "0-2", "1-2"]
     table = sources.rows("class_differences", model="lite0_finetune", baseline="scratch_cnn")
-    assert found["pairs"]["0-1"]["difference"] == table["difference"].round(4).tolist()
-    assert found["pairs"]["0-1"]["low"] == table["low"].round(4).tolist()
+    assert found["pairs"]["0-1"]["difference"] == pytest.approx(table["difference"].tolist(), abs=1e-4)
+    assert found["pairs"]["0-1"]["low"] == pytest.approx(table["low"].tolist(), abs=1e-4)
     assert [study(sources)["verdicts"][place] for place in found["pairs"]["0-1"]["verdict"]] == table[
         "verdict"
     ].tolist()
@@ -135,17 +131,6 @@ def test_how_sure_says_of_the_studys_own_seeds_what_the_study_says(sources):
         assert pair["half"][1:] == sorted(pair["half"][1:], reverse=True)
         assert pair["floor"] <= pair["half"][-1]
         assert np.all(np.diff([power[-1] for power in pair["power"]]) >= 0)  # 1, 2 and 5 points at 20 seeds
-
-
-def test_a_heads_speed_never_stands_beside_a_networks(sources):
-    speeds = with_speeds(sources, sources.tables["costs"]).set_index("model")[["network_speed", "head_speed"]].notna()
-    assert speeds.loc["lite0_frozen"].to_numpy().tolist() == [[False, True]] * 3
-    assert speeds.loc["scratch_cnn"].to_numpy().tolist() == [[True, False]] * 3
-    tables = [section for section in costs_page(sources) if section["kind"] == "table"]
-    for section in tables:
-        heads = [column["title"] for column in section["columns"]]
-        network, head = heads.index("Images/s, network"), heads.index("Images/s, head on stored features")
-        assert all((row[network]["sort"] == "") != (row[head]["sort"] == "") for row in section["rows"])
 
 
 def test_the_front_has_every_models_accuracy(sources):

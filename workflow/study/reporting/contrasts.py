@@ -26,7 +26,7 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         frame[f"sd_{part}"] = np.sqrt(frame[f"var_{part}"])
     pairs = frame["n_seeds"] * frame["n_seeds_baseline"]
     frame["wins_of"] = [f"of {text.counted(count, 'pair')}" if count else "" for count in pairs]
-    points = partial(text.points, digits=2)
+    points = text.points
     columns = [
         Column("label", "Difference"),
         Column("what", "Metric"),

@@ -27,6 +27,7 @@ class Column(NamedTuple):
 
     `below` names a column of ready text that stands small under the value. With `pictures` the frame holds lists of
     `Picture`; with `choose` a reader can pick one of the column's values, and sees the rows of the first to begin with.
+    `bar` draws a bar behind each number, from 0 to it.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Column(NamedTuple):
     below: str | None = None
     pictures: bool = False
     choose: bool = False
+    bar: bool = False
 
 
 class Picture(NamedTuple):
@@ -53,17 +55,50 @@ def data_uri(content: bytes, kind: str) -> str:
 def table(
     title: str, frame: pd.DataFrame, columns: Sequence[Column], csv: tuple[str, bytes], note: str = ""
 ) -> dict[str, Any]:
-    """What the template shows as one table; `csv` is the name and the content of the file that its link downloads."""
+    """What the template shows as one table; `csv` is the name and the content of the file that its link downloads.
+
+    Columns that are empty or the same in every row are left out and said once: `empty` has the titles of the former,
+    `constant` the titles and texts of the latter.
+    """
+    rows = [[_cell(row, column) for column in columns] for row in frame.to_dict("records")]
+    said = [_said_once(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
+    kept = [place for place, text_of in enumerate(said) if text_of is None] or [0]
+    for place in kept:
+        if columns[place].bar:
+            _add_bars(frame[columns[place].key], [row[place] for row in rows])
     return {
         "kind": "table",
         "title": title,
         "note": note,
-        "columns": [_head(frame, column) for column in columns],
-        "rows": [[_cell(row, column) for column in columns] for row in frame.to_dict("records")],
+        "columns": [_head(frame, columns[place]) for place in kept],
+        "rows": [[row[place] for place in kept] for row in rows],
+        "constant": {columns[place].title: one for place, one in enumerate(said) if one and place not in kept},
+        "empty": [columns[place].title for place, one in enumerate(said) if one == "" and place not in kept],
         "csv_name": csv[0],
         "csv": data_uri(csv[1], "text/csv;charset=utf-8"),
         "csv_packed": data_uri(gzip.compress(csv[1], mtime=0), "application/gzip") if len(csv[1]) > LARGE else "",
     }
+
+
+def _said_once(column: Column, cells: list[dict[str, Any]]) -> str | None:
+    """The text of a column that is the same in every row, "" for one that is empty, None for one to be shown."""
+    if column.pictures or len(cells) < 2:
+        return None
+    texts = {(cell["text"], cell["below"]) for cell in cells}
+    if len(texts) > 1:
+        return None
+    text, below = next(iter(texts))
+    return " ".join(filter(None, [text, below and f"({below})"])) if text not in ("", "–") else below
+
+
+def _add_bars(values: pd.Series, cells: list[dict[str, Any]]) -> None:
+    """Give each cell of a number the ends of its bar, in percent of the cell: from 0 to the number."""
+    known = values.dropna()
+    low, high = min(0.0, known.min()), max(0.0, known.max(), 1.0 if known.between(0, 1).all() else 0.0)
+    for value, cell in zip(values, cells, strict=True):
+        if not np.isnan(value) and high > low:
+            ends = sorted((-low, value - low))
+            cell["bar"] = [round(100 * end / (high - low), 1) for end in ends]
 
 
 def chart(
@@ -98,8 +133,9 @@ def is_true(value: Any) -> bool:
 
 
 def pictures_in(sections: Sequence[dict[str, Any]]) -> list[int]:
-    """Row numbers of every image that a page's tables show, ascending."""
+    """Row numbers of every image that a page's sections show, ascending."""
     cells = [cell for section in sections if section["kind"] == "table" for row in section["rows"] for cell in row]
+    cells += [group for section in sections for group in section.get("groups", ())]
     return sorted({picture.image for cell in cells for picture in cell.get("pictures", ())})
 
 
@@ -149,6 +185,11 @@ def plain_environment() -> jinja2.Environment:
     return environment().overlay(autoescape=False)
 
 
+def render(template: str, **content: Any) -> str:
+    """`template` filled with `content`."""
+    return environment().get_template(template).render(**content)
+
+
 def write_page(template: str, path: Path, **content: Any) -> None:
     """Render `template` into the file `path`."""
-    write_text(path, environment().get_template(template).render(**content))
+    write_text(path, render(template, **content))
