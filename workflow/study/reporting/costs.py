@@ -22,20 +22,18 @@ COSTS = {
     "parameters": "parameters",
     "peak_memory_mb": "peak memory (MB)",
 }
-SPEEDS = (
-    Column("images_per_second", "Images/s, network", text.whole),
-    Column("head_images_per_second", "Images/s, head alone", text.whole),
-)
+SPEEDS = [
+    Column("network_speed", "Images/s, network", text.whole),
+    Column("head_speed", "Images/s, head on stored features", text.whole),
+]
 
 
-def told_apart(sources: Sources, costs: pd.DataFrame) -> pd.DataFrame:
-    """`costs` with `trained`, what of the parameters is, and the speed of a frozen backbone's head kept apart."""
-    frozen = costs["model"].map(lambda model: sources.config["models"][model]["regime"] == "frozen")
-    return costs.assign(
-        trained=frozen.map({True: "only the head trained", False: "all trained"}),
-        head_images_per_second=costs["images_per_second"].where(frozen),
-        images_per_second=costs["images_per_second"].mask(frozen),
-    )
+def with_speeds(sources: Sources, costs: pd.DataFrame) -> pd.DataFrame:
+    """`costs` with images per second in one of two columns, as a whole network was `trained` or a head alone."""
+    frozen = costs["model"].map(lambda model: sources.config["models"][model]["regime"]) == "frozen"
+    speed = costs["images_per_second"]
+    trained = frozen.map({True: "only the head trained", False: "all trained"})
+    return costs.assign(network_speed=speed.where(~frozen), head_speed=speed.where(frozen), trained=trained)
 
 
 def run_seconds(costs: pd.DataFrame) -> pd.Series:
@@ -104,8 +102,8 @@ def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
 
 def costs_page(sources: Sources) -> list[dict[str, Any]]:
     """Time, speed and memory, by model and by run."""
-    frame = sources.tables["costs"].assign(run_seconds=run_seconds(sources.tables["costs"]))
-    frame = told_apart(sources, frame)
+    frame = with_speeds(sources, sources.tables["costs"])
+    frame = frame.assign(run_seconds=run_seconds(frame))
     quantities = [
         Column("parameters", "Parameters", text.whole, "trained"),
         Column("run_seconds", "Minutes per run", text.minutes),
@@ -115,7 +113,7 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("macs", "MACs per image (millions)", text.millions),
     ]
     keys = [column.key for column in quantities]
-    finished = told_apart(sources, sources.finished_costs())
+    finished = with_speeds(sources, sources.finished_costs())
     finished = finished.assign(run_seconds=run_seconds(finished))
     means = finished.groupby(["model", "label", "trained"], sort=False)[keys].mean().reset_index()
     device = Column("device_name", "Device")
@@ -123,8 +121,7 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
     csv = sources.csv("costs")
     note = (
         "Mean over finished runs. A frozen backbone computes its features once for all its seeds; each run counts "
-        "that time. Training its head on them passes many more images a second than a network does, so that speed has "
-        "a column of its own."
+        "that time. Its head alone trains on those features: its speed is no network's and has a column of its own."
     )
     return [front_section(sources), front_table(sources),
             table("By model", means, [Column("label", "Model"), *quantities], csv, note),
@@ -133,8 +130,7 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
 
 def front_table(sources: Sources) -> dict[str, Any]:
     """Accuracy and cost of every model, and whether another one beats it in both."""
-    frame = sources.tables["front"].copy()
-    frame = told_apart(sources, frame)
+    frame = with_speeds(sources, sources.tables["front"])
     frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
     columns = [
         Column("label", "Model"),

@@ -52,3 +52,8 @@ def foreseen(sources: Sources) -> dict[str, Any]:
             "power": [numbers([power(step, size) for step in steps], 3) for size in DIFFERENCES],
         }
     return found
+
+
+def how_sure_page(sources: Sources) -> list[dict[str, Any]]:
+    """What more seeds would do."""
+    return [how_sure_section(sources)]

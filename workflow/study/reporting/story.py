@@ -11,11 +11,12 @@ from study.reporting import citing, findings, text
 from study.reporting.answer import answer, how_to_read, lost_runs
 from study.reporting.calibration import calibration_page
 from study.reporting.claims import claims_in_short, claims_page
-from study.reporting.classes import classes_page
-from study.reporting.confusion import confusion_page
-from study.reporting.costs import costs_page, run_seconds
+from study.reporting.classes import classes_page, classes_section
+from study.reporting.confusion import confusion_section, errors_table, mistakes_table
+from study.reporting.costs import front_section, front_table, run_seconds
 from study.reporting.differences import class_differences_page
 from study.reporting.hero import dots, gain, only_one_right
+from study.reporting.how_sure import how_sure_section
 from study.reporting.items import Page, report_pages
 from study.reporting.ladder import ladder_page
 from study.reporting.markup import Column, prose, table
@@ -142,27 +143,30 @@ def _gain(sources: Sources) -> Section:
 
 def _classes(sources: Sources) -> Section:
     worst = findings.worst_classes(sources)
-    panel, *rest = classes_page(sources)
+    _, *rest = classes_page(sources)
     return {
         "lead": [worst] if worst else [],
-        "sections": [panel],
+        "sections": [classes_section(sources)],
         "folded": [*(one for one in class_differences_page(sources) if one["kind"] == "table"), *rest],
     }
 
 
 def _confusions(sources: Sources) -> Section:
-    panel, *rest = confusion_page(sources)
-    return {"sections": [panel], "folded": rest}
+    return {"sections": [confusion_section(sources)], "folded": [errors_table(sources), mistakes_table(sources)]}
 
 
 def _certainty(sources: Sources) -> Section:
     by_model, *_ = calibration_page(sources)
-    return {"lead": findings.calibrations(sources), "figures": ["calibration.svg"], "folded": [by_model]}
+    return {
+        "lead": findings.calibrations(sources),
+        "sections": [how_sure_section(sources)],
+        "figures": ["calibration.svg"],
+        "folded": [by_model],
+    }
 
 
 def _costs(sources: Sources) -> Section:
-    panel, front, *_ = costs_page(sources)
-    return {"sections": [panel], "folded": [front]}
+    return {"sections": [front_section(sources)], "folded": [front_table(sources)]}
 
 
 def _methods(sources: Sources) -> Section:
