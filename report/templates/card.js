@@ -87,7 +87,7 @@ function drawCard(label) {
     const cell = add(row, "td", {class: "number"}, `${percent(accuracy[m][label]).replace(" %", "")} (${number(100 * low[m][label], 0)} to ${number(100 * high[m][label], 0)})`);
     const bar = add(cell, "svg", {width: 124, height: 16, "aria-hidden": "true"}), x = (value) => 12 + 100 * value;
     add(bar, "line", {x1: 12, x2: 112, y1: 8, y2: 8, class: "grid"});
-    add(bar, "line", {x1: x(low[m][label]), x2: x(high[m][label]), y1: 8, y2: 8, "stroke-width": 2, style: `stroke: ${paint(study.models[m].colour)}`});
+    add(bar, "line", {x1: x(low[m][label]), x2: x(high[m][label]), y1: 8, y2: 8, "stroke-width": 2, stroke: study.models[m].colour});
     mark(bar, m, x(accuracy[m][label]), 8, 4, study.models[m].colour);
   }
   drawCardPictures(label);

@@ -10,7 +10,7 @@ function add(parent, tag, attributes = {}, text = "") {
   return node;
 }
 
-// One shape per model beside its colour, for print and for eyes that see colours alike. Black is the page's ink.
+// One shape per model beside its colour, for print and for eyes that see colours alike.
 function mark(parent, place, x, y, r, colour) {
   const shapes = [
     `M${x - r},${y}a${r},${r} 0 1,0 ${2 * r},0a${r},${r} 0 1,0 ${-2 * r},0`,
@@ -19,9 +19,8 @@ function mark(parent, place, x, y, r, colour) {
     `M${x},${y - 1.2 * r}L${x + 1.2 * r},${y + r}L${x - 1.2 * r},${y + r}z`,
     `M${x},${y + 1.2 * r}L${x + 1.2 * r},${y - r}L${x - 1.2 * r},${y - r}z`,
   ];
-  return add(parent, "path", {d: shapes[place % shapes.length], style: `fill: ${paint(colour)}`, class: "mark"});
+  return add(parent, "path", {d: shapes[place % shapes.length], fill: colour, class: "mark"});
 }
-const paint = (colour) => (colour === "#000000" ? "var(--ink)" : colour);
 
 function symbol(parent, place, colour) {
   return mark(add(parent, "svg", {width: 14, height: 14, "aria-hidden": "true", class: "symbol"}), place, 7, 7, 4.5, colour);

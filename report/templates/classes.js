@@ -113,7 +113,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
       add(bar, "line", {x1: x(0), x2: x(1), y1: 11, y2: 11, class: "grid"});
       for (const [m, at] of compares ? [[from, 7], [to, 15]] : [[to, 11]]) {
         if (accuracy[m][row.label] === null) continue;
-        add(bar, "line", {x1: x(low[m][row.label]), x2: x(high[m][row.label]), y1: at, y2: at, style: `stroke: ${paint(study.models[m].colour)}`});
+        add(bar, "line", {x1: x(low[m][row.label]), x2: x(high[m][row.label]), y1: at, y2: at, stroke: study.models[m].colour});
         mark(bar, m, x(accuracy[m][row.label]), at, 3, study.models[m].colour);
       }
       add(node, "span", {class: "value"}, compares ? points(row.difference) : percent(accuracy[to][row.label]));

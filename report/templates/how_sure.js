@@ -25,7 +25,7 @@ CHARTS.how_sure = (controls, drawing, data) => {
     seeds.forEach((count, place) => {
       if (count % 2 === 0) add(svg, "text", {x: x(place), y: height - bottom + 16, "text-anchor": "middle", class: "axis"}, count);
     });
-    add(svg, "text", {x: left, y: height - 6, class: "axis"}, "seeds of each model; half the interval's width in points");
+    add(svg, "text", {x: left, y: height - 6, class: "axis"}, "seeds of each model; ± points");
     add(svg, "polyline", {points: known.map((place) => `${x(place)},${y(pair.half[place])}`).join(" "), class: "line"});
     for (const place of known) {
       const dot = add(svg, "circle", {cx: x(place), cy: y(pair.half[place]), r: place === at ? 6 : 3, class: place === at ? "dot chosen" : "dot"});

@@ -47,11 +47,12 @@ document.addEventListener("click", (event) => {
 window.addEventListener("hashchange", () => select(asked(location.hash)));
 Object.assign(selection, asked(location.hash), {label: null});
 
-// The one selector of models: where the page has a place for it, or above the first panel.
+// The one selector of models: above the first part of the page that has a panel, and in view from there on.
 function selectorOfModels() {
-  const first = document.querySelector("section.chart");
-  const place = document.querySelector("[data-study-models]") ?? (first && first.parentElement.insertBefore(document.createElement("div"), first));
-  if (!place || finished.length < 2) return;
+  const panel = document.querySelector("section.chart");
+  if (!panel || finished.length < 2) return;
+  const place = document.createElement("div");
+  [...document.querySelectorAll("main > *")].find((one) => one.contains(panel)).before(place);
   place.className = "study-models controls";
   place.setAttribute("role", "group");
   place.setAttribute("aria-label", "The two models that every figure of this page compares");

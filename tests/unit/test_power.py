@@ -42,7 +42,10 @@ def test_power_is_that_of_a_t_test():
     t = stats.nct(8.0, 2.0)
     assert power(found, 0.02) == pytest.approx(t.sf(stats.t.ppf(0.975, 8)) + t.cdf(stats.t.ppf(0.025, 8)))
     assert power(found, 0) == pytest.approx(0.05)
-    assert power(found, 0.9) == pytest.approx(1)
+    few = Foreseen(np.nan, 4.0, 0.00005, 0.00005)
+    assert [power(few, size) for size in (0.09, 0.15, 0.9)] == pytest.approx(
+        [stats.nct(4.0, size * 100).sf(stats.t.ppf(0.975, 4)) for size in (0.09, 0.15, 0.3)]
+    )
     assert power(Foreseen(0.0, np.nan, 0.0, 0.0), 0.01) == 1
 
 

@@ -12,7 +12,7 @@ from study.reporting import text
 from study.reporting.calibration import calibration_page
 from study.reporting.confusion import confusion_page, counts
 from study.reporting.contrasts import contrasts_table
-from study.reporting.costs import front_chart
+from study.reporting.costs import front_section
 from study.reporting.differences import summary
 from study.reporting.methods import paragraphs
 from study.reporting.pairs import PAIRS, examples, pairs_page
@@ -132,7 +132,7 @@ def test_the_front_of_each_cost_holds_what_no_other_model_beats(sources):
     front = pd.DataFrame({"model": sources.models, "accuracy": [0.5, 0.7, 0.7], "train_seconds": [1.0, 3.0, 2.0],
                           "macs": [9, 3, 3], "parameters": [5, np.nan, 6], "peak_memory_mb": [np.nan] * 3})  # fmt: skip
     own = dataclasses.replace(sources, tables=sources.tables | {"front": front})
-    costs = front_chart(own)["data"]["costs"]
+    costs = front_section(own)["data"]["costs"]
     assert [cost["front"] for cost in costs] == [[0, 2], [1, 2], [0, 2]]
 
 

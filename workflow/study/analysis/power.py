@@ -8,7 +8,8 @@ from scipy.special import nctdtr, stdtrit
 from study.analysis.contrasts import SeedPart, combined, seed_part
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
 
-FAR = 30.0  # standard errors; what is further off is always found, and scipy's series may not converge there
+FAR = 8.0  # standard errors, beyond which the wrong tail is below 1e-16, and scipy's series may not converge
+SURE = 30.0  # standard errors, beyond which a difference is always found
 
 
 class Variances(NamedTuple):
@@ -77,5 +78,6 @@ def power(foreseen: Foreseen, difference: float) -> float:
     if total == 0:
         return float(difference != 0)
     critical = float(stdtrit(foreseen.df, UPPER_TAIL))
-    distance = min(abs(difference) / np.sqrt(total), FAR)
-    return float(1 - nctdtr(foreseen.df, distance, critical) + nctdtr(foreseen.df, distance, -critical))
+    distance = min(abs(difference) / np.sqrt(total), SURE)
+    wrong_side = nctdtr(foreseen.df, distance, -critical) if distance < FAR else 0.0
+    return float(1 - nctdtr(foreseen.df, distance, critical) + wrong_side)

@@ -189,8 +189,8 @@ def confusion_section(sources: Sources) -> dict[str, Any]:
     grouped = ", both by superclass" if sources.has_superclasses else ""
     note = (
         f"Rows are true classes, columns what the model takes their test images for{grouped}; darker is more often, "
-        "with the scale stretched at its low end. Choose a cell for the pictures behind it: by mouse, by touch, or with "
-        "the arrow keys; + and − zoom."
+        "with the scale stretched at its low end. Choose a cell for the pictures behind it: by mouse, by touch, or "
+        "with the arrow keys; + and − zoom."
     )
     data = shared(sources, "class", "mistakes")
     return chart("confusion", "What is taken for what", {}, note, data, ["card"])
