@@ -74,7 +74,7 @@ def test_errors_and_mistakes_are_those_of_the_tables(sources):
     assert shown(errors).iloc[0]["of which within the superclass (%)"] == text.percent(row["within_superclass"])
     assert len(shown(mistakes)) == 90
     for place, model in enumerate(sources.models):
-        cells = np.array(chart["data"]["cells"][place]).reshape(-1, 3)
+        cells = np.array(chart["shared"]["cells"][place]).reshape(-1, 3)
         rebuilt = np.zeros((100, 100), dtype=int)
         rebuilt[cells[:, 0], cells[:, 1]] = cells[:, 2]
         assert (rebuilt == counts(sources, model)).all()
@@ -198,4 +198,4 @@ def test_what_is_the_same_in_every_row_is_said_once_and_what_is_empty_is_left_ou
 def test_bars_of_differences_start_at_zero_wherever_it_lies():
     frame = pd.DataFrame({"name": ["a", "b", "c"], "points": [-0.1, 0.3, np.nan]})
     made = table("t", frame, [Column("name", "N"), Column("points", "P", text.points, bar=True)], ("t.csv", b"x"))
-    assert [row[1].get("bar") for row in made["rows"]] == [[0, 9.1], [9.1, 36.4], None]
+    assert [row[1].get("bar") for row in made["rows"]] == [[0, 25], [25, 100], None]

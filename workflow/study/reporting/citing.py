@@ -26,10 +26,12 @@ def commit(folder: Path = PROJECT) -> str:
 def bibtex(record: dict[str, Any], study: str, year: str) -> str:
     """A BibTeX entry from CITATION.cff's `record`, for one study of the project."""
     names = " and ".join(
-        author.get("name") or ", ".join(filter(None, [author.get("family-names"), author.get("given-names")]))
+        f"{{{author['name']}}}"
+        if "name" in author
+        else ", ".join(filter(None, [author.get("family-names"), author.get("given-names")]))
         for author in record["authors"]
     )
-    fields = {"title": f"{{{record['title']}}}", "author": f"{{{names}}}", "version": record["version"], "year": year,
+    fields = {"title": f"{{{record['title']}}}", "author": names, "version": record["version"], "year": year,
               "note": f"Study {study}"}  # fmt: skip
     lines = [f"  {key} = {{{value}}}," for key, value in fields.items() if value]
     return "\n".join([f"@software{{{study}_study,", *lines, "}"])

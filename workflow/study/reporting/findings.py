@@ -105,7 +105,7 @@ def steps(sources: Sources) -> str:
         return "No step of the cumulative ablation can be compared with the one above it"
     most = known.loc[known["difference"].idxmax()]
     if most["difference"] <= 0:
-        return f"None of the {len(known)} steps adds accuracy"
+        return "No step adds accuracy to the one above it"
     total = known["difference"].sum()
     said = f"“{most['change']}” adds most: {text.points(most['difference'])} of {text.points(total)} points in all"
     tested = known.dropna(subset=["low", "high"])
