@@ -63,7 +63,7 @@ def test_an_axis_runs_from_tick_to_tick_and_stays_within_0_and_100():
     assert hero.scale([31.7, 72.3]) == hero.Scale(30, 80, [30, 40, 50, 60, 70, 80])
     assert hero.scale([99.1, 99.9]).high == 100
     assert hero.scale([0.2, 99.9])[:2] == (0, 100)
-    assert hero.scale([30, 80]).place(55) == 50
+    assert hero.scale([31, 79]).place(55) == 50
 
 
 def test_images_that_only_one_gets_right_are_those_of_every_run(sources):

@@ -26,9 +26,7 @@ def commit(folder: Path = PROJECT) -> str:
 def bibtex(record: dict[str, Any], study: str, year: str) -> str:
     """A BibTeX entry from CITATION.cff's `record`, for one study of the project."""
     names = " and ".join(
-        f"{{{author['name']}}}"
-        if "name" in author
-        else ", ".join(filter(None, [author.get("family-names"), author.get("given-names")]))
+        f"{{{author['name']}}}" if "name" in author else f"{author['family-names']}, {author['given-names']}"
         for author in record["authors"]
     )
     fields = {"title": f"{{{record['title']}}}", "author": names, "version": record["version"], "year": year,
