@@ -26,10 +26,10 @@ def commit(folder: Path = PROJECT) -> str:
 def bibtex(record: dict[str, Any], study: str, year: str) -> str:
     """A BibTeX entry from CITATION.cff's `record`, for one study of the project."""
     names = " and ".join(
-        author.get("name") or ", ".join(filter(None, [author.get("family-names"), author.get("given-names")]))
+        f"{{{author['name']}}}" if "name" in author else f"{author['family-names']}, {author['given-names']}"
         for author in record["authors"]
     )
-    fields = {"title": f"{{{record['title']}}}", "author": f"{{{names}}}", "version": record["version"], "year": year,
+    fields = {"title": f"{{{record['title']}}}", "author": names, "version": record["version"], "year": year,
               "note": f"Study {study}"}  # fmt: skip
     lines = [f"  {key} = {{{value}}}," for key, value in fields.items() if value]
     return "\n".join([f"@software{{{study}_study,", *lines, "}"])
@@ -64,10 +64,10 @@ def citation(sources: Sources, file: Path = PROJECT / "CITATION.cff") -> str:
 
 def command(study: str, project: Path = PROJECT) -> str:
     """What repeats the study from the project's folder: with the preset of its name, if there is one."""
-    named = {
-        yaml.safe_load(path.read_text(encoding="utf-8")).get("study"): path.relative_to(project).as_posix()
-        for path in sorted((project / "workflow" / "presets").glob("*.yaml"))
-    }
-    default = yaml.safe_load((project / "config.yaml").read_text(encoding="utf-8"))["study"]
-    overlay = "" if study == default else f" --configfile {named.get(study, 'YOUR_CONFIG.yaml')}"
+    named = {}
+    for path in (*sorted((project / "workflow" / "presets").glob("*.yaml")), project / "config.yaml"):
+        if path.is_file():
+            named[yaml.safe_load(path.read_text(encoding="utf-8")).get("study")] = path.relative_to(project).as_posix()
+    file = named.get(study, "YOUR_CONFIG.yaml")
+    overlay = "" if file == "config.yaml" else f" --configfile {file}"
     return f"snakemake{overlay}\nsnakemake{overlay} --report report.html"

@@ -105,7 +105,7 @@ def steps(sources: Sources) -> str:
         return "No step of the cumulative ablation can be compared with the one above it"
     most = known.loc[known["difference"].idxmax()]
     if most["difference"] <= 0:
-        return f"None of the {len(known)} steps adds accuracy"
+        return "No step adds accuracy to the one above it"
     total = known["difference"].sum()
     said = f"“{most['change']}” adds most: {text.points(most['difference'])} of {text.points(total)} points in all"
     tested = known.dropna(subset=["low", "high"])
@@ -246,8 +246,8 @@ def methods(sources: Sources) -> str:
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
     code = code_sentence(sources.tables["provenance"], sources.labels).split(".")[0]
-    same = "by the present code" if code.startswith("All runs were trained by the present") else "some by older code"
-    return f"{started} finished, trained {same}; one command repeats them"
+    present = code.startswith("All runs were trained by the present")
+    return f"{started} finished{'' if present else ', some of them trained by older code'}; one command repeats them"
 
 
 FINDINGS: dict[str, Callable[[Sources], str]] = {

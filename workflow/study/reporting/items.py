@@ -36,8 +36,8 @@ class Part:
 
     @property
     def caption(self) -> str:
-        """A figure's caption in words."""
-        return " ".join((REPORT / "captions" / f"figure_{self.name}.rst").read_text(encoding="utf-8").split())
+        """A figure's caption, a template of plain text."""
+        return (REPORT / "captions" / f"figure_{self.name}.rst").read_text(encoding="utf-8")
 
     @property
     def function(self) -> Callable[..., Any]:

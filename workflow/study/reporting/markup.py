@@ -98,7 +98,7 @@ def _add_bars(values: pd.Series, cells: list[dict[str, Any]]) -> None:
     for value, cell in zip(values, cells, strict=True):
         if not np.isnan(value) and high > low:
             ends = sorted((-low, value - low))
-            cell["bar"] = [round(100 * end / (high - low), 1) for end in ends]
+            cell["bar"] = [round(float(100 * end / (high - low)), 1) for end in ends]
 
 
 def chart(

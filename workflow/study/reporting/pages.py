@@ -12,7 +12,7 @@ from study.files import atomic_write
 from study.reporting.answer import notice
 from study.reporting.findings import FINDINGS
 from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_pages, tables_of
-from study.reporting.markup import BANNER, TEMPLATES, data_uri, pictures_in, png, render, write_page
+from study.reporting.markup import BANNER, TEMPLATES, data_uri, pictures_in, plain_environment, png, render, write_page
 from study.reporting.provenance import settings_sentence
 from study.reporting.sources import read_sources
 from study.reporting.story import story
@@ -38,7 +38,7 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
         "dataset": sources.config["dataset"]["title"],
     }
     archive = write_archive(out, tables, sources.config)
-    parts = story(sources, lambda name: figure(drawn[name], figures))
+    parts = story(sources, lambda name: figure(drawn[name], figures, sources.config))
     content = {"title": "How much does ImageNet pretraining improve test accuracy?", "heading": "h3", "pages": pages}
     write_story(common | content | archive | body(sources, parts), out)
     for page in pages:
@@ -71,17 +71,18 @@ def sections_of(page: Page, sources: Any, figures: Path) -> list[Section]:
 def _made(part: Part, sources: Any, figures: Path) -> list[Section]:
     if part.kind == "section":
         return part.make(sources)
-    made = figure(part, figures)
+    made = figure(part, figures, sources.config)
     return [made | {"title": f"{part.title}: {sources.labels[part.model]}" if part.model else part.title}]
 
 
-def figure(part: Part, figures: Path) -> Section:
+def figure(part: Part, figures: Path, record: dict[str, Any]) -> Section:
     """The section that shows a figure with its caption. Raises StudyError where it is not drawn."""
     path = figures / part.file
     try:
         svg = path.read_bytes()
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; draw the figures before the pages.") from None
+    first, _, more = caption(part, record).partition(". ")
     found = re.search(rb'<svg[^>]* width="([\d.]+)pt"', svg)
     return {
         "kind": "figure",
@@ -89,9 +90,19 @@ def figure(part: Part, figures: Path) -> Section:
         "address": data_uri(svg, "image/svg+xml"),
         "name": part.file,
         "pixels": round(float(found[1]) * 96 / 72) if found else 864,
-        "caption": part.caption,
+        "caption": first + "." * bool(more),
+        "more": more,
         "folded": part.model is not None,
     }
+
+
+def caption(part: Part, record: dict[str, Any]) -> str:
+    """A figure's caption, which says nothing of what the study whose config.json holds `record` does not have."""
+    has = {
+        "superclasses": bool(record["dataset"]["superclasses"]) if "superclasses" in record["dataset"] else False,
+        "literature": bool(record.get("literature")) and not record["dataset"]["synthetic"],
+    }
+    return " ".join(plain_environment().from_string(part.caption).render(**has).split())
 
 
 def write_archive(out: Path, tables: Path, record: dict[str, Any]) -> dict[str, str]:

@@ -42,12 +42,10 @@ class Topic(NamedTuple):
 def story(sources: Sources, figures: Callable[[str], Section]) -> list[Section]:
     """The parts of the story in order; `figures` gives the section that shows a figure of that file name."""
     pages = {page.name: page for page in report_pages(sources.config)}
-    return [
-        _part(sources, topic, pages, figures) for topic in TOPICS if topic.page in pages and _is_new(sources, topic)
-    ]
+    return [_part(sources, topic, pages, figures) for topic in TOPICS if topic.page in pages and is_new(sources, topic)]
 
 
-def _is_new(sources: Sources, topic: Topic) -> bool:
+def is_new(sources: Sources, topic: Topic) -> bool:
     """Would the part say more than the answer did? A ladder of two steps is the answer once more."""
     return topic.anchor != "gain" or int(sources.tables["ladder"]["difference"].notna().sum()) > 1
 
