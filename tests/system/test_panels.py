@@ -19,7 +19,7 @@ from study.reporting.sources import read_sources
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
-ACCURACIES = {"scratch_cnn": 0.3, "lite0_finetune": 0.95, "lite0_frozen": 0.6}
+ACCURACIES = {"scratch_cnn": 0.1, "lite0_finetune": 0.97, "lite0_frozen": 0.6}
 PANELS = (classes_section, confusion_section, how_sure_section, front_section)
 
 
@@ -98,7 +98,9 @@ def test_one_selection_drives_every_panel_and_stays_in_the_address(written, open
     page.get_by_role("button", name="Swap").click()
     assert "points are Lite0 finetune minus Lite0 frozen" in page.locator("[data-chart=classes]").inner_text()
     choose_models(page, "Scratch cnn", "Lite0 finetune")
-    page.get_by_label("Compare").select_option(label="Lite0 finetune")  # the other one: the two change places
+    page.get_by_label("Compare", exact=True).select_option(
+        label="Lite0 finetune"
+    )  # the other one: the two change places
     assert "points are Lite0 finetune minus Scratch cnn" in page.locator("[data-chart=classes]").inner_text()
 
 
@@ -118,8 +120,9 @@ def test_one_click_shows_the_classes_that_a_model_wins(written, opened):
     assert page.get_by_label(f"Lite0 finetune wins: {len(wins)}").count() == 1
     page.get_by_label("unclear").check()
     assert names.count() == (rows["verdict"] == "unclear").sum()
-    page.get_by_label("Show only classes named").fill("class 07")
-    assert set(names.all_inner_texts()) <= {"class 07"}
+    page.get_by_label("Show only classes named").fill("superclass 07")
+    found = rows[(rows["verdict"] == "unclear") & (rows["superclass_id"] == 7)]["class"]
+    assert set(names.all_inner_texts()) == set(found.str.replace("_", " ")) != set()
 
 
 def test_a_class_opens_its_card_by_mouse_by_keyboard_and_by_its_address(written, opened):
@@ -159,7 +162,7 @@ def test_a_cell_of_the_matrix_opens_the_pictures_behind_it(written, opened):
     sources, folder = written
     page = opened(folder / "confusion_section.html")
     panel, canvas = page.locator("section.chart"), page.locator("canvas")
-    true, taken = panel.get_by_label("Class", exact=True), panel.get_by_label("taken for")
+    true, taken = panel.get_by_label("Class", exact=True), panel.get_by_label("taken for", exact=True)
     page.get_by_label("Scratch cnn").check()
     places = sources.class_order().tolist()
     cells = sources.rows("confusion", model="scratch_cnn").query("true_id != predicted_id")
@@ -220,8 +223,8 @@ def test_more_seeds_make_the_interval_smaller(written, opened):
         in said.inner_text()
     )
     assert f"±{100 * pair['half'][8]:.1f}" in said.inner_text() or f"±{100 * pair['half'][8]:.2f}" in said.inner_text()
-    power = page.locator("section.chart td").nth(3).inner_text()  # of 5 points
-    assert np.isclose(float(power.strip("<> %")), 100 * pair["power"][2][8], atol=0.51)
+    power = page.locator("section.chart td").nth(1).inner_text()  # of 1 point
+    assert np.isclose(float(power.strip("<> %")), 100 * pair["power"][0][8], atol=0.51)
     slider.fill("2")
     assert "there is no interval: it takes at least 3" in said.inner_text()
 
