@@ -1,7 +1,7 @@
 // Pictures stand once in the page, however many rows show them.
 const pictures = JSON.parse(document.getElementById("pictures")?.textContent ?? "{}");
 for (const image of document.querySelectorAll("img[data-image]")) {
-  image.src = "data:image/png;base64," + pictures[image.dataset.image];
+  image.src = pictures[image.dataset.image];
 }
 for (const link of document.querySelectorAll("a[data-image-of]")) {
   link.href = document.getElementById(link.dataset.imageOf).querySelector("img").src;
