@@ -177,7 +177,7 @@ def test_every_image_of_a_page_has_a_text_and_stands_in_it_once(study):
     with np.load(study / "dataset.npz") as data:
         original = data["images"][int(shown[0])]
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(stored[shown[0]].split(",")[1]))))
-    assert np.corrcoef(pixels.ravel(), original.ravel())[0, 1] > 0.97
+    assert np.corrcoef(pixels.ravel(), original.ravel())[0, 1] > 0.9
 
 
 def test_every_page_of_a_synthetic_study_says_so(study):
