@@ -55,7 +55,7 @@ function explain(node, title, lines) {
 }
 
 function choose(parent, label, options, change) {
-  const select = add(add(parent, "label", {}, label + " "), "select");
+  const select = add(add(parent, "label", {}, label + " "), "select", {"aria-label": label});
   options.forEach((name, place) => add(select, "option", {value: place}, name));
   select.addEventListener("change", () => change(Number(select.value)));
   return select;

@@ -1,7 +1,7 @@
 // Pictures stand once in the page, however many rows show them.
 const pictures = JSON.parse(document.getElementById("pictures")?.textContent ?? "{}");
 for (const image of document.querySelectorAll("img[data-image]")) {
-  image.src = "data:image/png;base64," + pictures[image.dataset.image];
+  image.src = pictures[image.dataset.image];
 }
 // Figures and large files are packed; here they are unpacked on their way to the reader.
 async function unpacked(address, kind) {

@@ -139,11 +139,14 @@ def pictures_in(sections: Sequence[dict[str, Any]]) -> list[int]:
     return sorted({picture.image for cell in cells for picture in cell.get("pictures", ())})
 
 
-def png(pixels: np.ndarray) -> str:
-    """An image uint8 [height, width, 3] as a PNG, in base 64."""
+def picture_uri(pixels: np.ndarray, quality: int = 90) -> str:
+    """An image uint8 [height, width, 3] as an address that needs no other file.
+
+    WebP takes a fifth of a PNG; at quality 90 nobody tells the two apart, at 70 nobody who looks at many small ones.
+    """
     stored = io.BytesIO()
-    Image.fromarray(pixels).save(stored, "png", optimize=True)
-    return base64.b64encode(stored.getvalue()).decode()
+    Image.fromarray(pixels).save(stored, "webp", quality=quality, method=6)
+    return data_uri(stored.getvalue(), "image/webp")
 
 
 def _head(frame: pd.DataFrame, column: Column) -> dict[str, Any]:

@@ -15,7 +15,16 @@ from study.files import atomic_write
 from study.reporting.answer import notice
 from study.reporting.findings import FINDINGS
 from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_pages, tables_of
-from study.reporting.markup import BANNER, TEMPLATES, data_uri, pictures_in, plain_environment, png, render, write_page
+from study.reporting.markup import (
+    BANNER,
+    TEMPLATES,
+    data_uri,
+    picture_uri,
+    pictures_in,
+    plain_environment,
+    render,
+    write_page,
+)
 from study.reporting.provenance import settings_sentence
 from study.reporting.sources import read_sources
 from study.reporting.story import story
@@ -155,5 +164,5 @@ def body(sources: Any, sections: list[Section]) -> dict[str, Any]:
         "sections": sections,
         "scripts": list(dict.fromkeys(name for section in flat for name in section.get("scripts", ()))),
         "shared": shared,
-        "pictures": {str(image): png(sources.dataset.images[image]) for image in images} if images else {},
+        "pictures": {str(image): picture_uri(sources.dataset.images[image]) for image in images} if images else {},
     }
