@@ -3,17 +3,24 @@ const pictures = JSON.parse(document.getElementById("pictures")?.textContent ?? 
 for (const image of document.querySelectorAll("img[data-image]")) {
   image.src = pictures[image.dataset.image];
 }
-for (const link of document.querySelectorAll("a[data-image-of]")) {
-  link.href = document.getElementById(link.dataset.imageOf).querySelector("img").src;
+// Figures and large files are packed; here they are unpacked on their way to the reader.
+async function unpacked(address, kind) {
+  const bytes = Uint8Array.from(atob(address.split(",")[1]), (letter) => letter.charCodeAt(0));
+  const plain = new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
+  return URL.createObjectURL(new Blob([await plain.arrayBuffer()], {type: kind}));
 }
-// A large file is packed; here it is unpacked on its way to the reader.
+for (const image of document.querySelectorAll("img[data-packed-image]")) {
+  unpacked(image.dataset.packedImage, "image/svg+xml").then((address) => {
+    image.src = address;
+    const link = image.closest("figure").querySelector("a[data-image-of]");
+    if (link) link.href = address;
+  });
+}
 for (const link of document.querySelectorAll("a[data-packed]")) {
   link.addEventListener("click", async (event) => {
     event.preventDefault();
-    const bytes = Uint8Array.from(atob(link.href.split(",")[1]), (letter) => letter.charCodeAt(0));
-    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     const file = document.createElement("a");
-    file.href = URL.createObjectURL(await new Response(plain).blob());
+    file.href = await unpacked(link.href, "text/csv");
     file.download = link.dataset.packed;
     file.click();
   });

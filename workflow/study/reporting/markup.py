@@ -19,7 +19,7 @@ BANNER = (
     "Synthetic data: rendered shapes, not photographs. The numbers show that the workflow works and say nothing about "
     "ImageNet transfer."
 )
-LARGE = 50_000  # bytes; a larger file is compressed, and the page's script unpacks it
+LARGE = 4_000  # bytes; a larger file is compressed, and the page's script unpacks it
 
 
 class Column(NamedTuple):

@@ -1,11 +1,14 @@
 """The pages of a report: self-contained HTML, for the Snakemake report and for reading on their own."""
 
+import gzip
 import io
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from study.errors import StudyError
 from study.files import atomic_write
@@ -60,7 +63,8 @@ def write_story(content: dict[str, Any], out: Path) -> None:
     """Write the story as a page, and as the fragment that the Snakemake report includes."""
     write_page("index.html.j2", out / STORY, **content)
     host = (TEMPLATES / "host.js").read_text(encoding="utf-8")
-    page = render("index.html.j2", **content)
+    # No more than an attribute in single quotes needs: the page is full of double ones.
+    page = Markup(render("index.html.j2", **content).translate({38: "&amp;", 39: "&#39;", 60: "&lt;"}))
     write_page("landing.html.j2", out / "landing.html", study=content["study"], page=page, host=host)
 
 
@@ -92,13 +96,13 @@ def figure(part: Part, figures: Path, record: dict[str, Any]) -> Section:
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; draw the figures before the pages.") from None
     first, _, more = caption(part, record).partition(". ")
-    found = re.search(rb'<svg[^>]* width="([\d.]+)pt"', svg)
+    found = re.search(rb'<svg[^>]* viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     return {
         "kind": "figure",
         "title": part.title,
-        "address": data_uri(svg, "image/svg+xml"),
+        "packed": data_uri(gzip.compress(svg, mtime=0), "application/gzip"),  # an eighth of its size
         "name": part.file,
-        "pixels": round(float(found[1]) * 96 / 72) if found else 864,
+        "pixels": [round(float(points) * 96 / 72) for points in found.groups()],
         "caption": first + "." * bool(more),
         "more": more,
         "folded": part.model is not None,
