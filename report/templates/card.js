@@ -104,9 +104,9 @@ function drawCardPictures(label) {
   const {from, to} = selection, all = [];
   shared.pictures.true.forEach((t, place) => { if (t === label) all.push(place); });
   const wrong = shared.pictures.wrong[label], images = shared.pictures.test[label];
-  const shown = all.length < wrong ? `${all.length} of the ${wrong}` : `All ${wrong}`;
+  const shown = all.length < wrong ? `of those, ${all.length} have a picture here` : "here they are";
   add(card, "p", {class: "note"}, wrong
-    ? `${shown} of its ${images} test images that at least one run gets wrong, with the class that most seeds of each model name.`
+    ? `Of its ${images} test images, at least one run gets ${wrong} wrong; ${shown}, with the class that most seeds of each model name.`
     : `Every run gets all of its ${images} test images right.`);
   const only = (right, other) => all.filter((place) => isRight(place, right) && !isRight(place, other));
   const sets = [["all", "all", all]];
