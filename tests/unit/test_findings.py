@@ -90,9 +90,9 @@ def ladder(*steps):
 def test_the_largest_step_is_named_with_its_part_of_all_points():
     table = ladder(("start", NAN, NAN, NAN), ("weights", 0.3, 0.28, 0.32), ("cosine", 0.01, -0.01, 0.03))
     assert findings.steps(sources_of(ladder=table)) == (
-        "“weights” adds most: +30.0 of +31.0 points in all; 1 of 2 steps has no clear effect"
+        "“weights” adds most: +30.0 points of the +31.0 that all 2 steps add up to; 1 of 2 steps has no clear effect"
     )
-    assert findings.steps(sources_of(ladder=table.assign(low=NAN, high=NAN))).endswith("points in all")
+    assert findings.steps(sources_of(ladder=table.assign(low=NAN, high=NAN))).endswith("all 2 steps add up to")
     assert findings.steps(sources_of(ladder=ladder(("a", NAN, NAN, NAN), ("b", -0.1, NAN, NAN)))) == (
         "No step adds accuracy to the one above it"
     )
@@ -124,6 +124,13 @@ def test_classes_without_verdicts_are_counted_by_sign():
         "B0 is ahead of CNN in 1 of 3 classes and behind in 1; too few seeds to test single classes"
     )
     assert findings.worst_classes(sources_of(class_differences=differences(rows[0]))) == ""
+
+
+def test_where_no_class_has_a_verdict_the_finding_says_so():
+    rows = [("sweet_pepper", 0.3, 0.2, "unclear"), ("oak", -0.2, 0.3, "unclear")]
+    assert findings.classes(sources_of(class_differences=differences(*rows))) == (
+        "B0 is ahead of CNN in 1 of 2 classes, but surely in none"
+    )
 
 
 @pytest.mark.parametrize("superclasses", [True, False])

@@ -107,7 +107,9 @@ def steps(sources: Sources) -> str:
     if most["difference"] <= 0:
         return "No step adds accuracy to the one above it"
     total = known["difference"].sum()
-    said = f"“{most['change']}” adds most: {text.points(most['difference'])} of {text.points(total)} points in all"
+    said = f"“{most['change']}” adds most: {text.points(most['difference'])} points"
+    if len(known) > 1:
+        said += f" of the {text.points(total)} that all {len(known)} steps add up to"
     tested = known.dropna(subset=["low", "high"])
     unclear = int(((tested["low"] <= 0) & (tested["high"] >= 0)).sum())
     if unclear:
@@ -145,6 +147,9 @@ def classes(sources: Sources) -> str:
             "classes"
         )
     count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in (BETTER, WORSE, EQUIVALENT, UNCLEAR)}
+    if not any(count[verdict] for verdict in (BETTER, WORSE, EQUIVALENT)):
+        ahead = int((rows["difference"] > 0).sum())
+        return f"{name} is ahead of {other} in {ahead} of {every}, but surely in none"
     same = f", equivalent in {count[EQUIVALENT]}" if count[EQUIVALENT] else ""
     return (
         f"{name} is better than {other} in {count[BETTER]} of {every}, worse in {count[WORSE]}{same}, and in "
