@@ -40,7 +40,7 @@ CHARTS.how_sure = (controls, drawing, data) => {
     const fact = (name, value, share = null) => {
       const row = add(body, "tr");
       add(row, "th", {scope: "row"}, name);
-      add(row, "td", {class: "number part", style: `--part: ${100 * (share ?? 0)}%`}, value);
+      add(row, "td", {class: "number filled", style: `--part: ${100 * (share ?? 0)}%`}, value);
     };
     fact("95 % interval", pair.half[at] === null ? "none" : `${half(pair.half[at])} points`);
     differences.forEach((size, place) => {
