@@ -7,7 +7,10 @@ function countsOf(m) {
   if (!loaded[m]) {
     const n = study.classes.length, flat = shared.cells[m];
     loaded[m] = Array.from({length: n}, () => new Array(n).fill(0));
-    for (let at = 0; at < flat.length; at += 3) loaded[m][flat[at]][flat[at + 1]] = flat[at + 2];
+    for (let at = 0, cell = 0; at < flat.length; at += 2) {
+      cell += flat[at];
+      loaded[m][Math.floor(cell / n)][cell % n] = flat[at + 1];
+    }
   }
   return loaded[m];
 }
@@ -17,9 +20,13 @@ function shareOf(m, t, p) {
   return all ? row[p] / all : null;
 }
 
-// How many seeds of model `m` take picture `place` for class `p`; and its most frequent answer, as [class, seeds].
-function times(place, m, p) {
+// The answers of model `m` to picture `place`: class, seeds, next class, …; how many of its seeds say class `p`.
+function answersOf(place, m) {
   const said = shared.pictures.answers[place][m];
+  return said.length === 1 ? [said[0], study.models[m].seeds] : said;
+}
+function times(place, m, p) {
+  const said = answersOf(place, m);
   for (let at = 0; at < said.length; at += 2) if (said[at] === p) return said[at + 1];
   return 0;
 }
@@ -44,7 +51,7 @@ function picture(parent, place, models) {
   tile(figure, place, `Test image ${shared.pictures.images[place]}, labelled ${study.classes[label]}`);
   const answers = add(figure, "ul");
   for (const m of models) {
-    const [named, count] = shared.pictures.answers[place][m];
+    const [named, count] = answersOf(place, m);
     const line = add(answers, "li", {class: named === label ? "right" : "", title: study.models[m].label});
     symbol(line, m, study.models[m].colour);
     add(line, "span", {class: "visually-hidden"}, study.models[m].label + ": ");
@@ -97,9 +104,9 @@ function drawCardPictures(label) {
   const {from, to} = selection, all = [];
   shared.pictures.true.forEach((t, place) => { if (t === label) all.push(place); });
   const wrong = shared.pictures.wrong[label], images = shared.pictures.test[label];
-  const shown = all.length < wrong ? `${all.length} of the ${wrong}` : `All ${wrong}`;
+  const shown = all.length < wrong ? `of those, ${all.length} have a picture here` : "here they are";
   add(card, "p", {class: "note"}, wrong
-    ? `${shown} of its ${images} test images that at least one run gets wrong, with the class that most seeds of each model name.`
+    ? `Of its ${images} test images, at least one run gets ${wrong} wrong; ${shown}, with the class that most seeds of each model name.`
     : `Every run gets all of its ${images} test images right.`);
   const only = (right, other) => all.filter((place) => isRight(place, right) && !isRight(place, other));
   const sets = [["all", "all", all]];

@@ -94,7 +94,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
       wide.addEventListener("pointerleave", () => light(null));
       if (one === "class") wide.addEventListener("click", () => select({label: row.label}));
       if (known.length <= 20) {
-        const at = Math.max(ends[3] + 4, free + 13);
+        const at = Math.max(ends[3] + 4, free + 15);
         free = at;
         add(group, "text", {x: right + 8, y: at}, names[row.label]);
       }
@@ -131,7 +131,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     const shown = rows.filter((row) => {
       const name = `${names[row.label]} ${above(row.label)}`.toLowerCase();
       return (kind === "all" || row.kind === kind) && words.split(/\s+/).every((word) => name.includes(word));
-    }).sort(orders[order][1]);
+    }).sort(orders[order || (kind === "down" ? 1 : 0)][1]); // the largest difference of a kind first
     const known = shown.filter((row) => row.difference !== null).length;
     remark.textContent = selection.from === selection.to ? "There is one model, so there is nothing to compare."
       : `${known} of ${names.length} ${many}; points are ${label(selection.to)} minus ${label(selection.from)}.`

@@ -3,17 +3,18 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
   const {models} = study;
   let which = 0;
 
-  // 1, 2, 5 of every power of ten, or finer steps where the axis is short, or round powers where it is long.
+  // Even steps where the axis is short; 1, 2 and 5 of every power of ten, or only the powers, where it is long.
   const ticks = (low, high) => {
-    const within = (steps) => {
-      const found = [];
-      for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-        for (const step of steps) if (step * 10 ** power >= low && step * 10 ** power <= high) found.push(step * 10 ** power);
-      }
-      return found;
-    };
-    const choices = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7], Array.from({length: 45}, (_, at) => 1 + at / 5), Array.from({length: 180}, (_, at) => 1 + at / 20)].map(within);
-    return choices.find((found) => found.length >= 4) ?? choices.at(-1);
+    if (high / low < 6) {
+      const rough = (high - low) / 6, power = 10 ** Math.floor(Math.log10(rough));
+      const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
+      return Array.from({length: 9}, (_, at) => (Math.ceil(low / step) + at) * step).filter((value) => value <= high);
+    }
+    const found = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+      for (const step of high / low > 2000 ? [1] : [1, 2, 5]) found.push(step * 10 ** power);
+    }
+    return found.filter((value) => value >= low && value <= high);
   };
   const short = (value) => {
     for (const [size, sign] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -36,11 +37,13 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
     const x = (value) => left + (Math.log(value / low) / Math.log(high / low)) * (width - left - right);
     const y = (value) => height - bottom - ((value - bottomOf) / (topOf - bottomOf)) * (height - top - bottom);
     const svg = add(drawing, "svg", {width, height, role: "group", "aria-label": `Test accuracy over ${cost.title}; the table below has the numbers.`});
-    const room = Math.ceil(ticks(low, high).length / ((width - left - right) / 52));
-    ticks(low, high).forEach((tick, place) => {
+    let free = 0;
+    for (const tick of ticks(low, high)) {
       add(svg, "line", {x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, class: "grid"});
-      if (place % room === 0) add(svg, "text", {x: x(tick), y: height - bottom + 16, "text-anchor": "middle", class: "axis"}, short(tick));
-    });
+      if (x(tick) < free) continue;
+      free = x(tick) + 42;
+      add(svg, "text", {x: x(tick), y: height - bottom + 16, "text-anchor": "middle", class: "axis"}, short(tick));
+    }
     const step = topOf - bottomOf > 0.4 ? 0.1 : topOf - bottomOf > 0.15 ? 0.05 : 0.02;
     for (let tick = Math.ceil(bottomOf / step) * step; tick <= topOf + 1e-9; tick += step) {
       add(svg, "line", {x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: "grid"});
@@ -49,7 +52,16 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
     add(svg, "text", {x: left, y: height - 8}, `${cost.title}, logarithmic${narrow ? "" : "; lower is cheaper"}`);
     add(svg, "text", {transform: `translate(14 ${height - bottom}) rotate(-90)`}, "test accuracy (%)");
     add(svg, "polyline", {points: cost.front.map((m) => `${x(cost.values[m])},${y(accuracy[m])}`).join(" "), class: "joined"});
-    const taken = [];
+    // A label stands where it covers no mark and no other label: to the right, to the left, below or above.
+    const taken = known.map((m) => [x(cost.values[m]) - 9, y(accuracy[m]) - 8, x(cost.values[m]) + 9, y(accuracy[m]) + 8]);
+    const place = (at, words) => {
+      const wide = 7.2 * words.length, boxes = [[15, -7], [-15 - wide, -7], [10, 8], [10, -22], [-wide / 2, 12], [-wide / 2, -26], [10, 22], [10, -36]]
+        .map(([dx, dy]) => [at[0] + dx, at[1] + dy, at[0] + dx + wide, at[1] + dy + 14]);
+      const clear = (box) => box[0] > left && box[2] < width && !taken.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]);
+      const box = boxes.find(clear) ?? boxes[0];
+      taken.push(box);
+      return {x: box[0], y: box[3] - 3};
+    };
     for (const m of [...known].sort((a, b) => accuracy[b] - accuracy[a])) {
       const at = [x(cost.values[m]), y(accuracy[m])], is = m === selection.from || m === selection.to;
       const lines = [`test accuracy ${percent(accuracy[m])}`,
@@ -60,10 +72,8 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
       mark(node, m, ...at, 6.5, models[m].colour);
       explain(node, models[m].label, lines);
       if (narrow) continue;
-      let line = at[1] + 4;
-      while (taken.some(([tx, ty]) => Math.abs(tx - at[0]) < 200 && Math.abs(ty - line) < 14)) line += 14;
-      taken.push([at[0], line]);
-      add(svg, "text", {x: at[0] + 15, y: line, "pointer-events": "none"}, models[m].label.length > 30 ? models[m].label.slice(0, 29) + "…" : models[m].label);
+      const words = models[m].label.length > 30 ? models[m].label.slice(0, 29) + "…" : models[m].label;
+      add(svg, "text", {...place(at, words), "pointer-events": "none"}, words);
     }
     if (narrow) {
       const legend = add(drawing, "ul", {class: "legend"});

@@ -4,7 +4,7 @@ CHARTS.how_sure = (controls, drawing, data) => {
   const label = add(controls, "label", {}, "Seeds of each model ");
   const slider = add(label, "input", {type: "range", min: seeds[0], max: seeds.at(-1), step: 1, value: fewest});
   const shown = add(label, "output");
-  const said = add(drawing, "p", {class: "finding", role: "status"});
+  const said = add(drawing, "p", {class: "said", role: "status"});
   const side = add(drawing, "div", {class: "side"});
   const curve = add(side, "div", {class: "curve"}), table = add(side, "div");
   const half = (value) => "±" + number(100 * value, 100 * value < 1 ? 2 : 1);
@@ -40,7 +40,7 @@ CHARTS.how_sure = (controls, drawing, data) => {
     const fact = (name, value, share = null) => {
       const row = add(body, "tr");
       add(row, "th", {scope: "row"}, name);
-      add(row, "td", {class: "number bar", style: `--share: ${100 * (share ?? 0)}%`}, value);
+      add(row, "td", {class: "number filled", style: `--part: ${100 * (share ?? 0)}%`}, value);
     };
     fact("95 % interval", pair.half[at] === null ? "none" : `${half(pair.half[at])} points`);
     differences.forEach((size, place) => {
@@ -49,8 +49,8 @@ CHARTS.how_sure = (controls, drawing, data) => {
       const bound = 100 * power > 99.5 ? "> " : 100 * power < 0.5 ? "< " : "";
       fact(`power, true difference of ${number(100 * size, 0)} point${size === 0.01 ? "" : "s"}`, power === null ? "–" : `${bound}${said} %`, power);
     });
-    fact("variance from test images", percent(pair.images[at], 0), pair.images[at]);
-    fact("variance from seeds", pair.images[at] === null ? "–" : percent(1 - pair.images[at], 0), pair.images[at] === null ? null : 1 - pair.images[at]);
+    fact("variance that only more test images reduce", percent(pair.images[at], 0), pair.images[at]);
+    fact("variance that more seeds reduce", pair.images[at] === null ? "–" : percent(1 - pair.images[at], 0), pair.images[at] === null ? null : 1 - pair.images[at]);
   }
 
   function draw() {

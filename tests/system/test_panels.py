@@ -211,7 +211,7 @@ def test_the_matrix_is_sharp_and_a_finger_zooms_before_it_chooses(written, opene
 def test_more_seeds_make_the_interval_smaller(written, opened):
     sources, folder = written
     page = opened(folder / "how_sure_section.html")
-    slider, said = page.get_by_role("slider"), page.locator("section.chart .finding")
+    slider, said = page.get_by_role("slider"), page.locator("section.chart .said")
     pair = how_sure_section(sources)["data"]["pairs"]["0-1"]
     assert slider.input_value() == "3"
     assert f"±{100 * pair['half'][1]:.1f} points" in said.inner_text()
@@ -270,7 +270,7 @@ def test_small_studies_open_without_an_error(tmp_path, opened, accuracies, seeds
     assert page.get_by_role("dialog").is_visible()
     page.keyboard.press("Escape")
     page.locator("canvas").click(position={"x": 300, "y": 300})
-    said = page.locator("[data-chart=how_sure] .finding").inner_text()
+    said = page.locator("[data-chart=how_sure] .said").inner_text()
     assert said.startswith("There is one model" if len(accuracies) == 1 else "With 3 seeds of each model")
     if dataset == "cifar10" and len(accuracies) == 2:
         assert "No verdicts, for want of seeds" in page.locator("[data-chart=classes]").inner_text()

@@ -32,7 +32,10 @@ def how_sure_section(sources: Sources) -> dict[str, Any]:
 
 
 def foreseen(sources: Sources) -> dict[str, Any]:
-    """By pair, for every number of SEEDS; `seeds` are those that baseline and model had."""
+    """By pair, for every number of SEEDS; `seeds` are those that baseline and model had.
+
+    `images` is the share of the variance that no seed takes away; `floor` is half the interval that it leaves.
+    """
     true = sources.dataset.fine[sources.dataset.ids(TEST)]
     found = {}
     for model, baseline in pairs(sources):
@@ -43,7 +46,7 @@ def foreseen(sources: Sources) -> dict[str, Any]:
         steps = [foresee(measured, seeds) for seeds in SEEDS]
         totals = np.array([step.var_seeds + step.var_images for step in steps])
         with np.errstate(invalid="ignore", divide="ignore"):
-            share = np.array([step.var_images for step in steps]) / totals
+            share = max(0.0, measured.difference) / measured.images / totals
         found[pair_key(sources, model, baseline)] = {
             "seeds": [len(right[1]), len(right[0])],
             "half": numbers([step.half for step in steps], 5),

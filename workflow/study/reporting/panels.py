@@ -4,6 +4,7 @@ import functools
 import itertools
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from study.analysis.differences import VERDICTS, class_differences_table, superclass_differences_table
@@ -120,7 +121,14 @@ def differences(sources: Sources, one: str) -> dict[str, Any]:
 
 
 def cells(sources: Sources) -> list[list[int]]:
-    """Of every model: true class, predicted class and count, one after the other, summed over its finished seeds."""
-    table = sources.tables["confusion"]
-    columns = ["true_id", "predicted_id", "count"]
-    return [table.loc[table["model"] == model, columns].to_numpy(int).ravel().tolist() for model in sources.models]
+    """Of every model, the cells of its confusion matrix that are not 0, in reading order: how many cells on, and count.
+
+    Summed over its finished seeds. A cell's number is true class · classes + predicted class; the first counts from 0.
+    """
+    table, classes = sources.tables["confusion"], sources.dataset.classes
+    found = []
+    for model in sources.models:
+        own = table[table["model"] == model].sort_values(["true_id", "predicted_id"])
+        steps = np.diff(own["true_id"] * classes + own["predicted_id"], prepend=0)
+        found.append(np.column_stack([steps, own["count"]]).astype(int).ravel().tolist())
+    return found

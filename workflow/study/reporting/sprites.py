@@ -55,7 +55,8 @@ def rule(shown: int, wrong: int, test: int) -> str:
 def pictures(sources: Sources) -> dict[str, Any]:
     """What the scripts need: the sprite, and of each image its class and what each model's seeds take it for.
 
-    `answers` [image][model] is flat: class, number of seeds, next class, …, the most frequent first.
+    `answers` [image][model] is flat: class, number of seeds, next class, …, the most frequent first; where all seeds
+    agree, the class alone.
     """
     test = sources.dataset.ids(TEST)
     fine = sources.dataset.fine[test]
@@ -88,4 +89,4 @@ def sprite(images: np.ndarray) -> np.ndarray:
 def _answers(named: np.ndarray) -> list[int]:
     classes, seeds = np.unique(named, return_counts=True)
     order = np.argsort(-seeds, kind="stable")
-    return np.column_stack([classes[order], seeds[order]]).ravel().tolist()
+    return classes.tolist() if len(classes) == 1 else np.column_stack([classes[order], seeds[order]]).ravel().tolist()
