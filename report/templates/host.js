@@ -3,7 +3,7 @@
   const go = (anchor) => frame.contentWindow.postMessage({study: 'go', anchor}, '*');
   if (window.studyAnchor) go(window.studyAnchor);
   window.studyAnchor = '';
-  if (window.studyIsHost) return;
+  if (window.studyIsHost || typeof app === 'undefined') return; // read on its own, it has no menu
   window.studyIsHost = true;
   const story = (anchor) => {
     const current = document.querySelector('.study-landing iframe');

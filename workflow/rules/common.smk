@@ -65,10 +65,8 @@ ENVIRONMENTS = {
 }
 # The code that tables and report depend on.
 ANALYSIS = sources_sha256("analysis/*.py")
-REPORTING = sources_sha256(
-    "reporting/*.py", "../../report/items.yaml", "../../report/captions/figure_*"
-)
-TEMPLATES = sources_sha256("../../report/templates/*")
+REPORTING = sources_sha256("reporting/*.py", "../../report/items.yaml")
+TEMPLATES = sources_sha256("../../report/templates/*", "../../report/captions/figure_*")
 
 
 wildcard_constraints:
