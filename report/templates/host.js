@@ -15,7 +15,11 @@
     const path = Object.keys(results).find((one) => one.endsWith('/' + page));
     if (!path) return story(anchor);
     app.setView({content: 'html', contentPath: results[path].data_uri + (anchor ? '#' + anchor : ''), resultPath: path});
-    history.replaceState(null, '', '#' + page + (anchor ? ':' + anchor : ''));
+    // Behind the click, because the menu's links lead to '#'.
+    setTimeout(() => {
+      history.replaceState(null, '', '#' + page + (anchor ? ':' + anchor : ''));
+      document.querySelector('iframe').title = page;
+    });
   };
   const setView = app.setView;
   app.setView = (view) => {
