@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from benchmarks import recipes, time_to_accuracy, timms, usual
+from benchmarks import recipes, time_to_accuracy, timms, usual, usual_run
 from benchmarks.cases import CASES, case_setup, case_spec
 from benchmarks.run import ROOT, speedups
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
+from runs import scratch_spec, write_spec
 
 from study.config.planning import run_spec
 from study.config.specs import ComputeSpec
@@ -98,3 +99,11 @@ def test_timms_loader_gives_normalised_images_of_the_size_asked_for():
     images, labels = next(timms.endless(data.images, data.fine, INPUT, 48, 16, workers=0))
     assert images.shape == (16, 3, 48, 48) and labels.shape == (16,)
     assert abs(images.mean()) < 0.5 and 0.3 < images.std() < 1.5
+
+
+def test_a_run_in_the_usual_way_leaves_a_history_that_the_table_reads(tmp_path):
+    path = write_spec(tmp_path, scratch_spec())
+    usual_run.train(path, tmp_path / "histories" / "scratch_cnn", epochs=2, learning_rate=1e-3)
+    (row,) = time_to_accuracy.table(tmp_path / "histories").to_dict("records")
+    assert (row["run"], row["epochs"]) == ("scratch_cnn", 2)
+    assert 0 <= row["best_val_accuracy"] <= 1 and row["seconds"] > 0
