@@ -44,18 +44,17 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         Column("method", "Interval over"),
     ]
     tested = int(frame["p_holm"].notna().sum())
-    only = f"only those of at least {MIN_SEEDS} seeds of both models are tested, and no other metric is. "
-    adjusted = f"adjusted by Holm's method for {text.counted(tested, 'comparison')} of test accuracy: {only}"
-    note = "In percentage points; images are paired. "
-    note += (
-        f"p is two-sided, of the same t as the interval, and {adjusted}"
-        if tested
-        else (f"Nothing is tested here, because that takes at least {MIN_SEEDS} seeds of both models. ")
-    )
-    note += (
-        "Ahead: the share of all pairs of a seed of the "
-        "model and a seed of the baseline in which the model's is higher, ties counting half (the probability of "
-        "improvement)."
+    enough = f"at least {MIN_SEEDS} seeds of both models"
+    test = f"Nothing is tested here, because that takes {enough}."
+    if tested:
+        test = (
+            "p is two-sided, of the same t as the interval, and adjusted by Holm's method for "
+            f"{text.counted(tested, 'comparison')} of test accuracy: only those of {enough} are tested, and no other "
+            "metric is."
+        )
+    note = (
+        f"In percentage points; images are paired. {test} Ahead: the share of all pairs of a seed of the model and a "
+        "seed of the baseline in which the model's is higher, ties counting half (the probability of improvement)."
     )
     return table("Differences", frame, columns, sources.csv("contrasts"), note)
 
