@@ -44,12 +44,17 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         Column("method", "Interval over"),
     ]
     tested = int(frame["p_holm"].notna().sum())
+    enough = f"at least {MIN_SEEDS} seeds of both models"
+    test = f"Nothing is tested here, because that takes {enough}."
+    if tested:
+        test = (
+            "p is two-sided, of the same t as the interval, and adjusted by Holm's method for "
+            f"{text.counted(tested, 'comparison')} of test accuracy: only those of {enough} are tested, and no other "
+            "metric is."
+        )
     note = (
-        "In percentage points; images are paired. p is two-sided, of the same t as the interval, and adjusted by "
-        f"Holm's method for {text.counted(tested, 'comparison')} of test accuracy: only those of at least {MIN_SEEDS} "
-        "seeds of both models are tested, and no other metric is. Ahead: the share of all pairs of a seed of the "
-        "model and a seed of the baseline in which the model's is higher, ties counting half (the probability of "
-        "improvement)."
+        f"In percentage points; images are paired. {test} Ahead: the share of all pairs of a seed of the model and a "
+        "seed of the baseline in which the model's is higher, ties counting half (the probability of improvement)."
     )
     return table("Differences", frame, columns, sources.csv("contrasts"), note)
 
