@@ -63,6 +63,17 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     ...[selection.to, selection.from].map((m) => `${label(m)}: ${percent(accuracy[m][row.label])}`),
     `difference ${points(row.difference)} points` + (row.low === null ? "" : `, 95 % interval ${points(row.low)} to ${points(row.high)}`)];
 
+  // One stop of the Tab key for the whole list; the arrow keys go on from there.
+  list.addEventListener("keydown", (event) => {
+    const rows = [...list.querySelectorAll(".row")], at = rows.indexOf(document.activeElement);
+    const next = {ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: rows.length - 1}[event.key];
+    if (at < 0 || next === undefined) return;
+    event.preventDefault();
+    const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
+    rows.forEach((one) => { one.tabIndex = one === row ? 0 : -1; });
+    row.focus();
+  });
+
   function drawSlopes(rows) {
     slopes.replaceChildren();
     const {from, to} = selection, known = rows.filter((row) => row.difference !== null);
@@ -106,7 +117,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     const {from, to} = selection, compares = from !== to, x = (value) => 6 + 168 * value;
     for (const row of rows) {
       const item = add(list, "li");
-      const node = add(item, one === "class" ? "button" : "div", {class: "row", "data-label": row.label, ...(one === "class" ? {type: "button"} : {tabindex: 0})});
+      const node = add(item, one === "class" ? "button" : "div", {class: "row", "data-label": row.label, tabindex: list.children.length > 1 ? -1 : 0, ...(one === "class" ? {type: "button"} : {})});
       add(node, "span", {class: `sign ${row.kind}`, "aria-hidden": "true"}, SIGNS[row.kind] ?? "");
       add(node, "span", {class: "name"}, names[row.label]);
       const bar = add(node, "svg", {width: 180, height: 22, "aria-hidden": "true"});

@@ -74,10 +74,10 @@ def test_errors_and_mistakes_are_those_of_the_tables(sources):
     assert shown(errors).iloc[0]["of which within the superclass (%)"] == text.percent(row["within_superclass"])
     assert len(shown(mistakes)) == 90
     for place, model in enumerate(sources.models):
-        cells = np.array(chart["shared"]["cells"][place]).reshape(-1, 3)
-        rebuilt = np.zeros((100, 100), dtype=int)
-        rebuilt[cells[:, 0], cells[:, 1]] = cells[:, 2]
-        assert (rebuilt == counts(sources, model)).all()
+        steps, numbers = np.array(chart["shared"]["cells"][place]).reshape(-1, 2).T
+        rebuilt = np.zeros(100 * 100, dtype=int)
+        rebuilt[steps.cumsum()] = numbers
+        assert (rebuilt.reshape(100, 100) == counts(sources, model)).all()
 
 
 def test_pairs_are_those_of_the_tables_and_their_pictures_show_the_mistake(sources):
