@@ -22,7 +22,7 @@ SCHEMA = 3
 def write_summary(study: Path, tables: Path, out: Path) -> None:
     """Write the file `out` from the study in the folder `study` and the tables that `write_tables` made of it."""
     paths = StudyPaths(study)
-    config, dataset = read_json(paths.config), read_labels(paths.dataset)
+    config, dataset = read_json(paths.config), read_labels(paths.labels)
     names = [*table_names(config), NEAR_DUPLICATES_TABLE]
     read = {name: pd.read_csv(tables / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in names}
     models = [_model(name, entry, read["runs"], read["models"]) for name, entry in config["models"].items()]
