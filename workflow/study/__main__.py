@@ -88,6 +88,22 @@ def pages(args: argparse.Namespace) -> None:
     write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
 
 
+def publish(args: argparse.Namespace) -> None:
+    """Write what has finished of results/<study> into a folder that is small enough to commit, with all its tables."""
+    from study.orchestration.check import refuse_changed_runs
+    from study.publishing.publish import publish as publish_study
+
+    refuse_changed_runs(args.study)
+    publish_study(args.study, args.dest)
+
+
+def verify(args: argparse.Namespace) -> None:
+    """Compute every number of a published study again that its evidence determines, and compare."""
+    from study.publishing.verify import verify as verify_published
+
+    verify_published(args.dest)
+
+
 def check_machine(args: argparse.Namespace) -> None:
     """Check that this machine trains as it should, and measure how long the study of a config takes on it."""
     from study.orchestration.check_machine import check_machine as check
@@ -183,6 +199,9 @@ def _parser() -> argparse.ArgumentParser:
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
     step(pages, study, output)
+    folder = {"type": Path, "metavar": "DEST", "help": "the published folder"}
+    step(publish, ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"}), ("dest", folder))
+    step(verify, ("dest", folder))
     step(check_machine,
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip

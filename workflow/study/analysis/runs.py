@@ -159,6 +159,7 @@ def _labels(held_out: np.ndarray, dataset: Labels) -> dict[str, Any]:
     """Return the fields of `Predictions` that come from the dataset."""
     ids = dataset.ids(TEST)
     return {
+        "val_ids": held_out,
         "val_fine": dataset.fine[held_out],
         "fine": dataset.fine[ids],
         "coarse": None if dataset.coarse is None else dataset.coarse[ids],

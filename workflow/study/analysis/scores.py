@@ -21,13 +21,15 @@ class NeedsLogits(Exception):
 class Predictions:
     """What a finished run predicts, of V validation and T test images; true classes int [V] and [T].
 
-    `coarse` int [T] and `fine_to_coarse` int [C] are superclasses, of images and of classes. `train_accuracy` is that
-    of the chosen epoch on a sample of the training images, a fraction. `logits` float [V, C] and [T, C] are None of a
-    run that is read from its evidence; a metric that asks for them is then NaN.
+    `val_ids` int [V] are the validation images' rows in dataset.npz; `coarse` int [T] and `fine_to_coarse` int [C] are
+    superclasses, of images and of classes. `train_accuracy` is that of the chosen epoch on a sample of the training
+    images, a fraction. `logits` float [V, C] and [T, C] are None of a run that is read from its evidence; a metric that
+    asks for them is then NaN.
     """
 
     train_accuracy: float
     val: Evidence
+    val_ids: np.ndarray
     val_fine: np.ndarray
     test: Evidence
     fine: np.ndarray

@@ -158,6 +158,7 @@ def learning_table(runs: list[Run]) -> pd.DataFrame:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write `table` as CSV: the same bytes for the same numbers."""
+    table = table.copy()
     for name in table.select_dtypes("float"):
         if name in SMALL:  # about 1e-6: six decimals would leave nothing of them
             table[name] = table[name].map("{:.6e}".format, na_action="ignore")
