@@ -128,7 +128,7 @@ def test_what_is_published_stays_when_the_results_have_gone(study, published, tm
 def test_a_damaged_run_is_published_again_where_the_study_has_it(study, once, published, tmp_path):
     (published / RUN / "evidence.npz").write_bytes(b"PK")
     emptied = without(study, tmp_path / "fake", "lite0_frozen")
-    with pytest.raises(StudyError, match=r"evidence\.npz was changed .* does not have the run; restore the file"):
+    with pytest.raises(StudyError, match=r"evidence\.npz was changed .* nothing else has the run; restore the file"):
         publish(emptied, published)
     publish(study, published)
     assert content(published) == content(once)

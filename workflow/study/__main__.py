@@ -104,6 +104,13 @@ def verify(args: argparse.Namespace) -> None:
     verify_published(args.dest)
 
 
+def describe(args: argparse.Namespace) -> None:
+    """Write the page on what a published study found, with its figure, and the parts of a README that quote it."""
+    from study.publishing.page import describe as describe_published
+
+    describe_published(args.dest, args.output or args.dest / "README.md", args.readme)
+
+
 def check_machine(args: argparse.Namespace) -> None:
     """Check that this machine trains as it should, and measure how long the study of a config takes on it."""
     from study.orchestration.check_machine import check_machine as check
@@ -202,6 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     folder = {"type": Path, "metavar": "DEST", "help": "the published folder"}
     step(publish, ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"}), ("dest", folder))
     step(verify, ("dest", folder))
+    step(describe, ("dest", folder), ("--output", {"type": Path, "help": "the page; DEST/README.md if not given"}),
+         ("--readme", {"type": Path, "help": "a README with marked parts, to be renewed"}))  # fmt: skip
     step(check_machine,
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip

@@ -1,7 +1,8 @@
 """Publish a study: all that its tables can be computed from again, in a few megabytes, for `python -m study verify`.
 
 A published folder looks like results/<study>, but has labels.npz in place of the images and for each run evidence.npz
-in place of logits and network (see `study.analysis.evidence`). So the same code computes tables from either.
+in place of logits and network (see `study.analysis.evidence`). So the same code computes tables from either, and a
+published folder can itself be published: into another machine's, or into itself, to compute its tables again.
 """
 
 import dataclasses
@@ -20,17 +21,17 @@ from study.analysis.tables import write_tables
 from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
 from study.files import CHECKSUMS, atomic_write, changed_files, file_digest, read_json, write_json
-from study.paths import EVIDENCE, FROM_LOGITS, HISTORY, NEAR_DUPLICATES_TABLE, RUN_RECORD, SPEC, StudyPaths
+from study.paths import EVIDENCE, FROM_LOGITS, HISTORY, NEAR_DUPLICATES_TABLE, PREDICTIONS, RUN_RECORD, SPEC, StudyPaths
 
 
 def publish(study: Path, dest: Path) -> None:
-    """Add what has finished of results/<study> to the folder `dest`, and compute its tables from all that is there.
+    """Add what has finished of the folder `study` to the folder `dest`, and compute its tables from all that is there.
 
     What is published already and unchanged is left alone, also where the study has it no longer: several machines can
     publish parts of one study. Raises StudyError if `dest` has a run of the study that was trained from another spec,
     or runs that are not of this study.
     """
-    config, dataset = read_json(StudyPaths(study).config), read_labels(StudyPaths(study).dataset)
+    config, dataset = read_json(StudyPaths(study).config), read_labels(StudyPaths(study).labels)
     damaged = changed_files(dest)
     _refuse(study, dest, config, dataset, damaged)
     _write_labels(StudyPaths(dest).published_labels, dataset)
@@ -69,10 +70,11 @@ def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, da
     for folder in sorted(dest.glob("runs/*/seed-*")):
         if (folder.parent.name, int(folder.name.removeprefix("seed-"))) not in runs:
             raise StudyError(f"{folder} is not in the grid of {study}; extend the grid, or delete {folder}.")
+    is_own = study.resolve() == dest.resolve()
     for model, seed in runs:
         name = StudyPaths(dest).run(model, seed).relative_to(dest).as_posix()
         wrong = [f"{dest / file} {what}" for file, what in damaged.items() if file.startswith(f"{name}/")]
-        if wrong and not is_trained(study, model, seed):
+        if wrong and (is_own or not is_trained(study, model, seed)):
             raise StudyError(
                 f"{wrong[0]}, and {study} does not have the run; restore the file, e.g. with git checkout."
             )
@@ -96,9 +98,10 @@ def _publish_run(study: Path, dest: Path, run: tuple[str, int], dataset: Labels,
             return False
         (target / RUN_RECORD).unlink()
     loaded = load_run(study, *run, dataset)
-    for name in (SPEC, HISTORY):
-        _copy(source / name, target / name)
-    if loaded.numbers:
+    for name in (SPEC, HISTORY, EVIDENCE, FROM_LOGITS):
+        if (source / name).exists():
+            _copy(source / name, target / name)
+    if (source / PREDICTIONS).exists() and loaded.numbers:
         _write_evidence(source, target, loaded, dataset)
     _copy(source / RUN_RECORD, target / RUN_RECORD)
     return True
