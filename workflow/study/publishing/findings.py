@@ -142,8 +142,8 @@ def classes_without_gain(sources: Sources) -> str:
     margin = text.published(sources.config["equivalence_margin"])
     return (
         f"{said}better in {count[BETTER]} of {len(rows)} and worse in {count[WORSE]} (p < 0.05 after Holm's "
-        f"correction), equivalent within {margin} points in {count[EQUIVALENT]}; in the other {len(rows) - sum(count.values())} the "
-        f"images are too few to tell{least}"
+        f"correction), equivalent within {margin} points in {count[EQUIVALENT]}; in the other "
+        f"{len(rows) - sum(count.values())} the images are too few to tell{least}"
     )
 
 

@@ -21,7 +21,17 @@ from study.analysis.tables import write_tables
 from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
 from study.files import CHECKSUMS, atomic_write, changed_files, file_digest, read_json, write_json
-from study.paths import EVIDENCE, FROM_LOGITS, HISTORY, NEAR_DUPLICATES_TABLE, PREDICTIONS, RUN_RECORD, SPEC, StudyPaths
+from study.paths import (
+    EVIDENCE,
+    FROM_LOGITS,
+    HISTORY,
+    MODEL,
+    NEAR_DUPLICATES_TABLE,
+    PREDICTIONS,
+    RUN_RECORD,
+    SPEC,
+    StudyPaths,
+)
 
 
 def publish(study: Path, dest: Path) -> None:
@@ -31,7 +41,7 @@ def publish(study: Path, dest: Path) -> None:
     publish parts of one study. Raises StudyError if `dest` has a run of the study that was trained from another spec,
     or runs that are not of this study.
     """
-    config, dataset = read_json(StudyPaths(study).config), read_labels(StudyPaths(study).labels)
+    config, dataset = _config(StudyPaths(study)), read_labels(StudyPaths(study).labels)
     damaged = changed_files(dest)
     _refuse(study, dest, config, dataset, damaged)
     _write_labels(StudyPaths(dest).published_labels, dataset)
@@ -59,6 +69,11 @@ def published_files(dest: Path) -> list[str]:
     return sorted(path.relative_to(dest).as_posix() for path in found if path.is_file() and path.name[0] != ".")
 
 
+def _config(paths: StudyPaths) -> dict[str, Any]:
+    """The study's config: as the workflow planned it last, which is there before the first run has ended."""
+    return read_json(paths.planned_config if paths.planned_config.exists() else paths.config)
+
+
 def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, damaged: dict[str, str]) -> None:
     """Raise StudyError if the study cannot be added to what is in `dest`."""
     if config["search"]:
@@ -72,12 +87,14 @@ def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, da
             raise StudyError(f"{folder} is not in the grid of {study}; extend the grid, or delete {folder}.")
     is_own = study.resolve() == dest.resolve()
     for model, seed in runs:
-        name = StudyPaths(dest).run(model, seed).relative_to(dest).as_posix()
-        wrong = [f"{dest / file} {what}" for file, what in damaged.items() if file.startswith(f"{name}/")]
-        if wrong and (is_own or not is_trained(study, model, seed)):
-            raise StudyError(
-                f"{wrong[0]}, and {study} does not have the run; restore the file, e.g. with git checkout."
-            )
+        folder = StudyPaths(dest).run(model, seed)
+        for name, wrong in damaged.items():
+            # a run whose whole folder has gone was deleted on purpose
+            if (dest / name).parent == folder and folder.exists() and (is_own or not is_trained(study, model, seed)):
+                raise StudyError(
+                    f"{dest / name} {wrong}, and {study} cannot replace it; restore it, for example with git checkout, "
+                    f"or delete {folder}."
+                )
 
 
 def _publish_run(study: Path, dest: Path, run: tuple[str, int], dataset: Labels, damaged: dict[str, str]) -> bool:
@@ -96,8 +113,11 @@ def _publish_run(study: Path, dest: Path, run: tuple[str, int], dataset: Labels,
         is_whole = all((dest / name).parent != target for name in damaged)
         if is_whole and (target / RUN_RECORD).read_bytes() == (source / RUN_RECORD).read_bytes():
             return False
-        (target / RUN_RECORD).unlink()
+    for name, wrong in changed_files(source).items():
+        if name != MODEL:  # which is not published
+            raise StudyError(f"{source / name} {wrong}; train the run again.")
     loaded = load_run(study, *run, dataset)
+    (target / RUN_RECORD).unlink(missing_ok=True)
     for name in (SPEC, HISTORY, EVIDENCE, FROM_LOGITS):
         if (source / name).exists():
             _copy(source / name, target / name)
