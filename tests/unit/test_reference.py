@@ -118,7 +118,7 @@ def test_what_pretrained_weights_are_worth_in_one_network(published, tmp_path):
     said = findings.weights_alone(read_published(copy))
     assert said.startswith(
         "The weights alone: lite0 finetune against lite0 random, the same network at the same resolution, trained for "
-        "4 epochs each with the same recipe, differ by +"
+        "4 epochs with the same recipe, differ by +"
     )
 
 

@@ -87,10 +87,8 @@ def answer(sources: Sources) -> str:
     )
     baseline = difference(sources, found.model, sources.config["baseline"])
     if baseline is not None and baseline.other != found.other:
-        said += (
-            f" Over {sources.labels[baseline.other]}, the baseline, it gains {text.points(baseline.difference)} points "
-            f"({baseline.span})."
-        )
+        name = sources.labels[baseline.other]
+        said += f" The gain over the baseline, {name}, is {text.points(baseline.difference)} points ({baseline.span})."
     return said
 
 
@@ -114,7 +112,7 @@ def weights_alone(sources: Sources) -> str:
             continue
         recipes = [sources.config["recipes"][_entry(sources, name)["recipe"]] for name in names]
         epochs = [recipe["epochs"] for recipe in recipes]
-        how = f"for {epochs[0]} epochs each" if epochs[0] == epochs[1] else (
+        how = f"for {epochs[0]} epochs" if epochs[0] == epochs[1] else (
             f"for at most {epochs[0]} and {epochs[1]} epochs")  # fmt: skip
         recipe = "with the same recipe" if recipes[0] == recipes[1] else "each with its recipe"
         return (
@@ -130,10 +128,10 @@ def classes_without_gain(sources: Sources) -> str:
     found = headline(sources)
     rows = pd.DataFrame() if found is None else _class_differences(sources, found)
     if rows.empty:
-        return "**Which classes gain nothing** cannot be said yet: it takes a pretrained model and one from scratch."
+        return "**Where pretraining gains least** cannot be said yet: it takes a pretrained model and one from scratch."
     name, other = sources.labels[found.model], sources.labels[found.other]
     rows = rows.sort_values(["difference", "class_id"])
-    said = f"**Where pretraining gains nothing.** {name} against {other}, class by class: "
+    said = f"**Where pretraining gains least.** {name} against {other}, class by class: "
     least = "; the smallest differences are those of " + _with_points(rows.head(NAMED)) + " points."
     if (rows["verdict"] == NOT_TESTED).all():
         ahead = int((rows["difference"] > 0).sum())

@@ -126,7 +126,7 @@ def results_table(sources: Sources) -> str:
         mean = text.percent(row["mean"]) + (f" ± {text.percent(row['sd'])}" if np.isfinite(row["sd"]) else "")
         interval = text.spread(row["ci_low"], row["ci_high"])
         rows.append([sources.labels[model], seeds.strip(), mean, interval, text.minutes(front.get(model, np.nan))])
-    return _table(["model", "test accuracy of every seed (%)", "mean ± SD", "95 % interval", "minutes"], rows)
+    return _table(["model", "test accuracy of every seed (%)", "mean ± SD", "95 % interval", "minutes a run"], rows)
 
 
 def _was_run(sources: Sources) -> str:
