@@ -181,6 +181,24 @@ def test_a_run_of_another_spec_or_outside_the_grid_or_of_other_data_is_refused(s
         publish(make_study(tmp_path / "small", {"scratch_cnn": 0.4}, [0], dataset="synthetic7"), published)
 
 
+def test_a_publication_that_was_killed_is_completed_by_the_next(study, once, tmp_path):
+    killed = tmp_path / "killed"
+    publish(without(study, tmp_path / "fake", "lite0_frozen"), killed)
+    (killed / RUN).mkdir(parents=True)
+    shutil.copy(once / RUN / "spec.json", killed / RUN)  # the run's other files, run.json last, were not written
+    with pytest.raises(StudyError, match=r"seed-2/spec\.json is not in checksums\.json; delete it, or publish again"):
+        verify(killed)
+    publish(study, killed)
+    assert content(killed) == content(once)
+
+
+def test_a_search_is_not_published(study, tmp_path):
+    other = shutil.copytree(study, tmp_path / "fake")
+    write_json(other / "config.json", read_json(other / "config.json") | {"search": {"parameters": {}}})
+    with pytest.raises(StudyError, match="is a search; only comparisons can be published"):
+        publish(other, tmp_path / "published")
+
+
 def test_a_study_without_a_finished_run_is_not_published(study, tmp_path):
     emptied = without(study, tmp_path / "fake", "runs")
     with pytest.raises(StudyError, match="no run has finished yet"):

@@ -77,14 +77,13 @@ def answer(sources: Sources) -> str:
     if found is None:
         model = best_model(sources.tables["models"])
         return f"Pretrained models cannot be compared with models from scratch yet; so far: {reached(sources, model)}."
-    verb = "improves" if found.difference > 0 else "lowers"
-    effect = f"{verb} test accuracy by {text.percent(abs(found.difference))} percentage points"
+    more = "more" if found.difference > 0 else "less"
+    size = f"{text.percent(abs(found.difference))} percentage points {more} accurate"
+    claim = f"With ImageNet weights, the best model is {size} than the best from random weights"
     if not found.is_clear:
-        effect = "makes no clear difference to test accuracy"
-    said = (
-        f"**ImageNet pretraining {effect}** ({found.span}): {reached(sources, found.model)}, against "
-        f"{reached(sources, found.other)}, the best network from random weights."
-    )
+        size = f"{text.points(found.difference)} points"
+        claim = f"The best models with ImageNet weights and from random weights do not differ clearly: {size}"
+    said = f"**{claim}** ({found.span}): {reached(sources, found.model)}, against {reached(sources, found.other)}."
     baseline = difference(sources, found.model, sources.config["baseline"])
     if baseline is not None and baseline.other != found.other:
         name = sources.labels[baseline.other]

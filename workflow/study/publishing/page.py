@@ -94,11 +94,14 @@ def renewed(readme: Path, sources: Sources, page: Path) -> str:
     """The text of the `readme` with its marked parts written from the study. Raises StudyError if one is not marked."""
     link, figure = (Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE)))
     content = readme.read_text(encoding="utf-8")
+    paragraphs = [
+        _fold(findings.answer(sources)),
+        _fold(findings.weights_alone(sources)),
+        f"[![Test accuracy of every run]({figure})]({link})",
+        _fold(f"{_so_far(sources)}[More on this study]({link})."),
+    ]
     said = {
-        "answer": (
-            f"{_fold(findings.answer(sources))}\n\n[![Test accuracy of every run]({figure})]({link})\n\n"
-            f"{_fold(' '.join(filter(None, [_so_far(sources), f'[More on this study]({link}).'])))}\n"
-        ),
+        "answer": "\n\n".join(filter(None, paragraphs)) + "\n",
         "results": f"{results_table(sources)}\n\n{_fold(_was_run(sources))} [Details, claims and limits]({link}).\n",
     }
     for name in PARTS:
@@ -143,7 +146,7 @@ def _was_run(sources: Sources) -> str:
 
 def _so_far(sources: Sources) -> str:
     finished, every = len(sources.rows("runs", outcome="finished")), len(sources.tables["runs"])
-    return "" if finished == every else f"{finished} of {every} runs so far."
+    return "" if finished == every else f"{finished} of {every} runs so far. "
 
 
 def _ladder(sources: Sources) -> str:
