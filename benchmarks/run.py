@@ -13,12 +13,13 @@ import pandas as pd
 import torch
 import yaml
 
+from benchmarks import time_to_accuracy
 from benchmarks.analysis import bench_analysis
 from benchmarks.cases import CASES
 from benchmarks.frozen import time_frozen
+from benchmarks.recipes import time_recipes
 from benchmarks.startup import time_startup
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, time_case
-from study.config.recipes import Recipe
 from study.config.specs import ComputeSpec
 from study.config.study import load_config
 from study.files import atomic_write
@@ -26,22 +27,26 @@ from study.machine.hardware import resolve_compute
 from study.training import device as devices
 
 ROOT = Path(__file__).parents[1]
+HISTORIES = Path(__file__).parent / "histories"  # of runs on the real CIFAR-100, kept because they take hours
 
 
 def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
-    """Write machine, throughput, speedups, startup, analysis and frozen, each .csv, into folder `out`, and print them.
+    """Write machine, throughput, speedups and the tables below, each .csv, into folder `out`, and print them.
 
-    Every figure is a median over `rounds` turns of at least `seconds` each.
+    Every speed is a median over `rounds` turns of at least `seconds` each.
     """
     device, precision = resolve_compute("auto", "auto")
     compute = ComputeSpec(device=device, threads=threads, precision=precision)
+    config = load_config(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "throughput": lambda: pd.DataFrame(
             [row for name in CASES for row in time_case(name, compute, rounds, seconds)]
         ),
+        "recipes": lambda: pd.DataFrame(time_recipes(config, threads, rounds, seconds)),
+        "time_to_accuracy": lambda: time_to_accuracy.table(HISTORIES),
         "startup": lambda: _startup(compute, rounds),
         "analysis": _analysis,
-        "frozen": lambda: pd.DataFrame([time_frozen(_linear_head(), compute, seconds)]),
+        "frozen": lambda: pd.DataFrame([time_frozen(config.recipes["linear_head"], compute, seconds)]),
     }
     _write(out / "machine.csv", pd.DataFrame([_machine(compute)]))
     for name, measure in tables.items():
@@ -73,11 +78,6 @@ def _startup(compute: ComputeSpec, repeats: int) -> pd.DataFrame:
 def _analysis() -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         return pd.DataFrame(bench_analysis(Path(folder)))
-
-
-def _linear_head() -> Recipe:
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    return load_config(config).recipes["linear_head"]
 
 
 def _machine(compute: ComputeSpec) -> dict[str, Any]:

@@ -1,15 +1,21 @@
 """The benchmarks measure what they say they do: the same images, the same network, ratios of the right figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from benchmarks import time_to_accuracy, usual
+import yaml
+from benchmarks import recipes, time_to_accuracy, timms, usual, usual_run
 from benchmarks.cases import CASES, case_setup, case_spec
-from benchmarks.run import speedups
+from benchmarks.run import ROOT, speedups
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
+from runs import scratch_spec, write_spec
 
+from study.config.planning import run_spec
 from study.config.specs import ComputeSpec
+from study.config.study import load_config
 from study.training.inputs import ImageInputs
 from study.training.trial import random_dataset
 
@@ -72,3 +78,32 @@ def test_the_time_to_an_accuracy_ends_with_the_first_epoch_that_passes_it(tmp_pa
 def write_history(folder, history):
     folder.mkdir(parents=True)
     history.to_csv(folder / "history.csv", index=False)
+
+
+def test_a_step_of_a_recipe_and_of_each_other_way_moves_the_network():
+    config = load_config(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
+    recipe = replace(config.recipes["modern_fast"], batch_size=8)
+    config.recipes["modern_fast"] = recipe
+    spec = run_spec(config, "efficientnet_lite0_fast", 0, replace(COMPUTE, precision="bfloat16"))
+    spec = replace(spec, recipe=replace(spec.recipe, probe=None))
+    steps = recipes.steps_of(spec, 32, torch.device("cpu"), images=600)
+    assert list(steps) == [USUAL, recipes.TIMM_FLOAT, recipes.TIMM_BFLOAT, recipes.OURS]
+    for step, network in steps.values():
+        before = network.get_classifier().weight.detach().clone()
+        step()
+        assert not torch.equal(before, network.get_classifier().weight)
+
+
+def test_timms_loader_gives_normalised_images_of_the_size_asked_for():
+    data = random_dataset(600)
+    images, labels = next(timms.endless(data.images, data.fine, INPUT, 48, 16, workers=0))
+    assert images.shape == (16, 3, 48, 48) and labels.shape == (16,)
+    assert abs(images.mean()) < 0.5 and 0.3 < images.std() < 1.5
+
+
+def test_a_run_in_the_usual_way_leaves_a_history_that_the_table_reads(tmp_path):
+    path = write_spec(tmp_path, scratch_spec())
+    usual_run.train(path, tmp_path / "histories" / "scratch_cnn", epochs=2, learning_rate=1e-3)
+    (row,) = time_to_accuracy.table(tmp_path / "histories").to_dict("records")
+    assert (row["run"], row["epochs"]) == ("scratch_cnn", 2)
+    assert 0 <= row["best_val_accuracy"] <= 1 and row["seconds"] > 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import fast_spec, history, scratch_spec, train, write_spec
+from runs import config_recipe, fast_spec, history, scratch_spec, train, write_spec
 
 from study.config.specs import RunSpec, WeightsSpec, read_run_spec
 from study.files import file_digest, read_json
@@ -58,7 +58,13 @@ def fast(study: Path) -> RunSpec:
     return replace(spec, compute=replace(spec.compute, precision="bfloat16"))
 
 
-@pytest.mark.parametrize("make_spec", [scratch, finetune, fast], ids=["scratch", "finetune", "fast"])
+def modern_fast(study: Path) -> RunSpec:
+    recipe = config_recipe("modern_fast", epochs=4, input_sizes=[32, 48, 48, 64], probe={"images": 200, "epochs": 3})
+    spec = finetune(study)
+    return replace(spec, recipe=recipe, compute=replace(spec.compute, precision="bfloat16"))
+
+
+@pytest.mark.parametrize("make_spec", [scratch, finetune, fast, modern_fast])
 def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, make_spec):
     straight = write_spec(tmp_path / "straight", make_spec(tmp_path / "straight"))
     assert start(straight).wait() == 0

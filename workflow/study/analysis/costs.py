@@ -8,7 +8,7 @@ import pandas as pd
 from study.analysis.ranking import on_front
 from study.analysis.runs import Finished, Run
 
-MEASURED = ["train_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
+MEASURED = ["train_seconds", "cpu_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
 MACHINE = ["device_name", "precision", "threads"]
 FRONT = ["model", "label", "accuracy", "train_seconds", "macs", "parameters", "peak_memory_mb", "images_per_second",
          "on_front"]  # fmt: skip

@@ -134,7 +134,7 @@ class Recipe:
     )
     frozen_norms: bool = option(False, "batch norms keep the statistics of the pretrained weights")
     frozen_blocks: Whole = option(0, "first blocks that are not trained, and the stem before them", ge=0)
-    frozen_depthwise: bool = option(False, "depthwise kernels are not trained")
+    frozen_depthwise: bool = option(False, "depthwise kernels and the scales of their batch norms are not trained")
     probe: Probe | None = None
     label_smoothing: Number = option(0.0, ge=0, lt=1)
     schedule: Schedule | None = None

@@ -1,9 +1,24 @@
-"""How much memory this process has needed."""
+"""The memory of this process: how much it has needed, and what happens to what it frees."""
 
 import contextlib
+import ctypes
 import resource
 import sys
 from pathlib import Path
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt, from glibc's malloc.h
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory that is freed, where it is glibc.
+
+    By default, each large tensor is handed back to the kernel and its pages are cleared again in the next step, which
+    made a third to a half of the time of fine-tuning in bfloat16 (docs/performance.md).
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def forget_process_peak() -> None:

@@ -50,47 +50,54 @@ class FoldedConv(nn.Module):
         if self.pads_same:
             images, padding = _pad_same(images, conv.kernel_size[0], conv.stride[0]), (0, 0)
         if self.is_depthwise:
-            images = Depthwise.apply(
-                functional.pad(images, [padding[1]] * 2 + [padding[0]] * 2), kernel, bias, conv.stride[0]
-            )
+            if conv.stride[0] > 1:
+                images, padding = functional.pad(images, [padding[1]] * 2 + [padding[0]] * 2), (0, 0)
+            images = Depthwise.apply(images, kernel, bias, conv.stride[0], padding[0])
         else:
             images = functional.conv2d(images, kernel, bias, conv.stride, padding, conv.dilation, conv.groups)
         return norm.act(images) if hasattr(norm, "act") else images
 
 
 class Depthwise(torch.autograd.Function):
-    """A depthwise convolution without padding whose gradient with respect to its input is a depthwise one again.
+    """A depthwise convolution whose gradient with respect to its input is a depthwise one again.
 
     On a CPU, oneDNN's own backward in bfloat16 is up to fifty times slower than its forward where the stride is 2, and
-    slow for 5 × 5 kernels, whose gradient is taken in float32 here.
+    slow for 5 × 5 kernels, whose gradient is taken in float32 here. With a stride, the images come padded.
     """
 
     @staticmethod
-    def forward(ctx, images, kernel, bias, stride):
+    def forward(ctx, images, kernel, bias, stride, padding):
         ctx.save_for_backward(images, kernel)
-        ctx.stride = stride
-        return functional.conv2d(images, kernel, bias, stride, 0, 1, images.shape[1])
+        ctx.stride, ctx.padding = stride, padding
+        return functional.conv2d(images, kernel, bias, stride, padding, 1, images.shape[1])
 
     @staticmethod
     def backward(ctx, grad):
         images, kernel = ctx.saved_tensors
-        channels, side, stride = images.shape[1], kernel.shape[-1], ctx.stride
+        side, stride, padding = kernel.shape[-1], ctx.stride, ctx.padding
         of_images = of_kernel = of_bias = None
         if ctx.needs_input_grad[0]:
-            height, width = images.shape[2] + side - 1, images.shape[3] + side - 1
-            spread = torch.empty((len(images), channels, height, width), dtype=grad.dtype, device=grad.device,
-                                 memory_format=torch.channels_last).zero_()  # fmt: skip
-            rows, columns = (slice(side - 1, side - 1 + stride * n, stride) for n in grad.shape[2:])
-            spread[:, :, rows, columns] = grad
-            of_images = functional.conv2d(spread, kernel.flip(2, 3), None, 1, 0, 1, channels)
+            spread = grad if stride == 1 else _spread(grad, images.shape, side, stride)
+            around = side - 1 - padding if stride == 1 else 0
+            of_images = functional.conv2d(spread, kernel.flip(2, 3), None, 1, around, 1, images.shape[1])
         if ctx.needs_input_grad[1]:
             wide = torch.float32 if side > 3 else grad.dtype
             of_kernel = torch.ops.aten.convolution_backward(
-                grad.to(wide), images.to(wide), kernel.to(wide), None, [stride] * 2, [0, 0], [1, 1], False, [0, 0],
-                channels, [False, True, False])[1].to(kernel.dtype)  # fmt: skip
+                grad.to(wide), images.to(wide), kernel.to(wide), None, [stride] * 2, [padding] * 2, [1, 1], False,
+                [0, 0], images.shape[1], [False, True, False])[1].to(kernel.dtype)  # fmt: skip
         if ctx.needs_input_grad[2]:
             of_bias = grad.sum((0, 2, 3), dtype=torch.float32).to(kernel.dtype)
-        return of_images, of_kernel, of_bias, None
+        return of_images, of_kernel, of_bias, None, None
+
+
+def _spread(grad: torch.Tensor, shape: torch.Size, side: int, stride: int) -> torch.Tensor:
+    """`grad` with stride - 1 zeros between its pixels and side - 1 before them, for padded images of `shape`."""
+    height, width = shape[2] + side - 1, shape[3] + side - 1
+    spread = torch.empty((*shape[:2], height, width), dtype=grad.dtype, device=grad.device,
+                         memory_format=torch.channels_last).zero_()  # fmt: skip
+    rows, columns = (slice(side - 1, side - 1 + stride * n, stride) for n in grad.shape[2:])
+    spread[:, :, rows, columns] = grad
+    return spread
 
 
 def _pad_same(images: torch.Tensor, side: int, stride: int) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 from study.config.specs import ComputeSpec
 from study.errors import StudyError
 from study.machine.hardware import driver_version
-from study.machine.memory import forget_process_peak, process_peak_mb
+from study.machine.memory import forget_process_peak, keep_freed_memory, process_peak_mb
 
 
 def prepare(compute: ComputeSpec) -> torch.device:
@@ -24,8 +24,10 @@ def prepare(compute: ComputeSpec) -> torch.device:
     torch.set_num_threads(compute.threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
     torch.use_deterministic_algorithms(compute.deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # only helps to find operators that read what they made
     torch.backends.cudnn.benchmark = not compute.deterministic
     if compute.device == "cpu":
+        keep_freed_memory()
         return torch.device("cpu")
     try:
         torch.zeros(1, device="cuda")

@@ -1,5 +1,6 @@
 """Parts of a pretrained network that are not trained, and the head's start from the features they give."""
 
+import itertools
 import math
 
 import torch
@@ -13,7 +14,7 @@ from study.training.loop import Setup
 
 
 def freeze(network: nn.Module, recipe: Recipe) -> None:
-    """Let no gradient reach what the recipe freezes: stem and first blocks, depthwise kernels."""
+    """Let no gradient reach what the recipe freezes: stem, first blocks, depthwise kernels, their norms' scales."""
     if recipe.frozen_blocks:
         from timm.models import group_parameters
 
@@ -23,8 +24,12 @@ def freeze(network: nn.Module, recipe: Recipe) -> None:
             parameter.requires_grad_(name not in frozen)
     if recipe.frozen_depthwise:
         for module in network.modules():
-            if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
-                module.weight.requires_grad_(False)
+            for layer, after in itertools.pairwise([*module.children(), None]):
+                if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
+                    layer.weight.requires_grad_(False)
+                    # the norm's scale is part of the folded kernel, and its gradient costs as much
+                    if isinstance(after, nn.BatchNorm2d):
+                        after.weight.requires_grad_(False)
 
 
 def start_head(setup: Setup) -> None:

@@ -1,5 +1,6 @@
 """The training loop: epochs of optimisation, each judged on the validation split, until the recipe says stop."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -81,6 +82,16 @@ class Progress:
     best_weights: dict[str, torch.Tensor] = dataclasses.field(default_factory=dict)
     waited: int = 0
     stopping_best: float = math.inf
+    seconds: float = 0.0  # of the head's start and of all epochs
+    cpu_seconds: float = 0.0  # the same, added up over all threads
+
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time of what happens within."""
+        began, cpu_began = time.perf_counter(), time.process_time()
+        yield
+        self.seconds += time.perf_counter() - began
+        self.cpu_seconds += time.process_time() - cpu_began
 
     def is_best(self, row: dict[str, float], metric: str) -> bool:
         """Return whether `row` is better by `metric` than every earlier epoch."""

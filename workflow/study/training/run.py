@@ -76,9 +76,10 @@ def _outcome(progress: loop.Progress, stopped: str, diverged: loop.DivergedError
 
 
 def _cost(progress: loop.Progress, setup: loop.Setup) -> dict[str, float]:
-    """Return seconds of all epochs, images/s of the median epoch and peak memory in 10^6 bytes, for run.json."""
+    """Return seconds and CPU seconds of training, images/s of the median epoch, peak memory in 10^6 bytes."""
     return {
-        "train_seconds": sum(row["seconds"] for row in progress.history),
+        "train_seconds": progress.seconds,
+        "cpu_seconds": progress.cpu_seconds,
         "images_per_second": statistics.median([row["images_per_second"] for row in progress.history] or [0.0]),
         "peak_memory_mb": devices.peak_memory_mb(setup.device),
     }
@@ -114,11 +115,12 @@ def _train(
     """Train until the recipe stops; return (progress, why it ended, the divergence or None)."""
     spec, recipe = setup.spec, setup.spec.recipe
     state, set_aside = checkpoint.load(folder, key)
+    progress = loop.Progress()
     if recipe.probe is not None and state is None:
-        start_head(setup)
+        with progress.timed():
+            start_head(setup)
     parts = make_parts(setup)
     changed = {name: part for name, part in parts.items() if part is not None}
-    progress = loop.Progress()
     if state is not None:
         for name, part in changed.items():
             part.load_state_dict(state[name])
@@ -130,7 +132,10 @@ def _train(
         reporter.say(f"resuming after epoch {len(progress.history)}")
     try:
         while (reason := loop.why_stop(progress, recipe)) is None:
-            row = loop.one_epoch(setup, parts["optimizer"], parts["plateau"], parts["average"], progress, reporter.step)
+            with progress.timed():
+                row = loop.one_epoch(
+                    setup, parts["optimizer"], parts["plateau"], parts["average"], progress, reporter.step
+                )
             reporter.epoch(row)
             state = {name: part.state_dict() for name, part in changed.items()}
             checkpoint.save(folder, key, {**state, "progress": vars(progress)})
