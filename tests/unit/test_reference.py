@@ -70,8 +70,8 @@ def test_the_first_sentence_compares_the_best_pretrained_model_with_the_best_fro
     points = {name: 100 * row.loc["scratch_modern", name] for name in ("difference", "low", "high")}
     said = findings.answer(read_published(published))
     assert said.startswith(
-        f"**With ImageNet weights, the best model is {points['difference']:.1f} percentage points more accurate than the "
-        f"best from random weights** (95 % interval {points['low']:+.1f} to {points['high']:+.1f}): "
+        f"**With ImageNet weights, the best model is {points['difference']:.1f} percentage points more accurate than "
+        f"the best from random weights** (95 % interval {points['low']:+.1f} to {points['high']:+.1f}): "
     )
     assert "for lite0 finetune (3 seeds), against " in said
     assert "for scratch modern (3 seeds)." in said
@@ -81,10 +81,10 @@ def test_the_first_sentence_compares_the_best_pretrained_model_with_the_best_fro
     ("accuracies", "said"),
     [
         ({"scratch_cnn": 0.8, "lite0_finetune": 0.5}, "points less accurate than the best from random weights**"),
-        ({"scratch_cnn": 0.5, "lite0_finetune": 0.5}, "**The best models with ImageNet weights and from random weights "
-         "do not differ clearly: "),
-        ({"scratch_cnn": 0.5, "scratch_b": 0.6}, "Pretrained models cannot be compared with models from scratch yet; so "
-         "far: "),
+        ({"scratch_cnn": 0.5, "lite0_finetune": 0.5}, "**The best models with ImageNet weights and from random "
+         "weights do not differ clearly: "),
+        ({"scratch_cnn": 0.5, "scratch_b": 0.6}, "Pretrained models cannot be compared with models from scratch yet; "
+         "so far: "),
     ],
 )  # fmt: skip
 def test_the_first_sentence_of_other_outcomes(tmp_path, accuracies, said):
@@ -139,17 +139,46 @@ def test_what_pretrained_weights_are_worth_in_one_network(published, tmp_path):
     )
 
 
+def with_costs(published, copy, **columns):
+    """A copy of a published study whose runs took these seconds, a value per model in the order of MODELS."""
+    shutil.copytree(published, copy)
+    for name, column in (("costs", "model"), ("models", "model")):
+        path = copy / f"tables/{name}.csv"
+        table = read_table(path)
+        for key, values in columns.items():
+            if key in table:
+                table[key] = table[column].map(dict(zip(MODELS, values, strict=True)))
+        table.to_csv(path, index=False)
+    return read_published(copy)
+
+
 def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, tmp_path):
-    copy = shutil.copytree(published, tmp_path / "copy")
-    path = copy / "tables/front.csv"
-    front = read_table(path).set_index("model")
-    front["accuracy"] = [0.3, 0.5, 0.45, 0.8]
-    front["train_seconds"], front["on_front"] = [60.0, 180.0, 200.0, 1080.0], [1, 1, 0, 1]
-    front.to_csv(path)
-    said = findings.cost_of_a_point(read_published(copy))
-    assert "scratch cnn takes 1.0 minutes for 30.0 %" in said
+    sources = with_costs(
+        published,
+        tmp_path / "copy",
+        cpu_seconds=[60, 180, 200, 1080],
+        mean=[0.3, 0.5, 0.45, 0.8],
+        features_seconds=[0] * 4,
+    )
+    said = findings.cost_of_a_point(sources)
+    assert said.startswith(
+        "**What a point costs** (CPU minutes of a run, on average). scratch cnn takes 1.0 for 30.0 %; "
+    )
     assert "; scratch modern 3.0 for 50.0 %, 0.10 for each point more" in said  # 2 minutes for 20 points
-    assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. Left out: lite0 frozen." in said
+    assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. Others take" in said
+    assert said.endswith("longer for less: lite0 frozen (3.3).")
+
+
+def test_features_count_once_for_every_thread_and_time_is_what_passed_where_cpu_time_is_not_known(published, tmp_path):
+    sources = with_costs(
+        published, tmp_path / "a", cpu_seconds=[60, 60, 60, 60], features_seconds=[None, None, 30, None]
+    )
+    seconds, unit = findings.run_seconds(sources)
+    assert (seconds["lite0_frozen"], seconds["scratch_cnn"], unit) == (120, 60, "CPU minutes")  # on two threads
+    sources = with_costs(published, tmp_path / "b", cpu_seconds=[60, 60, 60, None], train_seconds=[1, 2, 3, 4],
+                         features_seconds=[None, None, 30, None])  # fmt: skip
+    seconds, unit = findings.run_seconds(sources)
+    assert (seconds["lite0_frozen"], seconds["scratch_cnn"], unit) == (33, 1, "minutes")
 
 
 def test_the_marked_parts_of_a_readme_are_renewed_and_no_other(published, tmp_path):

@@ -103,7 +103,7 @@ def verify(args: argparse.Namespace) -> None:
 
 
 def describe(args: argparse.Namespace) -> None:
-    """Write the page on what a published study found, with its figure, and the parts of a README that quote it."""
+    """Verify a published study and write the page on what it found, and the parts of a README that quote it."""
     from study.publishing.page import describe as describe_published
 
     describe_published(args.dest, args.output or args.dest / "README.md", args.readme)

@@ -1,5 +1,6 @@
 """What a published study found, in sentences that are computed from its tables: every case has its own wording."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, WORSE
-from study.analysis.ranking import best_by_validation
+from study.analysis.ranking import best_by_validation, on_front
 from study.reporting import text
 from study.reporting.sources import Sources, best_model
 
@@ -171,26 +172,39 @@ def remaining_errors(sources: Sources) -> str:
     )
 
 
-def cost_of_a_point(sources: Sources) -> str:
-    """What accuracy costs in time, from one model of the Pareto front to the next."""
-    front = sources.rows("front", on_front=1).sort_values(["train_seconds", "model"])
+def run_seconds(sources: Sources) -> tuple[pd.Series, str]:
+    """What a finished run of each model takes on average, in seconds by model, and of what: "CPU minutes" or "minutes".
+
+    Where everything ran on CPUs, it is CPU time, which other work on the machine hardly changes; else time that passed.
+    A frozen backbone's features are in it, as one run alone could not do without them.
+    """
     costs = sources.finished_costs()
-    devices = sorted({f"{row.device_name}, {text.counted(int(row.threads), 'thread')}" for row in costs.itertuples()})
-    first = front.iloc[0]
+    features = costs["features_seconds"].fillna(0)
+    is_cpu = (sources.tables["provenance"]["device"] == "cpu").all() and costs["cpu_seconds"].notna().all()
+    seconds = costs["cpu_seconds"] + features * costs["threads"] if is_cpu else costs["train_seconds"] + features
+    return seconds.groupby(costs["model"]).mean(), "CPU minutes" if is_cpu else "minutes"
+
+
+def cost_of_a_point(sources: Sources) -> str:
+    """What accuracy costs, from one model of the Pareto front to the next."""
+    seconds, unit = run_seconds(sources)
+    models = sources.rows("models", metric="test_accuracy").set_index("model").loc[seconds.index]
+    models["seconds"] = seconds
+    models["on_front"] = on_front(models["mean"].to_numpy(float), seconds.to_numpy(float))
+    models = models.sort_values("seconds", kind="stable")
+    front = list(models[models["on_front"]].itertuples())
     said = (
-        f"**What a point costs** (minutes of a run on {' or '.join(devices)}; models that another one beats in both "
-        f"time and accuracy are left out). {first['label']} takes {text.minutes(first['train_seconds'])} minutes for "
-        f"{text.percent(first['accuracy'])} %"
+        f"**What a point costs** ({unit} of a run, on average). {front[0].label} takes "
+        f"{text.minutes(front[0].seconds)} for {text.percent(front[0].mean)} %"
     )
-    for before, after in zip(front.itertuples(), front.iloc[1:].itertuples(), strict=False):
-        gained = 100 * (after.accuracy - before.accuracy)
-        each = (after.train_seconds - before.train_seconds) / gained
+    for before, after in itertools.pairwise(front):
+        each = (after.seconds - before.seconds) / (100 * (after.mean - before.mean))
         said += (
-            f"; {after.label} {text.minutes(after.train_seconds)} for {text.percent(after.accuracy)} %, "
-            f"{text.minutes(each)} for each point more"
+            f"; {after.label} {text.minutes(after.seconds)} for {text.percent(after.mean)} %, {text.minutes(each)} for "
+            "each point more"
         )
-    beaten = [row.label for row in sources.rows("front", on_front=0).itertuples()]
-    return said + "." + (f" Left out: {', '.join(beaten)}." if beaten else "")
+    beaten = [f"{row.label} ({text.minutes(row.seconds)})" for row in models[~models["on_front"]].itertuples()]
+    return said + "." + (f" Others take as long or longer for less: {', '.join(beaten)}." if beaten else "")
 
 
 def _entry(sources: Sources, model: str) -> dict:

@@ -18,6 +18,7 @@ from study.errors import StudyError
 from study.files import read_json, write_text
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 from study.publishing import findings
+from study.publishing.verify import verify
 from study.reporting import style, text
 from study.reporting.accuracy import draw_accuracy
 from study.reporting.answer import lost_runs, notice
@@ -31,10 +32,11 @@ MARKED = r"(?<=<!-- reference:begin {} -->\n).*?(?=<!-- reference:end -->)"
 
 
 def describe(published: Path, page: Path, readme: Path | None) -> None:
-    """Write the `page` on a published study and its figure beside it, and renew the marked parts of the `readme`.
+    """Verify a published study; write the `page` on it, its figure beside it, and the marked parts of the `readme`.
 
-    Raises StudyError if the folder is not a published study, or a part is not marked in the readme.
+    Raises StudyError if the study is not what its evidence says, or a part is not marked in the readme.
     """
+    verify(published)
     sources = read_published(published)
     texts = {page: page_text(sources)} | ({} if readme is None else {readme: renewed(readme, sources, page)})
     with style.settings():
@@ -116,7 +118,7 @@ def renewed(readme: Path, sources: Sources, page: Path) -> str:
 
 def results_table(sources: Sources) -> str:
     """A row per model: every seed, mean ± SD, interval, minutes."""
-    front = sources.tables["front"].set_index("model")["train_seconds"]
+    seconds, unit = findings.run_seconds(sources)
     rows = []
     for model in sources.models:
         of_model = sources.rows("runs", model=model)
@@ -128,8 +130,8 @@ def results_table(sources: Sources) -> str:
             seeds += f" ({', '.join(f'{count} {outcome}' for outcome, count in lost.sort_index().items())})"
         mean = text.percent(row["mean"]) + (f" ± {text.percent(row['sd'])}" if np.isfinite(row["sd"]) else "")
         interval = text.spread(row["ci_low"], row["ci_high"])
-        rows.append([sources.labels[model], seeds.strip(), mean, interval, text.minutes(front.get(model, np.nan))])
-    return _table(["model", "test accuracy of every seed (%)", "mean ± SD", "95 % interval", "minutes a run"], rows)
+        rows.append([sources.labels[model], seeds.strip(), mean, interval, text.minutes(seconds.get(model, np.nan))])
+    return _table(["model", "test accuracy of every seed (%)", "mean ± SD", "95 % interval", f"{unit} a run"], rows)
 
 
 def _was_run(sources: Sources) -> str:
