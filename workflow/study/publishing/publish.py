@@ -44,7 +44,8 @@ def publish(study: Path, dest: Path) -> None:
     config, dataset = _config(StudyPaths(study)), read_labels(StudyPaths(study).labels)
     damaged = changed_files(dest)
     _refuse(study, dest, config, dataset, damaged)
-    _write_labels(StudyPaths(dest).published_labels, dataset)
+    if not _is_whole(StudyPaths(dest).published_labels, dest, damaged):
+        _write_labels(StudyPaths(dest).published_labels, dataset)
     added = [
         run for run in grid(config) if is_trained(study, *run) and _publish_run(study, dest, run, dataset, damaged)
     ]
@@ -78,23 +79,27 @@ def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, da
     """Raise StudyError if the study cannot be added to what is in `dest`."""
     if config["search"]:
         raise StudyError(f"{study} is a search; only comparisons can be published.")
-    labels = StudyPaths(dest).published_labels
-    if labels.exists() and read_labels(labels).meta != dataset.meta:
+    paths, runs = StudyPaths(dest), {StudyPaths(dest).run(*run): run for run in grid(config)}
+    if _is_whole(paths.published_labels, dest, damaged) and read_labels(paths.published_labels).meta != dataset.meta:
         raise StudyError(f"{dest} is of other data, or another split, than {study}; publish into another folder.")
-    runs = grid(config)
-    for folder in sorted(dest.glob("runs/*/seed-*")):
-        if (folder.parent.name, int(folder.name.removeprefix("seed-"))) not in runs:
+    for folder in sorted(dest.glob("runs/*/*")):
+        if folder not in runs:
             raise StudyError(f"{folder} is not in the grid of {study}; extend the grid, or delete {folder}.")
     is_own = study.resolve() == dest.resolve()
-    for model, seed in runs:
-        folder = StudyPaths(dest).run(model, seed)
-        for name, wrong in damaged.items():
-            # a run whose whole folder has gone was deleted on purpose
-            if (dest / name).parent == folder and folder.exists() and (is_own or not is_trained(study, model, seed)):
-                raise StudyError(
-                    f"{dest / name} {wrong}, and {study} cannot replace it; restore it, for example with git checkout, "
-                    f"or delete {folder}."
-                )
+    sources = (paths.config, paths.published_labels, paths.table(NEAR_DUPLICATES_TABLE))
+    for path, wrong in ((dest / name, wrong) for name, wrong in damaged.items()):
+        run = runs.get(path.parent)
+        # a run whose whole folder has gone was deleted on purpose
+        is_lost = run and path.parent.exists() and (is_own or not is_trained(study, *run))
+        if is_lost or (is_own and path in sources):
+            raise StudyError(
+                f"{path} {wrong}, and {study} cannot replace it; restore it, for example with git checkout."
+            )
+
+
+def _is_whole(path: Path, dest: Path, damaged: dict[str, str]) -> bool:
+    """Return whether a file of the published folder is there as it was published."""
+    return path.exists() and path.relative_to(dest).as_posix() not in damaged
 
 
 def _publish_run(study: Path, dest: Path, run: tuple[str, int], dataset: Labels, damaged: dict[str, str]) -> bool:
@@ -110,14 +115,14 @@ def _publish_run(study: Path, dest: Path, run: tuple[str, int], dataset: Labels,
                 f"{target} was trained from another spec.json than {source}; publish into another folder, or delete "
                 f"{target}."
             )
-        is_whole = all((dest / name).parent != target for name in damaged)
-        if is_whole and (target / RUN_RECORD).read_bytes() == (source / RUN_RECORD).read_bytes():
+        is_same = (target / RUN_RECORD).read_bytes() == (source / RUN_RECORD).read_bytes()
+        if is_same and all((dest / name).parent != target for name in damaged):
             return False
     for name, wrong in changed_files(source).items():
         if name != MODEL:  # which is not published
             raise StudyError(f"{source / name} {wrong}; train the run again.")
     loaded = load_run(study, *run, dataset)
-    (target / RUN_RECORD).unlink(missing_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
     for name in (SPEC, HISTORY, EVIDENCE, FROM_LOGITS):
         if (source / name).exists():
             _copy(source / name, target / name)
@@ -142,8 +147,6 @@ def _write_evidence(source: Path, target: Path, run: Run, dataset: Labels) -> No
 
 def _write_labels(path: Path, dataset: Labels) -> None:
     """Write dataset.npz without its images."""
-    if path.exists():
-        return
     with atomic_write(path) as temporary:
         np.savez_compressed(
             temporary,

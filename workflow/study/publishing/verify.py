@@ -75,9 +75,7 @@ def _report(dest: Path, runs: list[Run], tallies: dict[str, Tally], counted: int
 
 def _check_files(dest: Path) -> None:
     if not (dest / CHECKSUMS).exists() or not StudyPaths(dest).published_labels.exists():
-        raise StudyError(
-            f"{dest} is not a published study; make one with python -m study publish results/<study> DEST."
-        )
+        raise StudyError(f"{dest} is not a published study; make one: python -m study publish results/<study> DEST.")
     for name, wrong in changed_files(dest).items():
         raise StudyError(f"{dest / name} {wrong}; {UNDONE}.")
     for name in sorted(set(published_files(dest)) - set(read_json(dest / CHECKSUMS))):
@@ -119,9 +117,9 @@ def _check_table(path: Path, printed: pd.DataFrame, expected: pd.DataFrame, dete
             is_known = determined[name].notna()
             needed = values.notna() & ~is_known
             tally.needed += int(needed.sum())
-            tally.names |= set(
-                expected.loc[needed, "metric"] if "metric" in expected else [name] if needed.any() else []
-            )
+            if needed.any():
+                after = " after scaling" if "scaled" in expected else ""
+                tally.names |= set(expected.loc[needed, "metric"]) if "metric" in expected else {name + after}
         else:
             is_known = values.notna()
             is_right = (values.astype(object).where(is_known, "").astype(str) == printed[name]).to_numpy()
