@@ -216,7 +216,8 @@ def _limits(sources: Sources) -> list[str]:
         limits.insert(0, f"Fewer than {MIN_SEEDS} seeds so far, and so no interval: {'; '.join(few)}.")
     if sources.synthetic:
         limits.insert(0, "The images are synthetic: the numbers show only that the workflow works.")
-    return limits + lost_runs(sources.config, sources.tables["runs"])
+    runs = sources.tables["runs"]
+    return limits + lost_runs(sources.config, runs[runs["outcome"] != "missing"])
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
