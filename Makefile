@@ -8,7 +8,10 @@ READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
-.PHONY: help env demo test test-system chaos fuzz bench check-gpu style schema lock
+# Where `make reference` finds runs to publish; without new ones it computes the tables again from published evidence.
+STUDY ?= $(if $(wildcard results/reference/config.json),results/reference,reference/cpu)
+
+.PHONY: help env demo test test-system chaos fuzz bench check-gpu style schema reference lock
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +58,10 @@ style: $(READY) ## check the style of the code and the rules (ruff, snakefmt)
 
 schema: $(READY) ## write config.schema.json from the typed config
 	$(RUN) PYTHONPATH=workflow python -m study.config.schema
+
+reference: $(READY) ## publish the reference study, check it, and write the pages that quote it (STUDY=results/...)
+	$(RUN) export PYTHONPATH=workflow && python -m study publish $(STUDY) reference/cpu && \
+	  python -m study describe reference/cpu --output reference/README.md --readme README.md
 
 lock: ## resolve envs/requirements.in into requirements.lock again (needs uv), and list the names of its timm
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \

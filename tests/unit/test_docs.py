@@ -117,7 +117,8 @@ def test_presets_are_in_the_readme():
 
 
 def test_readme_is_short():
-    assert len(README.read_text(encoding="utf-8").split()) <= MAX_WORDS
+    typed = re.sub(r"<!-- reference:begin.*?reference:end -->", "", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(typed.split()) <= MAX_WORDS
 
 
 def test_every_recipe_is_described():

@@ -36,11 +36,6 @@ def test_top_1_agrees_with_argmax_where_logits_tie():
     assert metrics.top_k_accuracy(logits, fine, 1) == accuracy_score(fine, logits.argmax(axis=1))
 
 
-def test_superclass_accuracy_counts_a_wrong_class_of_the_right_superclass():
-    logits = np.eye(4)[[0, 1, 2, 3]]
-    assert metrics.superclass_accuracy(logits, np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])) == 0.75
-
-
 def test_negative_log_likelihood_is_that_of_sklearn(random_case):
     logits, fine = random_case
     expected = log_loss(fine, softmax(logits.astype(np.float64), axis=1), labels=range(100))

@@ -88,6 +88,27 @@ def pages(args: argparse.Namespace) -> None:
     write_pages(args.study, args.study / "tables", args.study / "figures", args.output)
 
 
+def publish(args: argparse.Namespace) -> None:
+    """Write what has finished of results/<study> into a folder that is small enough to commit, with all its tables."""
+    from study.publishing.publish import publish as publish_study
+
+    publish_study(args.study, args.dest)
+
+
+def verify(args: argparse.Namespace) -> None:
+    """Compute every number of a published study again that its evidence determines, and compare."""
+    from study.publishing.verify import verify as verify_published
+
+    verify_published(args.dest)
+
+
+def describe(args: argparse.Namespace) -> None:
+    """Verify a published study and write the page on what it found, and the parts of a README that quote it."""
+    from study.publishing.page import describe as describe_published
+
+    describe_published(args.dest, args.output or args.dest / "README.md", args.readme)
+
+
 def check_machine(args: argparse.Namespace) -> None:
     """Check that this machine trains as it should, and measure how long the study of a config takes on it."""
     from study.orchestration.check_machine import check_machine as check
@@ -183,6 +204,11 @@ def _parser() -> argparse.ArgumentParser:
     step(analyse, study, output, ("--summary", path))
     step(figures, study, output)
     step(pages, study, output)
+    folder = {"type": Path, "metavar": "DEST", "help": "the published folder"}
+    step(publish, ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"}), ("dest", folder))
+    step(verify, ("dest", folder))
+    step(describe, ("dest", folder), ("--output", {"type": Path, "help": "the page; DEST/README.md if not given"}),
+         ("--readme", {"type": Path, "help": "a README with marked parts, to be renewed"}))  # fmt: skip
     step(check_machine,
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip

@@ -15,6 +15,8 @@ HISTORY, PREDICTIONS, MODEL, RUN_RECORD = RUN_FILES = (
     "run.json",  # last, because it says that the others are there
 )
 SPEC = "spec.json"
+# What a published run has in place of predictions.npz: its evidence, and the numbers that this does not determine.
+EVIDENCE, FROM_LOGITS = "evidence.npz", "from_logits.json"
 
 # The tables of a comparison that `analyse` writes, in the order in which it does; see `table_names`.
 _TABLES = (
@@ -59,6 +61,16 @@ class StudyPaths:
     def dataset(self) -> Path:
         """Images, labels and split."""
         return self.folder / "dataset.npz"
+
+    @property
+    def published_labels(self) -> Path:
+        """In a published study, dataset.npz without its images."""
+        return self.folder / "labels.npz"
+
+    @property
+    def labels(self) -> Path:
+        """The file to read labels and split from."""
+        return self.published_labels if self.published_labels.exists() else self.dataset
 
     @property
     def dataset_record(self) -> Path:

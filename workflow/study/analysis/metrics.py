@@ -36,15 +36,10 @@ def top_k_accuracy(logits: np.ndarray, fine: np.ndarray, k: int) -> float:
     return float((true_rank(logits, fine) < k).mean())
 
 
-def superclass_accuracy(logits: np.ndarray, coarse: np.ndarray, fine_to_coarse: np.ndarray) -> float:
-    """The fraction of images whose top class belongs to the true superclass."""
-    return float((fine_to_coarse[logits.argmax(axis=1)] == coarse).mean())
-
-
-def summed_superclass_accuracy(logits: np.ndarray, coarse: np.ndarray, fine_to_coarse: np.ndarray) -> float:
-    """The fraction of images whose true superclass has the highest sum of its classes' probabilities."""
+def summed_superclass(logits: np.ndarray, fine_to_coarse: np.ndarray) -> np.ndarray:
+    """The superclass whose classes' probabilities have the highest sum, uint8 [N]."""
     member = np.eye(fine_to_coarse.max() + 1)[fine_to_coarse]
-    return float(((softmax(logits.astype(np.float64), axis=1) @ member).argmax(axis=1) == coarse).mean())
+    return (softmax(logits.astype(np.float64), axis=1) @ member).argmax(axis=1).astype(np.uint8)
 
 
 def negative_log_likelihood(logits: np.ndarray, fine: np.ndarray) -> float:
@@ -70,22 +65,32 @@ def top_confidence(logits: np.ndarray) -> np.ndarray:
     return np.exp(np.take_along_axis(log_probabilities, logits.argmax(axis=1)[:, None], axis=1)[:, 0])
 
 
+def bin_of(confidence: np.ndarray, bins: int = ECE_BINS) -> np.ndarray:
+    """The bin of each confidence float [N], from 0; bin m holds those in (m / bins, (m + 1) / bins]."""
+    return np.searchsorted(np.arange(1, bins) / bins, confidence)
+
+
 def confidence_bins(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> np.ndarray:
     """By bin of confidence: number of images, sum of confidence, number right; float64 [3, bins].
 
-    confidence float [N], right bool [N]. Bin m of M holds the confidences in ((m-1)/M, m/M].
+    confidence float [N], right bool [N].
     """
-    bin_of = np.searchsorted(np.arange(1, bins) / bins, confidence)
-    return np.array([np.bincount(bin_of, weights, bins) for weights in (np.ones_like(confidence), confidence, right)])
+    place = bin_of(confidence, bins)
+    return np.array([np.bincount(place, weights, bins) for weights in (np.ones_like(confidence), confidence, right)])
 
 
 def expected_calibration_error(logits: np.ndarray, fine: np.ndarray, bins: int = ECE_BINS) -> float:
     """The gap between the top class's probability and its accuracy, averaged over equal-width bins by their size.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", equations 2 and 3; see `confidence_bins`.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equations 2 and 3; see `bin_of`.
     """
-    _, confidence, hits = confidence_bins(top_confidence(logits), logits.argmax(axis=1) == fine, bins)
-    return float(np.abs(hits - confidence).sum() / len(fine))
+    return calibration_gap(confidence_bins(top_confidence(logits), logits.argmax(axis=1) == fine, bins))
+
+
+def calibration_gap(binned: np.ndarray) -> float:
+    """The expected calibration error of float64 [3, bins], as `confidence_bins` returns them."""
+    images, confidence, hits = binned
+    return float(np.abs(hits - confidence).sum() / images.sum())
 
 
 def fit_temperature(logits: np.ndarray, fine: np.ndarray) -> float:

@@ -10,22 +10,24 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
+from study.analysis.evidence import TOP, Evidence
 from study.analysis.scores import Predictions, run_metrics
 from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION, Labels
 from study.errors import StudyError
 from study.files import DAMAGED, read_json
-from study.paths import HISTORY, PREDICTIONS, RUN_RECORD, SPEC, StudyPaths
+from study.paths import EVIDENCE, FROM_LOGITS, HISTORY, PREDICTIONS, RUN_RECORD, SPEC, StudyPaths
+
+PUBLISH_AGAIN = "publish the study again"
 
 
 @dataclass(frozen=True)
 class Run:
     """One run, its logits boiled down to metrics and to what each test image was taken for.
 
-    `predicted` uint8 [T], `in_top5` bool [T] and `confidence` float64 [2, T], the top class's probability before and
-    after the temperature, are in the order of `Labels.ids(TEST)`; a run that diverged or is missing has none of them,
-    and no numbers. The `record` of a missing run has only its outcome. `settings_sha256` is of what the run was trained
-    with, empty where that is not known.
+    `predicted` uint8 [T] and `in_top5` bool [T] are in the order of `Labels.ids(TEST)`; `bins` float64 [2, 3, bins] are
+    `Predictions.bins`. A run that diverged or is missing has none of them, and no numbers. The `record` of a missing
+    run has only its outcome. `settings_sha256` is of what the run was trained with, empty where that is not known.
     """
 
     model: str
@@ -35,7 +37,7 @@ class Run:
     numbers: dict[str, float] = field(default_factory=dict)
     predicted: np.ndarray | None = None
     in_top5: np.ndarray | None = None
-    confidence: np.ndarray | None = None
+    bins: np.ndarray | None = None
     settings_sha256: str = ""
 
 
@@ -61,16 +63,17 @@ def load_record(study: Path, model: str, seed: int) -> dict[str, Any]:
     return read_json(path)
 
 
-def load_runs(study: Path, config: dict[str, Any], dataset: Labels) -> Iterator[Run]:
+def load_runs(study: Path, config: dict[str, Any], dataset: Labels, evidence_alone: bool = False) -> Iterator[Run]:
     """Every run of the grid in the tables' order, one at a time: only one run's logits are ever in memory.
 
-    With `allow_missing`, a run that has not been trained has the outcome "missing".
+    With `allow_missing`, a run that has not been trained has the outcome "missing". Of a published study, numbers that
+    the evidence does not determine are as they were published, or with `evidence_alone` NaN or rounded.
     """
     for model, seed in grid(config):
         if config["allow_missing"] and not is_trained(study, model, seed):
             yield Run(model, seed, {"outcome": "missing"}, pd.DataFrame())
         else:
-            yield load_run(study, model, seed, dataset)
+            yield load_run(study, model, seed, dataset, evidence_alone)
 
 
 def correctness(runs: list[Run], true: np.ndarray, group: np.ndarray | None = None) -> np.ndarray:
@@ -82,8 +85,11 @@ def correctness(runs: list[Run], true: np.ndarray, group: np.ndarray | None = No
     return (predicted if group is None else group[predicted]) == true
 
 
-def load_run(study: Path, model: str, seed: int, dataset: Labels) -> Run:
-    """One run. Raises StudyError if a file of it is missing, is of other data, or does not fit the dataset."""
+def load_run(study: Path, model: str, seed: int, dataset: Labels, evidence_alone: bool = False) -> Run:
+    """One run; see `load_runs`.
+
+    Raises StudyError if a file of it is missing, is of other data, or does not fit the dataset.
+    """
     folder = StudyPaths(study).run(model, seed)
     record = load_record(study, model, seed)
     with reading(folder / RUN_RECORD):
@@ -98,47 +104,66 @@ def load_run(study: Path, model: str, seed: int, dataset: Labels) -> Run:
     if outcome != "finished":
         return Run(model, seed, record, history, settings_sha256=settings)
     train_accuracy = _chosen_train_accuracy(folder / HISTORY, history, chosen_epoch)
-    logits = _read_logits(folder / PREDICTIONS, record, dataset)
-    return Run(model, seed, record, history, **_measure(logits, train_accuracy, dataset), settings_sha256=settings)
+    is_published = (folder / EVIDENCE).exists() and not (folder / PREDICTIONS).exists()
+    read = read_evidence if is_published else read_predictions
+    predictions = read(folder, record, train_accuracy, dataset)
+    numbers, bins = run_metrics(predictions), predictions.bins
+    if is_published and not evidence_alone:
+        with reading(folder / FROM_LOGITS, PUBLISH_AGAIN):
+            published = read_json(folder / FROM_LOGITS)
+            numbers |= published["numbers"]
+            bins = np.array(published["bins"])
+    return Run(model, seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
+               in_top5=predictions.rank < TOP, bins=bins, settings_sha256=settings)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Logits:
-    """Logits of a run, float [N, C], and the true classes int [N] of its validation images."""
-
-    val: np.ndarray
-    val_fine: np.ndarray
-    test: np.ndarray
-
-
-def _read_logits(path: Path, record: dict[str, Any], dataset: Labels) -> _Logits:
-    """Read predictions.npz, checked against the dataset and with images in the order of their row numbers."""
+def read_predictions(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:
+    """A run's predictions.npz, checked against the dataset, with images in the order of their row numbers."""
+    path = folder / PREDICTIONS
     with reading(path), open_npz(path, "train the run again") as file:
         held_out = _held_out(path, record, file["val_ids"], dataset)
-        aligned = [
+        val, test = [
             _aligned(path, file[f"{part}_ids"], file[f"{part}_logits"], wanted, name, dataset.classes)
             for part, name, wanted in (("val", "validation", held_out), ("test", "test", dataset.ids(TEST)))
         ]
-    return _Logits(val=aligned[0], val_fine=dataset.fine[held_out], test=aligned[1])
-
-
-def _measure(logits: _Logits, train_accuracy: float, dataset: Labels) -> dict[str, Any]:
-    """Return the fields of `Run` that are computed from a finished run's logits."""
-    ids = dataset.ids(TEST)
-    predictions = Predictions(
+    labels = _labels(held_out, dataset)
+    return Predictions(
         train_accuracy=train_accuracy,
-        val_logits=logits.val,
-        val_fine=logits.val_fine,
-        test_logits=logits.test,
-        fine=dataset.fine[ids],
-        coarse=None if dataset.coarse is None else dataset.coarse[ids],
-        fine_to_coarse=dataset.fine_to_coarse,
+        val=Evidence.of_logits(val, labels["val_fine"], dataset.fine_to_coarse),
+        test=Evidence.of_logits(test, labels["fine"], dataset.fine_to_coarse),
+        logits=(val, test),
+        **labels,
     )
+
+
+def read_evidence(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:
+    """A published run's evidence.npz, checked against the dataset."""
+    path = folder / EVIDENCE
+    with reading(path, PUBLISH_AGAIN), open_npz(path, PUBLISH_AGAIN) as file:
+        held_out = dataset.ids(VALIDATION)
+        if has_own_split(record, dataset):
+            held_out = _held_out(path, record, file["val_ids"], dataset)
+        val, test = [
+            Evidence.from_arrays(file, part, len(ids), dataset.coarse is not None)
+            for part, ids in (("val", held_out), ("test", dataset.ids(TEST)))
+        ]
+    return Predictions(train_accuracy=train_accuracy, val=val, test=test, **_labels(held_out, dataset))
+
+
+def has_own_split(record: dict[str, Any], dataset: Labels) -> bool:
+    """Return whether the recipe of a run has a validation split of its own."""
+    return record["validation"] != dataset.meta["validation"]
+
+
+def _labels(held_out: np.ndarray, dataset: Labels) -> dict[str, Any]:
+    """Return the fields of `Predictions` that come from the dataset."""
+    ids = dataset.ids(TEST)
     return {
-        "numbers": run_metrics(predictions),
-        "predicted": logits.test.argmax(axis=1).astype(np.uint8),
-        "in_top5": predictions.rank < 5,
-        "confidence": np.array([metrics.top_confidence(one) for one in (logits.test, predictions.scaled_logits)]),
+        "val_ids": held_out,
+        "val_fine": dataset.fine[held_out],
+        "fine": dataset.fine[ids],
+        "coarse": None if dataset.coarse is None else dataset.coarse[ids],
+        "fine_to_coarse": dataset.fine_to_coarse,
     }
 
 
@@ -165,7 +190,7 @@ def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
 
 def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Labels) -> np.ndarray:
     """The row numbers, ascending, that the run held out for validation: the study's, or a split of its recipe's own."""
-    if record["validation"] == dataset.meta["validation"]:
+    if not has_own_split(record, dataset):
         return dataset.ids(VALIDATION)
     own = np.unique(ids)
     if len(own) == 0 or own[-1] >= len(dataset.split) or (dataset.split[own] == TEST).any():

@@ -10,28 +10,47 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.analysis import metrics
+from study.analysis.evidence import Evidence
+
+
+class NeedsLogits(Exception):
+    """The number takes more than a published run's evidence has."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a finished run predicts: logits float [V, C] and [T, C], true classes int [V] and [T].
+    """What a finished run predicts, of V validation and T test images; true classes int [V] and [T].
 
-    `coarse` int [T] and `fine_to_coarse` int [C] are superclasses, of images and of classes. `train_accuracy` is that
-    of the chosen epoch on a sample of the training images, a fraction.
+    `val_ids` int [V] are the validation images' rows in dataset.npz; `coarse` int [T] and `fine_to_coarse` int [C] are
+    superclasses, of images and of classes. `train_accuracy` is that of the chosen epoch on a sample of the training
+    images, a fraction. `logits` float [V, C] and [T, C] are None of a run that is read from its evidence; a metric that
+    asks for them is then NaN.
     """
 
     train_accuracy: float
-    val_logits: np.ndarray
+    val: Evidence
+    val_ids: np.ndarray
     val_fine: np.ndarray
-    test_logits: np.ndarray
+    test: Evidence
     fine: np.ndarray
     coarse: np.ndarray | None = None
     fine_to_coarse: np.ndarray | None = None
+    logits: tuple[np.ndarray, np.ndarray] | None = None
 
     @functools.cached_property
     def rank(self) -> np.ndarray:
-        """The place of each test image's true class, int [T]; 0 is the top class."""
-        return metrics.true_rank(self.test_logits, self.fine)
+        """The place of each test image's true class, int [T]: 0 is the top class, 5 is beyond the five best."""
+        return self.test.rank(self.fine)
+
+    @property
+    def val_logits(self) -> np.ndarray:
+        """The logits float [V, C] of the validation images. Raises NeedsLogits where there are none."""
+        return self._logits()[0]
+
+    @property
+    def test_logits(self) -> np.ndarray:
+        """The logits float [T, C] of the test images. Raises NeedsLogits where there are none."""
+        return self._logits()[1]
 
     @functools.cached_property
     def temperature(self) -> float:
@@ -43,6 +62,25 @@ class Predictions:
         """The test logits over the temperature."""
         return metrics.scaled(self.test_logits, self.temperature)
 
+    @functools.cached_property
+    def bins(self) -> np.ndarray:
+        """`metrics.confidence_bins` of the test images before and after the temperature, float64 [2, 3, bins].
+
+        Those after the temperature are NaN without logits.
+        """
+        right = self.rank < 1
+        before = metrics.confidence_bins(np.exp(self.test.log_top), right)
+        try:
+            after = metrics.confidence_bins(metrics.top_confidence(self.scaled_logits), right)
+        except NeedsLogits:
+            after = np.full_like(before, np.nan)
+        return np.array([before, after])
+
+    def _logits(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.logits is None:
+            raise NeedsLogits
+        return self.logits
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -50,7 +88,8 @@ class Metric:
 
     `unit` is "%" or "points" for fractions, which the report multiplies by 100, else what stands behind the number.
     `of_images` says that it is a share of the test images, which have an interval of their own; `of_superclasses` that
-    only data with superclasses have it.
+    only data with superclasses have it; `of_probabilities` that it is computed from the log-probabilities of the
+    evidence, which are rounded where a study is published.
     """
 
     name: str
@@ -59,30 +98,41 @@ class Metric:
     compute: Callable[[Predictions], float]
     of_images: bool = False
     of_superclasses: bool = False
+    of_probabilities: bool = False
 
 
 METRICS: dict[str, Metric] = {}
 
 
-def metric(title: str, unit: str, *, of_images: bool = False, of_superclasses: bool = False) -> Callable:
-    """Register the decorated function, which takes `Predictions` and returns a number, under its own name."""
+def metric(title: str, unit: str, **of: bool) -> Callable:
+    """Register the decorated function, which takes `Predictions` and returns a number, under its own name.
+
+    `of` are the fields of `Metric` that say what it is of.
+    """
 
     def register(compute: Callable[[Predictions], float]) -> Callable[[Predictions], float]:
         name = compute.__name__
-        METRICS[name] = Metric(name, title, unit, compute, of_images, of_superclasses)
+        METRICS[name] = Metric(name, title, unit, compute, **of)
         return compute
 
     return register
 
 
 def run_metrics(predictions: Predictions) -> dict[str, float]:
-    """Every metric of a run, by name."""
+    """Every metric of a run, by name; NaN for one that needs logits which are not there."""
     has_superclasses = predictions.coarse is not None
     return {
-        name: float(one.compute(predictions))
+        name: _computed(one, predictions)
         for name, one in METRICS.items()
         if has_superclasses or not one.of_superclasses
     }
+
+
+def _computed(one: Metric, predictions: Predictions) -> float:
+    try:
+        return float(one.compute(predictions))
+    except NeedsLogits:
+        return float("nan")
 
 
 def metric_names(superclasses: int) -> list[str]:
@@ -104,20 +154,20 @@ def test_top5(predictions: Predictions) -> float:
 
 @metric("test superclass", "%", of_images=True, of_superclasses=True)
 def test_superclass(predictions: Predictions) -> float:
-    """See `metrics.superclass_accuracy`."""
-    return metrics.superclass_accuracy(predictions.test_logits, predictions.coarse, predictions.fine_to_coarse)
+    """The share of the test images whose top class belongs to the true superclass."""
+    return (predictions.fine_to_coarse[predictions.test.predicted] == predictions.coarse).mean()
 
 
 @metric("test superclass, summed", "%", of_images=True, of_superclasses=True)
 def test_superclass_summed(predictions: Predictions) -> float:
-    """See `metrics.summed_superclass_accuracy`."""
-    return metrics.summed_superclass_accuracy(predictions.test_logits, predictions.coarse, predictions.fine_to_coarse)
+    """The share of the test images whose true superclass has the highest sum of its classes' probabilities."""
+    return (predictions.test.superclass == predictions.coarse).mean()
 
 
 @metric("validation accuracy", "%")
 def val_accuracy(predictions: Predictions) -> float:
     """The share of the validation images whose top class is the true one."""
-    return metrics.top_k_accuracy(predictions.val_logits, predictions.val_fine, 1)
+    return (predictions.val.predicted == predictions.val_fine).mean()
 
 
 @metric("training accuracy", "%")
@@ -138,16 +188,16 @@ def val_test_gap(predictions: Predictions) -> float:
     return val_accuracy(predictions) - test_accuracy(predictions)
 
 
-@metric("test NLL", "nats")
+@metric("test NLL", "nats", of_probabilities=True)
 def test_nll(predictions: Predictions) -> float:
     """See `metrics.negative_log_likelihood`."""
-    return metrics.negative_log_likelihood(predictions.test_logits, predictions.fine)
+    return -predictions.test.log_true.mean()
 
 
-@metric("test ECE", "%")
+@metric("test ECE", "%", of_probabilities=True)
 def test_ece(predictions: Predictions) -> float:
     """See `metrics.expected_calibration_error`."""
-    return metrics.expected_calibration_error(predictions.test_logits, predictions.fine)
+    return metrics.calibration_gap(predictions.bins[0])
 
 
 @metric("test Brier score", "")
@@ -170,8 +220,8 @@ def test_nll_scaled(predictions: Predictions) -> float:
 
 @metric("test ECE, scaled", "%")
 def test_ece_scaled(predictions: Predictions) -> float:
-    """`test_ece` after temperature scaling."""
-    return metrics.expected_calibration_error(predictions.scaled_logits, predictions.fine)
+    """`test_ece` after temperature scaling; NaN without logits."""
+    return metrics.calibration_gap(predictions.bins[1])
 
 
 @metric("test Brier score, scaled", "")

@@ -20,9 +20,14 @@ SCHEMA = 3
 
 
 def write_summary(study: Path, tables: Path, out: Path) -> None:
-    """Write the file `out` from the study in the folder `study` and the tables that `write_tables` made of it."""
+    """Write the file `out`; see `summarise`."""
+    write_json(out, summarise(study, tables))
+
+
+def summarise(study: Path, tables: Path) -> dict[str, Any]:
+    """The content of summary.json, from the study in the folder `study` and its tables, made by `write_tables`."""
     paths = StudyPaths(study)
-    config, dataset = read_json(paths.config), read_labels(paths.dataset)
+    config, dataset = read_json(paths.config), read_labels(paths.labels)
     names = [*table_names(config), NEAR_DUPLICATES_TABLE]
     read = {name: pd.read_csv(tables / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in names}
     models = [_model(name, entry, read["runs"], read["models"]) for name, entry in config["models"].items()]
@@ -44,7 +49,7 @@ def write_summary(study: Path, tables: Path, out: Path) -> None:
         "claims": read["claims"].to_dict("records"),
         "cost": _cost(read["costs"], read["runs"]) | {"front": read["front"].query("on_front == 1")["model"].tolist()},
     }
-    write_json(out, _plain(summary))
+    return _plain(summary)
 
 
 def _dataset(dataset: Labels) -> dict[str, Any]:

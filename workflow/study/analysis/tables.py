@@ -7,7 +7,7 @@ confusion, errors, calibration, mcnemar, front, and none of its contrasts in cla
 superclass_differences. Data without superclasses have no tables, metrics and columns of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from study.analysis.runs import Finished, Run, load_runs
 from study.analysis.scores import METRICS, metric_names
 from study.analysis.sensitivity import sensitivity_table
 from study.analysis.uncertainty import t_interval, wilson
-from study.data.dataset import TEST, read_labels
+from study.data.dataset import TEST, Labels, read_labels
 from study.files import atomic_write, read_json
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 
@@ -38,15 +38,22 @@ NOT_REPEATABLE = ["seconds", "images_per_second"]
 
 
 def write_tables(study: Path, out: Path) -> None:
-    """Write every table from the study in the folder `study` into the folder `out`.
+    """Write every table from the study in the folder `study`, published or not, into the folder `out`.
 
     near_duplicates.csv, which depends on the images alone, is taken as it is where it is there already.
     Raises StudyError if a run of the grid is missing (unless the config allows it) or does not fit the dataset.
     """
     paths = StudyPaths(study)
-    config, dataset = read_json(paths.config), read_labels(paths.dataset)
+    config, dataset = read_json(paths.config), read_labels(paths.labels)
     near_duplicates = read_near_duplicates(out / f"{NEAR_DUPLICATES_TABLE}.csv", paths.dataset, dataset.split)
-    runs = list(load_runs(study, config, dataset))
+    for name, table in compute_tables(config, dataset, list(load_runs(study, config, dataset)), near_duplicates):
+        write_table(out / f"{name}.csv", table)
+
+
+def compute_tables(
+    config: dict[str, Any], dataset: Labels, runs: list[Run], near_duplicates: pd.DataFrame
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Every table's name and content, with numbers as they were computed, unrounded."""
     finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "runs": lambda: runs_table(config, runs),
@@ -58,7 +65,7 @@ def write_tables(study: Path, out: Path) -> None:
         "superclass_differences": lambda: superclass_differences_table(config, finished, dataset),
         "confusion": lambda: confusion_table(finished, dataset),
         "errors": lambda: errors_table(finished, dataset),
-        "calibration": lambda: calibration_table(finished, dataset),
+        "calibration": lambda: calibration_table(finished),
         "agreement": lambda: agreement_table(finished, dataset),
         "mcnemar": lambda: mcnemar_table(config, finished, dataset),
         "hardest": lambda: hardest_table(finished, dataset),
@@ -71,7 +78,7 @@ def write_tables(study: Path, out: Path) -> None:
         "provenance": lambda: provenance_table(runs),
     }
     for name in table_names(config):
-        write_table(out / f"{name}.csv", tables[name]())
+        yield name, tables[name]()
 
 
 def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
@@ -151,6 +158,7 @@ def learning_table(runs: list[Run]) -> pd.DataFrame:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write `table` as CSV: the same bytes for the same numbers."""
+    table = table.copy()
     for name in table.select_dtypes("float"):
         if name in SMALL:  # about 1e-6: six decimals would leave nothing of them
             table[name] = table[name].map("{:.6e}".format, na_action="ignore")

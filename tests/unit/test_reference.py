@@ -1,0 +1,220 @@
+"""The page on a published study says what its tables say, and the repository's reference study is as published."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from study_factory import make_study
+
+from study.__main__ import main
+from study.errors import StudyError
+from study.files import read_json, write_json
+from study.publishing import findings
+from study.publishing.page import page_text, read_published, renewed
+from study.publishing.publish import publish, published_files
+from study.publishing.verify import verify
+from study.reporting.sources import read_table
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "reference" / "cpu"
+PAGE, README = ROOT / "reference" / "README.md", ROOT / "README.md"
+needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="the reference study has not been published yet")
+MODELS = {"scratch_cnn": 0.3, "scratch_modern": 0.5, "lite0_frozen": 0.6, "lite0_finetune": 0.8}
+
+
+def published_study(folder, models, seeds=(0, 1, 2), **changes):
+    """A published study with a contrast of the fine-tuned model minus every other one."""
+    study = make_study(folder / "fake", models, seeds, dataset="cifar100")
+    config = read_json(study / "config.json")
+    for name in models:
+        config["models"][name]["label"] = name.replace("_", " ")
+    contrasts = [{"model": "lite0_finetune", "baseline": name} for name in models if name != "lite0_finetune"]
+    write_json(study / "config.json", config | {"contrasts": contrasts} | changes)
+    publish(study, folder / "published")
+    return folder / "published"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    ladder = [{"model": name, "label": name, "change": f"step | {name}"} for name in MODELS]
+    return published_study(tmp_path_factory.mktemp("p"), MODELS, ladder=ladder)
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """As many runs of a study as there may be after its first hours."""
+    folder = tmp_path_factory.mktemp("s")
+    complete = published_study(folder, MODELS)
+    for run in ("scratch_modern/seed-1", "scratch_modern/seed-2", "lite0_frozen/seed-1", "lite0_finetune/seed-0"):
+        shutil.rmtree(complete / "runs" / run)
+    for run in ("seed-0", "seed-1", "seed-2"):
+        shutil.rmtree(complete / "runs" / "scratch_cnn" / run)
+    publish(complete, complete)
+    return complete
+
+
+def flat(text):
+    """The text without its line breaks."""
+    return re.sub(r"\s+", " ", text)
+
+
+def code_of(page):
+    return re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+
+
+def test_the_first_sentence_compares_the_best_pretrained_model_with_the_best_from_scratch(published):
+    row = read_table(published / "tables/contrasts.csv").query("metric == 'test_accuracy'").set_index("baseline")
+    points = {name: 100 * row.loc["scratch_modern", name] for name in ("difference", "low", "high")}
+    said = findings.answer(read_published(published))
+    assert said.startswith(
+        f"**With ImageNet weights, the best model is {points['difference']:.1f} percentage points more accurate than "
+        f"the best from random weights** (95 % interval {points['low']:+.1f} to {points['high']:+.1f}): "
+    )
+    assert "for lite0 finetune (3 seeds), against " in said
+    assert "for scratch modern (3 seeds)." in said
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        ({"scratch_cnn": 0.8, "lite0_finetune": 0.5}, "points less accurate than the best from random weights**"),
+        ({"scratch_cnn": 0.5, "lite0_finetune": 0.5}, "**The best models with ImageNet weights and from random "
+         "weights do not differ clearly: "),
+        ({"scratch_cnn": 0.5, "scratch_b": 0.6}, "Pretrained models cannot be compared with models from scratch yet; "
+         "so far: "),
+    ],
+)  # fmt: skip
+def test_the_first_sentence_of_other_outcomes(tmp_path, accuracies, said):
+    study = make_study(tmp_path / "fake", accuracies, dataset="cifar100")
+    publish(study, tmp_path / "published")
+    page = page_text(read_published(tmp_path / "published"))
+    assert said in flat(page)
+
+
+def test_numpy_on_the_page_prints_what_the_tables_say(published, capsys):
+    exec(code_of(page_text(read_published(published))), {})
+    printed = capsys.readouterr().out.splitlines()
+    runs = read_table(published / "tables/runs.csv").sort_values(["model", "seed"])
+    for line, run in zip(printed, runs.itertuples(), strict=True):
+        name, *numbers = re.fullmatch(r"runs/(\S+): ([\d.]+), top-5 ([\d.]+), NLL ([\d.]+)", line).groups()
+        assert name == f"{run.model}/seed-{run.seed}"
+        assert list(map(float, numbers)) == pytest.approx([run.test_accuracy, run.test_top5, run.test_nll], abs=1e-3)
+    assert len(code_of(page_text(read_published(published))).split("\n")) <= 13  # ten lines, and what separates them
+
+
+def test_every_step_and_comparison_has_its_interval(published):
+    page = page_text(read_published(published))
+    for row in read_table(published / "tables/ladder.csv").iloc[1:].itertuples():
+        assert f"| {100 * row.difference:+.1f} | {100 * row.low:+.1f} to {100 * row.high:+.1f} |" in page
+        assert f"step \\| {row.model}" in page
+    assert "| lite0 finetune | scratch cnn |" in page
+    assert "| lite0 finetune | lite0 frozen |" not in page  # a step of the ladder
+    assert "so far" not in page
+
+
+def test_an_unfinished_study_gives_ranges_and_says_what_is_missing(started):
+    page = flat(page_text(read_published(started)))
+    assert "between single runs, too few for an interval): " in page
+    assert "Incomplete: 7 of 12 runs of this study are missing." in page
+    assert re.search(r"\| scratch modern \| \d+\.\d \(2 missing\) \| \d+\.\d \| – \|", page)
+    assert "| scratch cnn | (3 missing) | – | – | – |" in page
+    assert "with too few seeds to test single classes" in page
+    assert "Fewer than 3 seeds so far, and so no interval: scratch modern; lite0 frozen; lite0 finetune." in page
+
+
+def test_what_pretrained_weights_are_worth_in_one_network(published, tmp_path):
+    assert findings.weights_alone(read_published(published)) == ""
+    copy = shutil.copytree(published, tmp_path / "copy")
+    config = read_json(copy / "config.json")
+    random = config["models"]["lite0_finetune"] | {"weights": None, "regime": "scratch", "label": "lite0 random"}
+    config["models"]["scratch_modern"] = random
+    write_json(copy / "config.json", config)
+    said = findings.weights_alone(read_published(copy))
+    assert said.startswith(
+        "The weights alone: lite0 finetune against lite0 random, the same network at the same resolution, trained for "
+        "4 epochs with the same recipe, differ by +"
+    )
+
+
+def with_costs(published, copy, **columns):
+    """A copy of a published study whose runs took these seconds, a value per model in the order of MODELS."""
+    shutil.copytree(published, copy)
+    for name, column in (("costs", "model"), ("models", "model")):
+        path = copy / f"tables/{name}.csv"
+        table = read_table(path)
+        for key, values in columns.items():
+            if key in table:
+                table[key] = table[column].map(dict(zip(MODELS, values, strict=True)))
+        table.to_csv(path, index=False)
+    return read_published(copy)
+
+
+def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, tmp_path):
+    sources = with_costs(
+        published,
+        tmp_path / "copy",
+        cpu_seconds=[60, 180, 200, 1080],
+        mean=[0.3, 0.5, 0.45, 0.8],
+        features_seconds=[0] * 4,
+    )
+    said = findings.cost_of_a_point(sources)
+    assert said.startswith(
+        "**What a point costs** (CPU minutes of a run, on average). scratch cnn takes 1.0 for 30.0 %; "
+    )
+    assert "; scratch modern 3.0 for 50.0 %, 0.10 for each point more" in said  # 2 minutes for 20 points
+    assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. Others take" in said
+    assert said.endswith("longer for less: lite0 frozen (3.3).")
+
+
+def test_features_count_once_for_every_thread_and_time_is_what_passed_where_cpu_time_is_not_known(published, tmp_path):
+    sources = with_costs(
+        published, tmp_path / "a", cpu_seconds=[60, 60, 60, 60], features_seconds=[None, None, 30, None]
+    )
+    seconds, unit = findings.run_seconds(sources)
+    assert (seconds["lite0_frozen"], seconds["scratch_cnn"], unit) == (120, 60, "CPU minutes")  # on two threads
+    sources = with_costs(published, tmp_path / "b", cpu_seconds=[60, 60, 60, None], train_seconds=[1, 2, 3, 4],
+                         features_seconds=[None, None, 30, None])  # fmt: skip
+    seconds, unit = findings.run_seconds(sources)
+    assert (seconds["lite0_frozen"], seconds["scratch_cnn"], unit) == (33, 1, "minutes")
+
+
+def test_the_marked_parts_of_a_readme_are_renewed_and_no_other(published, tmp_path):
+    readme = tmp_path / "README.md"
+    marked = "a\n<!-- reference:begin {} -->\nold\n<!-- reference:end -->\nb\n"
+    readme.write_text(marked.format("answer") + marked.format("results"))
+    command = ["describe", str(published), "--output", str(tmp_path / "sub/page.md"), "--readme", str(readme)]
+    assert main(command) == 0
+    text = readme.read_text()
+    assert text.startswith("a\n<!-- reference:begin answer -->\n**With ImageNet weights, ")
+    assert "<!-- reference:end -->\nb\na\n<!-- reference:begin results -->\n| model |" in text
+    assert text.endswith("<!-- reference:end -->\nb\n")
+    assert "old" not in text
+    assert "[![Test accuracy of every run](sub/accuracy.svg)](sub/page.md)" in text
+    assert (tmp_path / "sub/accuracy.svg").read_text().startswith("<?xml")
+    assert main(command) == 0
+    assert readme.read_text() == text
+    readme.write_text("nothing is marked\n")
+    with pytest.raises(StudyError, match="has 0 parts between <!-- reference:begin answer -->"):
+        renewed(readme, read_published(published), tmp_path / "page.md")
+
+
+def test_the_readme_of_the_repository_has_the_marks(published):
+    assert renewed(README, read_published(published), PAGE).count("reference:end") == 2
+
+
+@needs_reference
+def test_the_reference_study_is_what_its_evidence_says():
+    verify(REFERENCE)
+    assert sum((REFERENCE / name).stat().st_size for name in published_files(REFERENCE)) < 8e6
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the page on the reference study has not been written yet")
+def test_the_pages_on_the_reference_study_are_up_to_date(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    sources = read_published(REFERENCE.relative_to(ROOT))
+    assert page_text(sources) == PAGE.read_text(encoding="utf-8"), "run make reference"
+    assert renewed(README, sources, PAGE) == README.read_text(encoding="utf-8"), "run make reference"
+    assert main(["describe", str(REFERENCE), "--output", str(tmp_path / "page.md")]) == 0
+    texts = [re.findall("<text.*?</text>", (path / "accuracy.svg").read_text()) for path in (tmp_path, PAGE.parent)]
+    assert [re.sub("<[^>]*>", "", text) for text in texts[0]] == [re.sub("<[^>]*>", "", text) for text in texts[1]]

@@ -1,0 +1,239 @@
+"""What a published study found, in sentences that are computed from its tables: every case has its own wording."""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, WORSE
+from study.analysis.ranking import best_by_validation, on_front
+from study.reporting import text
+from study.reporting.sources import Sources, best_model
+
+NAMED = 5  # classes that a sentence names at most
+PRETRAINED = ("finetune", "frozen")
+
+
+class Difference(NamedTuple):
+    """Test accuracy of `model` minus that of `other`, fractions; `lowest` and `highest` are between single runs."""
+
+    model: str
+    other: str
+    difference: float
+    low: float
+    high: float
+    lowest: float
+    highest: float
+
+    @property
+    def span(self) -> str:
+        """The interval or, with too few seeds for one, the range between single runs."""
+        if np.isnan(self.low):
+            range_ = f"{text.points(self.lowest)} to {text.points(self.highest)} between single runs"
+            return f"{range_}, too few for an interval"
+        return f"95 % interval {text.points(self.low)} to {text.points(self.high)}"
+
+    @property
+    def is_clear(self) -> bool:
+        """Is the interval, or the range, on one side of 0?"""
+        low, high = (self.lowest, self.highest) if np.isnan(self.low) else (self.low, self.high)
+        return bool(low > 0 or high < 0)
+
+
+def difference(sources: Sources, model: str | None, other: str | None) -> Difference | None:
+    """The difference of two models, seen from `model`; None where the study does not compare them."""
+    for one, minus, sign in ((model, other, 1), (other, model, -1)):
+        for row in sources.rows("contrasts", model=one, baseline=minus, metric="test_accuracy").itertuples():
+            if np.isfinite(row.difference):
+                ends = [sorted(sign * end for end in pair) for pair in ((row.low, row.high), (row.lowest, row.highest))]
+                return Difference(model, other, sign * row.difference, *ends[0], *ends[1])
+    return None
+
+
+def between_runs(sources: Sources, model: str, other: str | None) -> tuple[float, float] | None:
+    """The range of the differences between single runs of two models; None where either has no finished run."""
+    runs = sources.rows("runs", outcome="finished")
+    values, others = (runs.loc[runs["model"] == name, "test_accuracy"] for name in (model, other))
+    return (values.min() - others.max(), values.max() - others.min()) if len(values) and len(others) else None
+
+
+def best_of(sources: Sources, regimes: Sequence[str]) -> str | None:
+    """The model of these regimes with the highest mean validation accuracy; None where none has a finished run."""
+    means = sources.rows("models", metric="val_accuracy").set_index("model")["mean"]
+    return best_by_validation(
+        {name: means[name] for name in sources.models if _entry(sources, name)["regime"] in regimes}
+    )
+
+
+def headline(sources: Sources) -> Difference | None:
+    """The best pretrained model and the best one from scratch; the study's question is their difference."""
+    return difference(sources, best_of(sources, PRETRAINED), best_of(sources, ("scratch",)))
+
+
+def answer(sources: Sources) -> str:
+    """The study's question in a sentence or two."""
+    found = headline(sources)
+    if found is None:
+        model = best_model(sources.tables["models"])
+        return f"Pretrained models cannot be compared with models from scratch yet; so far: {reached(sources, model)}."
+    more = "more" if found.difference > 0 else "less"
+    size = f"{text.percent(abs(found.difference))} percentage points {more} accurate"
+    claim = f"With ImageNet weights, the best model is {size} than the best from random weights"
+    if not found.is_clear:
+        size = f"{text.points(found.difference)} points"
+        claim = f"The best models with ImageNet weights and from random weights do not differ clearly: {size}"
+    said = f"**{claim}** ({found.span}): {reached(sources, found.model)}, against {reached(sources, found.other)}."
+    baseline = difference(sources, found.model, sources.config["baseline"])
+    if baseline is not None and baseline.other != found.other:
+        name = sources.labels[baseline.other]
+        said += f" The gain over the baseline, {name}, is {text.points(baseline.difference)} points ({baseline.span})."
+    return said
+
+
+def reached(sources: Sources, model: str) -> str:
+    """The mean test accuracy of a model that has a finished run."""
+    row = sources.rows("models", model=model, metric="test_accuracy").iloc[0]
+    seeds = text.counted(int(row["n_seeds"]), "seed")
+    return f"{text.percent(row['mean'])} % for {sources.labels[model]} ({seeds})"
+
+
+def weights_alone(sources: Sources) -> str:
+    """What pretrained weights are worth in one network at one resolution; empty where the study does not test it."""
+    for pair in sources.config["contrasts"]:
+        first, second = (_entry(sources, pair[side]) for side in ("model", "baseline"))
+        is_same = all(first[key] == second[key] for key in ("architecture", "input_size"))
+        if not is_same or (first["weights"] is None) == (second["weights"] is None):
+            continue
+        names = (pair["model"], pair["baseline"]) if first["weights"] else (pair["baseline"], pair["model"])
+        found = difference(sources, *names)
+        if found is None:
+            continue
+        recipes = [sources.config["recipes"][_entry(sources, name)["recipe"]] for name in names]
+        epochs = [recipe["epochs"] for recipe in recipes]
+        how = f"for {epochs[0]} epochs" if epochs[0] == epochs[1] else (
+            f"for at most {epochs[0]} and {epochs[1]} epochs")  # fmt: skip
+        recipe = "with the same recipe" if recipes[0] == recipes[1] else "each with its recipe"
+        return (
+            f"The weights alone: {sources.labels[found.model]} against {sources.labels[found.other]}, the same network "
+            f"at the same resolution, trained {how} {recipe}, differ by {text.points(found.difference)} points "
+            f"({found.span})."
+        )
+    return ""
+
+
+def classes_without_gain(sources: Sources) -> str:
+    """Which classes gain nothing from pretraining."""
+    found = headline(sources)
+    rows = pd.DataFrame() if found is None else _class_differences(sources, found)
+    if rows.empty:
+        return "**Where pretraining gains least** cannot be said yet: it takes a pretrained model and one from scratch."
+    name, other = sources.labels[found.model], sources.labels[found.other]
+    rows = rows.sort_values(["difference", "class_id"])
+    said = f"**Where pretraining gains least.** {name} against {other}, class by class: "
+    least = "; the smallest differences are those of " + _with_points(rows.head(NAMED)) + " points."
+    if (rows["verdict"] == NOT_TESTED).all():
+        ahead = int((rows["difference"] > 0).sum())
+        return f"{said}ahead in {ahead} of {len(rows)}, with too few seeds to test single classes{least}"
+    count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in (BETTER, WORSE, EQUIVALENT)}
+    margin = text.published(sources.config["equivalence_margin"])
+    return (
+        f"{said}better in {count[BETTER]} of {len(rows)} and worse in {count[WORSE]} (p < 0.05 after Holm's "
+        f"correction), equivalent within {margin} points in {count[EQUIVALENT]}; in the other "
+        f"{len(rows) - sum(count.values())} the images are too few to tell{least}"
+    )
+
+
+def remaining_errors(sources: Sources) -> str:
+    """What the best model still gets wrong."""
+    model = best_model(sources.tables["models"])
+    errors = sources.rows("errors", model=model).iloc[0]
+    confusion = sources.rows("confusion", model=model)
+    wrong = confusion[confusion["true_id"] != confusion["predicted_id"]]
+    by_class = wrong.groupby("true_id")["count"].sum().sort_values(ascending=False)
+    top5 = sources.rows("models", model=model, metric="test_top5")["mean"].iloc[0]
+    hardest = max(1, round(len(sources.dataset.fine_names) / 10))
+    said = (
+        f"**What errors remain.** {sources.labels[model]} gets {text.percent(errors['errors'])} % of the test images "
+        f"wrong; for {text.percent(1 - top5)} % the true class is not among its five best."
+    )
+    if wrong.empty:
+        return said
+    if sources.has_superclasses:
+        said += (
+            f" {text.percent(errors['within_superclass'], 0)} % of its errors stay within the superclass "
+            f"({text.percent(errors['expected_by_chance'], 0)} % would by chance)."
+        )
+    share = text.percent(by_class.head(hardest).sum() / by_class.sum(), 0)
+    return (
+        f"{said} {share} % of its errors are in the {text.counted(hardest, 'hardest class', 'hardest classes')}. Most "
+        f"often confused: {_pairs(sources, wrong)}."
+    )
+
+
+def run_seconds(sources: Sources) -> tuple[pd.Series, str]:
+    """What a finished run of each model takes on average, in seconds by model, and of what: "CPU minutes" or "minutes".
+
+    Where everything ran on CPUs, it is CPU time, which other work on the machine hardly changes; else time that passed.
+    A frozen backbone's features are in it, as one run alone could not do without them.
+    """
+    costs = sources.finished_costs()
+    features = costs["features_seconds"].fillna(0)
+    is_cpu = (sources.tables["provenance"]["device"] == "cpu").all() and costs["cpu_seconds"].notna().all()
+    seconds = costs["cpu_seconds"] + features * costs["threads"] if is_cpu else costs["train_seconds"] + features
+    return seconds.groupby(costs["model"]).mean(), "CPU minutes" if is_cpu else "minutes"
+
+
+def cost_of_a_point(sources: Sources) -> str:
+    """What accuracy costs, from one model of the Pareto front to the next."""
+    seconds, unit = run_seconds(sources)
+    models = sources.rows("models", metric="test_accuracy").set_index("model").loc[seconds.index]
+    models["seconds"] = seconds
+    models["on_front"] = on_front(models["mean"].to_numpy(float), seconds.to_numpy(float))
+    models = models.sort_values("seconds", kind="stable")
+    front = list(models[models["on_front"]].itertuples())
+    said = (
+        f"**What a point costs** ({unit} of a run, on average). {front[0].label} takes "
+        f"{text.minutes(front[0].seconds)} for {text.percent(front[0].mean)} %"
+    )
+    for before, after in itertools.pairwise(front):
+        each = (after.seconds - before.seconds) / (100 * (after.mean - before.mean))
+        said += (
+            f"; {after.label} {text.minutes(after.seconds)} for {text.percent(after.mean)} %, {text.minutes(each)} for "
+            "each point more"
+        )
+    beaten = [f"{row.label} ({text.minutes(row.seconds)})" for row in models[~models["on_front"]].itertuples()]
+    return said + "." + (f" Others take as long or longer for less: {', '.join(beaten)}." if beaten else "")
+
+
+def _entry(sources: Sources, model: str) -> dict:
+    return sources.config["models"][model]
+
+
+def _class_differences(sources: Sources, found: Difference) -> pd.DataFrame:
+    """The rows of two models in class_differences, seen from `found.model`."""
+    rows = sources.rows("class_differences", model=found.model, baseline=found.other)
+    if rows.empty:
+        rows = sources.rows("class_differences", model=found.other, baseline=found.model).copy()
+        rows["difference"] *= -1
+        rows["verdict"] = rows["verdict"].replace({BETTER: WORSE, WORSE: BETTER})
+    return rows
+
+
+def _with_points(rows: pd.DataFrame) -> str:
+    return _listed(
+        [f"{text.words(row['class'])} ({text.points(row['difference'])})" for row in rows.to_dict("records")]
+    )
+
+
+def _pairs(sources: Sources, wrong: pd.DataFrame) -> str:
+    """The three pairs of classes with the most confusions, in both directions together."""
+    ends = np.sort(wrong[["true_id", "predicted_id"]].to_numpy(), axis=1)
+    counts = wrong["count"].groupby([ends[:, 0], ends[:, 1]]).sum().sort_values(ascending=False, kind="stable")
+    names = [text.words(name) for name in sources.dataset.fine_names]
+    return _listed([f"{names[first]} with {names[second]}" for first, second in counts.index[:3]])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -1,0 +1,231 @@
+"""The page that tells what a published study found, and the parts of a README that quote it.
+
+Nothing of it is typed that a table says: when runs have been added, `python -m study describe` writes it again.
+"""
+
+import os
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from study.analysis.uncertainty import MIN_SEEDS
+from study.data.dataset import TEST, TRAIN, VALIDATION, read_labels
+from study.errors import StudyError
+from study.files import read_json, write_text
+from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
+from study.publishing import findings
+from study.publishing.verify import verify
+from study.reporting import style, text
+from study.reporting.accuracy import draw_accuracy
+from study.reporting.answer import lost_runs, notice
+from study.reporting.sources import Sources, best_model, read_table
+
+TEMPLATE = Path(__file__).with_name("page.md.j2")
+FIGURE = "accuracy.svg"
+WIDTH = 120
+PARTS = ("answer", "results")
+MARKED = r"(?<=<!-- reference:begin {} -->\n).*?(?=<!-- reference:end -->)"
+
+
+def describe(published: Path, page: Path, readme: Path | None) -> None:
+    """Verify a published study; write the `page` on it, its figure beside it, and the marked parts of the `readme`.
+
+    Raises StudyError if the study is not what its evidence says, or a part is not marked in the readme.
+    """
+    verify(published)
+    sources = read_published(published)
+    texts = {page: page_text(sources)} | ({} if readme is None else {readme: renewed(readme, sources, page)})
+    with style.settings():
+        style.save(draw_accuracy(sources), page.with_name(FIGURE), sources.synthetic)
+    for path, content in texts.items():
+        write_text(path, content)
+
+
+def read_published(published: Path) -> Sources:
+    """Read what a published study has of what the report is made from: all but images and logits."""
+    paths = StudyPaths(published)
+    if not paths.published_labels.exists():
+        raise StudyError(f"{published} is not a published study; `python -m study publish` makes one.")
+    config = read_json(paths.config)
+    names = [*table_names(config), NEAR_DUPLICATES_TABLE]
+    return Sources(
+        study=published,
+        folder=paths.tables,
+        config=config,
+        tables={name: read_table(paths.table(name)) for name in names},
+        dataset=read_labels(paths.published_labels),
+    )
+
+
+def page_text(sources: Sources) -> str:
+    """The page in Markdown. Raises StudyError if no run has finished."""
+    if best_model(sources.tables["models"]) is None:
+        raise StudyError(f"{sources.study}: no run has finished, so there is nothing to tell yet.")
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
+    environment.filters["fold"] = _fold
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return (
+        template.render(
+            folder=sources.study.as_posix(),
+            title=f"What pretraining is worth: {sources.config['dataset']['title']}",
+            answer=findings.answer(sources),
+            weights_alone=findings.weights_alone(sources),
+            notice=notice(sources.tables["runs"]),
+            figure=FIGURE,
+            results=results_table(sources),
+            was_run=_was_run(sources),
+            ladder=_ladder(sources),
+            contrasts=_contrasts(sources),
+            findings=[
+                findings.classes_without_gain(sources),
+                findings.remaining_errors(sources),
+                findings.cost_of_a_point(sources),
+            ],
+            claims=_claims(sources),
+            limits=_limits(sources),
+        ).rstrip()
+        + "\n"
+    )
+
+
+def renewed(readme: Path, sources: Sources, page: Path) -> str:
+    """The text of the `readme` with its marked parts written from the study. Raises StudyError if one is not marked."""
+    link, figure = (Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE)))
+    content = readme.read_text(encoding="utf-8")
+    paragraphs = [
+        _fold(findings.answer(sources)),
+        _fold(findings.weights_alone(sources)),
+        f"[![Test accuracy of every run]({figure})]({link})",
+        _fold(f"{_so_far(sources)}[More on this study]({link})."),
+    ]
+    said = {
+        "answer": "\n\n".join(filter(None, paragraphs)) + "\n",
+        "results": f"{results_table(sources)}\n\n{_fold(_was_run(sources))} [Details, claims and limits]({link}).\n",
+    }
+    for name in PARTS:
+        content, count = re.subn(MARKED.format(name), lambda _, name=name: said[name], content, flags=re.DOTALL)
+        if count != 1:
+            raise StudyError(
+                f"{readme} has {count} parts between <!-- reference:begin {name} --> and <!-- reference:end -->; mark "
+                "one."
+            )
+    return content
+
+
+def results_table(sources: Sources) -> str:
+    """A row per model: every seed, mean ± SD, interval, minutes."""
+    seconds, unit = findings.run_seconds(sources)
+    rows = []
+    for model in sources.models:
+        of_model = sources.rows("runs", model=model)
+        done = of_model[of_model["outcome"] == "finished"].sort_values("seed")
+        row = sources.rows("models", model=model, metric="test_accuracy").iloc[0]
+        seeds = ", ".join(map(text.percent, done["test_accuracy"]))
+        lost = of_model.loc[of_model["outcome"] != "finished", "outcome"].value_counts()
+        if len(lost):
+            seeds += f" ({', '.join(f'{count} {outcome}' for outcome, count in lost.sort_index().items())})"
+        mean = text.percent(row["mean"]) + (f" ± {text.percent(row['sd'])}" if np.isfinite(row["sd"]) else "")
+        interval = text.spread(row["ci_low"], row["ci_high"])
+        rows.append([sources.labels[model], seeds.strip(), mean, interval, text.minutes(seconds.get(model, np.nan))])
+    return _table(["model", "test accuracy of every seed (%)", "mean ± SD", "95 % interval", f"{unit} a run"], rows)
+
+
+def _was_run(sources: Sources) -> str:
+    """On what it ran, and how many images there were."""
+    costs = sources.finished_costs()
+    machines = sorted(set(zip(costs["device_name"], costs["threads"].astype(int), strict=True)))
+    named = " or ".join(f"{name} ({text.counted(threads, 'thread')})" for name, threads in machines)
+    parts = [f"{len(sources.dataset.ids(part)):,}" for part in (TRAIN, VALIDATION, TEST)]
+    return (
+        f"Measured on {named}, with {parts[0]} training, {parts[1]} validation and {parts[2]} test images; the "
+        "validation images made every choice."
+    )
+
+
+def _so_far(sources: Sources) -> str:
+    finished, every = len(sources.rows("runs", outcome="finished")), len(sources.tables["runs"])
+    return "" if finished == every else f"{finished} of {every} runs so far. "
+
+
+def _ladder(sources: Sources) -> str:
+    """A row per step that has been run, with the interval of its difference to the one before."""
+    steps = sources.tables["ladder"]
+    if steps["n_seeds"].eq(0).all():
+        return ""
+    rows, before = [], None
+    for step in steps.to_dict("records"):
+        found = findings.between_runs(sources, step["model"], before)
+        interval = f"{text.points(step['low'])} to {text.points(step['high'])}"
+        if np.isnan(step["low"]):
+            interval = "–" if found is None else f"({text.points(found[0])} to {text.points(found[1])})"
+        rows.append([str(step["step"]), step["change"], step["label"], text.percent(step["accuracy"]),
+                     text.points(step["difference"]), interval])  # fmt: skip
+        before = step["model"]
+    return _table(["step", "change", "model", "accuracy (%)", "points", "95 % interval (or range)"], rows)
+
+
+def _contrasts(sources: Sources) -> str:
+    """The comparisons of the study that are not steps of the ladder."""
+    ladder = sources.tables["ladder"]["model"].tolist()
+    steps = set(zip(ladder[1:], ladder[:-1], strict=True))
+    rows = []
+    for pair in sources.contrasts:
+        found = findings.difference(sources, *pair)
+        if pair in steps or found is None:
+            continue
+        ends = (found.lowest, found.highest) if np.isnan(found.low) else (found.low, found.high)
+        interval = " to ".join(map(text.points, ends))
+        names = [sources.labels[name] for name in pair]
+        rows.append([*names, text.points(found.difference), f"({interval})" if np.isnan(found.low) else interval])
+    return _table(["model", "minus", "points", "95 % interval (or range)"], rows) if rows else ""
+
+
+def _claims(sources: Sources) -> str:
+    tested = [claim for claim in sources.tables["claims"].to_dict("records") if claim["n_seeds"]]
+    rows = [
+        [claim["text"], claim["source"], text.percent(claim["measured"], 2), claim["verdict"], claim["reason"]]
+        for claim in tested
+    ]
+    return _table(["claim", "source", "measured (%)", "verdict", "why"], rows) if rows else ""
+
+
+def _limits(sources: Sources) -> list[str]:
+    """What the numbers do not cover, with what can be computed of it."""
+    models = sources.rows("models", metric="test_accuracy")
+    few = [sources.labels[row.model] for row in models.itertuples() if 0 < row.n_seeds < MIN_SEEDS]
+    epochs = sources.rows("runs", outcome="finished")["epochs"].astype(int)
+    epochs = sorted({epochs.min(), epochs.max()})
+    best = best_model(sources.tables["models"])
+    found = sources.rows("sensitivity", model=best, subset="without_near_duplicates").iloc[0]
+    copies = len(sources.tables[NEAR_DUPLICATES_TABLE])
+    limits = [
+        f"The runs trained for {' to '.join(map(str, epochs))} epochs. Larger budgets, above all from random weights, "
+        "would change the differences.",
+        "Each model has one recipe. The recipes were not searched with equal effort, and no other networks were tried.",
+        "Training, validation and test images are one fixed split; no interval covers the choice of another.",
+        "Many of the classes occur in ImageNet too. The study does not say how much of the gain comes from that.",
+        f"{copies:,} test images are near-duplicates of training images. Without them {sources.labels[best]} has "
+        f"{text.percent(found['accuracy'])} % ({text.points(found['difference'])} points).",
+        "Times are of one machine, with whatever else ran on it.",
+    ]
+    if few:
+        limits.insert(0, f"Fewer than {MIN_SEEDS} seeds so far, and so no interval: {'; '.join(few)}.")
+    if sources.synthetic:
+        limits.insert(0, "The images are synthetic: the numbers show only that the workflow works.")
+    runs = sources.tables["runs"]
+    return limits + lost_runs(sources.config, runs[runs["outcome"] != "missing"])
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _fold(said: str, indent: int = 0) -> str:
+    return textwrap.fill(said, WIDTH - indent, break_long_words=False, break_on_hyphens=False).replace(
+        "\n", "\n" + " " * indent
+    )

@@ -1,0 +1,190 @@
+"""Is a published study what its evidence says? Each number that the evidence determines is computed again and compared.
+
+Three comparisons: of every file with its checksum; of every cell of every table with what follows from the published
+runs; and of the basic numbers with a count in plain numpy (`study.publishing.recount`), which shares no code with the
+analysis. Numbers that need the full logits are taken from from_logits.json; where the evidence determines them but for
+its rounding, they must agree with it as `ROUNDING` says.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.runs import Run, load_runs
+from study.analysis.scores import METRICS
+from study.analysis.summary import summarise
+from study.analysis.tables import SMALL, compute_tables
+from study.data.dataset import TEST, Labels, read_labels
+from study.errors import StudyError
+from study.files import CHECKSUMS, changed_files, read_json
+from study.paths import FROM_LOGITS, NEAR_DUPLICATES_TABLE, StudyPaths
+from study.publishing.publish import published_files
+from study.publishing.recount import KEYS, recount
+
+ROUNDING = 0.01  # how far float16 may move NLL and ECE, over the root of the number of images: 0.0001 for 10,000
+ROUNDING_OF_ONE = 4e-4  # and a single probability p: at most 2^-11 · p |log p|, and once more to stay in its bin
+UNDONE = "restore it, for example with git checkout, or publish again"
+
+
+@dataclass
+class Tally:
+    """How many numbers of a table were checked, and the columns, or metrics, of those that need more than evidence."""
+
+    checked: int = 0
+    needed: int = 0
+    names: set[str] = field(default_factory=set)
+
+
+def verify(dest: Path) -> None:
+    """Print what was checked, table by table. Raises StudyError at the first file or number that differs."""
+    _check_files(dest)
+    paths = StudyPaths(dest)
+    config, dataset = read_json(paths.config), read_labels(paths.labels)
+    runs, alone = (list(load_runs(dest, config, dataset, evidence_alone=only)) for only in (False, True))
+    tolerance = ROUNDING / np.sqrt(len(dataset.ids(TEST)))
+    for run, determined in zip(runs, alone, strict=True):
+        _check_run(paths.run(run.model, run.seed) / FROM_LOGITS, run, determined, tolerance)
+    near_duplicates = pd.read_csv(paths.table(NEAR_DUPLICATES_TABLE))
+    _check_near_duplicates(paths.table(NEAR_DUPLICATES_TABLE), near_duplicates, dataset)
+    from_runs, from_evidence = (compute_tables(config, dataset, some, near_duplicates) for some in (runs, alone))
+    tables, tallies = {}, {}
+    for (name, expected), (_, determined) in zip(from_runs, from_evidence, strict=True):
+        tables[name] = _read(paths.table(name))
+        tallies[name] = _check_table(paths.table(name), tables[name], expected, determined)
+    counted = sum(
+        _check_count(paths.table(name), tables[name], again, tolerance) for name, again in recount(dest, config)
+    )
+    _check_summary(paths.summary, read_json(paths.summary), summarise(dest, paths.tables))
+    _report(dest, runs, tallies, counted)
+
+
+def _report(dest: Path, runs: list[Run], tallies: dict[str, Tally], counted: int) -> None:
+    finished = sum(bool(run.numbers) for run in runs)
+    print(f"{dest}: every file is as it was published; {finished} finished runs")
+    print(f"{'table':24}{'numbers checked':>16}  need the full logits")
+    for name, tally in tallies.items():
+        needed = f"{tally.needed:,}: {', '.join(sorted(tally.names))}" if tally.needed else "none"
+        print(f"{name:24}{tally.checked:16,}  {needed}")
+    print(f"{NEAR_DUPLICATES_TABLE:24} is of the images, which are not published; its classes are those of the labels")
+    print(f"{counted:,} of these numbers were also counted in plain numpy; summary.json is what the tables say")
+    print("every number that the evidence determines is as published")
+
+
+def _check_files(dest: Path) -> None:
+    if not (dest / CHECKSUMS).exists() or not StudyPaths(dest).published_labels.exists():
+        raise StudyError(f"{dest} is not a published study; make one: python -m study publish results/<study> DEST.")
+    for name, wrong in changed_files(dest).items():
+        raise StudyError(f"{dest / name} {wrong}; {UNDONE}.")
+    for name in sorted(set(published_files(dest)) - set(read_json(dest / CHECKSUMS))):
+        raise StudyError(f"{dest / name} is not in {CHECKSUMS}; delete it, or publish again.")
+
+
+def _check_run(path: Path, run: Run, determined: Run, tolerance: float) -> None:
+    """Compare the numbers of a run as published in `path` with those that its evidence alone determines.
+
+    `tolerance` is how far those may differ that are computed from probabilities.
+    """
+    for name, value in determined.numbers.items():
+        if METRICS[name].of_probabilities:
+            is_near = abs(run.numbers[name] - value) <= tolerance
+        else:
+            is_near = run.numbers[name] == value or np.isnan(value)  # NaN: it needs the logits
+        if not is_near:
+            raise StudyError(f"{path}: {name} is {run.numbers[name]:.6f}, but {value:.6f} in the evidence; {UNDONE}.")
+    if run.bins is None:
+        return
+    (count, confidence, hits), (expected_count, expected_confidence, expected_hits) = run.bins[0], determined.bins[0]
+    is_near = np.abs(confidence - expected_confidence) <= ROUNDING_OF_ONE * count
+    for number in np.flatnonzero((count != expected_count) | (hits != expected_hits) | ~is_near):
+        raise StudyError(f"{path}: bin {number + 1} of the confidences is not that of the evidence; {UNDONE}.")
+
+
+def _check_table(path: Path, printed: pd.DataFrame, expected: pd.DataFrame, determined: pd.DataFrame) -> Tally:
+    """Compare every cell of a table, `printed` as text, with what is `expected`.
+
+    `determined` is the same table from evidence alone, NaN where a number needs the full logits.
+    """
+    if list(printed.columns) != list(expected.columns) or len(printed) != len(expected):
+        raise StudyError(f"{path} has not the rows and columns that follow from the evidence; {UNDONE}.")
+    tally = Tally()
+    for name in expected:
+        values = expected[name]
+        if pd.api.types.is_float_dtype(values):
+            is_right = _prints_as(values.to_numpy(float), printed[name], name in SMALL)
+            is_known = determined[name].notna()
+            needed = values.notna() & ~is_known
+            tally.needed += int(needed.sum())
+            if needed.any():
+                after = " after scaling" if "scaled" in expected else ""
+                tally.names |= set(expected.loc[needed, "metric"]) if "metric" in expected else {name + after}
+        else:
+            is_known = values.notna()
+            is_right = (values.astype(object).where(is_known, "").astype(str) == printed[name]).to_numpy()
+        for row in np.flatnonzero(~is_right):
+            _refuse(path, printed, row, name, values.iloc[row])
+        if pd.api.types.is_numeric_dtype(values) and name not in KEYS:
+            tally.checked += int(is_known.sum())
+    return tally
+
+
+def _check_count(path: Path, printed: pd.DataFrame, again: pd.DataFrame, tolerance: float) -> int:
+    """Compare a table with numbers counted again, row by row of the same keys; return how many numbers these are."""
+    keys = [name for name in KEYS if name in again]
+    places = {key: place for place, key in enumerate(zip(*(printed[name] for name in keys), strict=True))}
+    numbers = again.drop(columns=keys)
+    cells = {name: pd.to_numeric(printed[name], errors="coerce").tolist() for name in numbers}
+    for key, row in zip(again[keys].astype(str).itertuples(index=False), numbers.to_dict("records"), strict=True):
+        place = places.get(tuple(key))
+        if place is None:
+            raise StudyError(f"{path} has no row for {', '.join(key)}; {UNDONE}.")
+        for name, value in row.items():
+            is_rounded = any(one in METRICS and METRICS[one].of_probabilities for one in (name, *key))
+            if not abs(cells[name][place] - value) <= (tolerance if is_rounded else 1e-6):  # also where there is none
+                _refuse(path, printed, place, name, value)
+    return numbers.size
+
+
+def _check_near_duplicates(path: Path, table: pd.DataFrame, dataset: Labels) -> None:
+    """Compare the one column that follows from the labels; the others are of the images."""
+    same = dataset.fine[table["image_id"]] == dataset.fine[table["train_image_id"]]
+    for row in np.flatnonzero(same != table["same_class"]):
+        _refuse(path, table.astype(str), row, "same_class", int(same[row]))
+
+
+def _check_summary(path: Path, published: Any, expected: Any, key: str = "") -> None:
+    """Compare summary.json with what the tables say, entry by entry."""
+    if isinstance(expected, dict) and isinstance(published, dict) and published.keys() == expected.keys():
+        for name in expected:
+            _check_summary(path, published[name], expected[name], f"{key}.{name}".strip("."))
+    elif isinstance(expected, list) and isinstance(published, list) and len(published) == len(expected):
+        for number, pair in enumerate(zip(published, expected, strict=True)):
+            _check_summary(path, *pair, f"{key}.{number}")
+    elif published != expected:
+        raise StudyError(f"{path}: {key} is {published!r}, but the tables say {expected!r}; {UNDONE}.")
+
+
+def _prints_as(values: np.ndarray, printed: pd.Series, is_small: bool) -> np.ndarray:
+    """Which float values [rows] are those that stand in the table, rounded as it rounds them; bool [rows]."""
+    cells = pd.to_numeric(printed, errors="coerce").to_numpy(float)
+    unit = np.full(len(cells), 1e-6)
+    if is_small:  # seven significant digits
+        with np.errstate(divide="ignore"):
+            unit *= 10 ** np.floor(np.log10(np.abs(cells)))
+    is_near = np.abs(values - cells) <= unit / 2 + 1e-9 * (np.abs(values) if is_small else 1)
+    return is_near | (np.isnan(values) & (printed == "").to_numpy())
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table as text, cell by cell."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _refuse(path: Path, printed: pd.DataFrame, row: int, column: str, value: Any) -> NoReturn:
+    key = ", ".join(printed.iloc[row, :3])
+    raise StudyError(
+        f"{path}, line {row + 2} ({key}), column {column}: {printed[column].iloc[row]!r} is published, but {value} "
+        f"follows from the evidence; {UNDONE}."
+    )
