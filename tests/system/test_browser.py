@@ -127,16 +127,16 @@ def test_a_link_to_a_part_or_a_page_of_the_report_opens_it(demo, watched):
     in_report(page).locator("#cost").wait_for()
     page.wait_for_function("document.querySelector('iframe').contentWindow.scrollY > 500")
     page = watched.open(demo.folder / "report.html", "#how_each_model_was_trained.html:model-scratch_cnn")
-    in_report(page).locator("h1", has_text="How each model was trained").wait_for()
+    in_report(page).locator("h1", has_text="How models were trained").wait_for()
 
 
 def test_the_graph_of_the_workflow_is_one_click_away_and_not_beside_the_story(demo, watched):
     page = watched.open(demo.folder / "report.html")
     in_report(page).locator("h1").wait_for()
-    assert not page.locator("#rulegraph").is_visible()
+    assert not page.locator("#app #rulegraph").is_visible()
     page.get_by_text("Workflow", exact=True).click()
-    page.locator("#rulegraph").wait_for()
-    assert page.locator("#rulegraph").is_visible() and not page.locator(".study-landing").is_visible()
+    page.locator("#app #rulegraph").wait_for()
+    assert page.locator("#app #rulegraph").is_visible() and not page.locator(".study-landing").is_visible()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
