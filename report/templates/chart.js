@@ -1,4 +1,4 @@
-// What the charts share: elements, marks, a tooltip. Names come in as text, so none can become markup.
+// What the panels share: elements, marks, a tooltip. Names come in as text, so none can become markup.
 const CHARTS = {};
 
 function add(parent, tag, attributes = {}, text = "") {
@@ -22,29 +22,74 @@ function mark(parent, place, x, y, r, colour) {
   return add(parent, "path", {d: shapes[place % shapes.length], fill: colour, class: "mark"});
 }
 
+function symbol(parent, place, colour) {
+  return mark(add(parent, "svg", {width: 14, height: 14, "aria-hidden": "true", class: "symbol"}), place, 7, 7, 4.5, colour);
+}
+
 const tip = add(document.body, "div", {class: "tip", role: "tooltip", hidden: ""});
 
+// At the pointer, or beside the element that has the focus.
 function showTip(event, title, lines) {
   tip.replaceChildren();
   add(tip, "b", {}, title);
   for (const line of lines) add(tip, "div", {}, line);
   tip.hidden = false;
-  const left = event.clientX + 14 + tip.offsetWidth > window.innerWidth ? event.clientX - 14 - tip.offsetWidth : event.clientX + 14;
+  const box = event.target.getBoundingClientRect();
+  const [x, y] = event.clientX ? [event.clientX, event.clientY] : [box.right, box.top];
+  const left = x + 14 + tip.offsetWidth > window.innerWidth ? x - 14 - tip.offsetWidth : x + 14;
   tip.style.left = Math.max(4, left) + "px";
-  tip.style.top = Math.max(4, Math.min(event.clientY + 14, window.innerHeight - tip.offsetHeight - 4)) + "px";
+  tip.style.top = Math.max(4, Math.min(y + 14, window.innerHeight - tip.offsetHeight - 4)) + "px";
 }
 
 function hideTip() {
   tip.hidden = true;
 }
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+document.addEventListener("pointerdown", hideTip, true);
+
+// A tooltip by mouse, by touch, and where `node` can have the focus, by keyboard.
+function explain(node, title, lines) {
+  for (const kind of ["pointermove", "focus", "click"]) node.addEventListener(kind, (event) => showTip(event, title, lines));
+  node.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hideTip(); });
+  node.addEventListener("blur", hideTip);
+}
 
 function choose(parent, label, options, change) {
-  const select = add(add(parent, "label", {}, label + " "), "select");
+  const select = add(add(parent, "label", {}, label + " "), "select", {"aria-label": label});
   options.forEach((name, place) => add(select, "option", {value: place}, name));
   select.addEventListener("change", () => change(Number(select.value)));
   return select;
 }
 
-function percent(fraction, digits = 1) {
-  return fraction === null ? "–" : (100 * fraction).toFixed(digits).replace("-", "−") + " %";
+// Radio buttons; `options` are [value, text], and whoever calls redraws them when they change.
+let groupsOfRadios = 0;
+function radios(parent, legend, options, value, change) {
+  const name = `radio-${++groupsOfRadios}`, field = add(parent, "fieldset", {class: "radios"});
+  add(field, "legend", {}, legend);
+  for (const [one, text] of options) {
+    const label = add(field, "label"), input = add(label, "input", {type: "radio", name, value: one});
+    input.checked = one === value;
+    input.addEventListener("change", () => change(one));
+    add(label, "span", {}, text);
+  }
+  return field;
+}
+
+// Draw for the width there is, and again when it changes.
+function redrawn(drawing, draw) {
+  let width = 0;
+  const fit = () => {
+    const now = Math.floor(drawing.clientWidth) || 640;
+    if (now !== width) draw(width = now);
+  };
+  new ResizeObserver(fit).observe(drawing);
+  fit();
+}
+
+const number = (value, digits = 1) => value.toFixed(digits).replace("-", "−");
+const percent = (fraction, digits = 1) => (fraction === null ? "–" : number(100 * fraction, digits) + " %");
+function points(fraction, digits = 1) {
+  if (fraction === null) return "–";
+  const said = number(100 * fraction, digits);
+  return Number((100 * fraction).toFixed(digits)) === 0 ? said.replace("−", "") : said.startsWith("−") ? said : "+" + said;
 }

@@ -1,75 +1,164 @@
-// Accuracy by class: a row per class, a mark with its interval per chosen model.
-CHARTS.classes = (controls, drawing, data) => {
-  const {models, superclasses, groups, accuracy, low, high} = data;
-  const chosen = models.map((model, place) => accuracy[place].some((value) => value !== null));
-  const mean = (group) => {
-    const known = models.map((_, m) => m).filter((m) => chosen[m] && accuracy[m][group] !== null);
-    return known.reduce((sum, m) => sum + accuracy[m][group], 0) / Math.max(known.length, 1);
-  };
-  const orders = [
-    ...(superclasses ? [["superclass", (a, b) => groups[a].superclass.localeCompare(groups[b].superclass) || a - b]] : []),
-    ["name", (a, b) => groups[a].name.localeCompare(groups[b].name)],
-    ["mean of the chosen models", (a, b) => mean(b) - mean(a)],
-    ["where the chosen models differ most", (a, b) => range(b) - range(a)],
-    ...models.map((model, m) => [model.label, (a, b) => accuracy[m][b] - accuracy[m][a]]),
-  ];
-  const range = (group) => {
-    const known = models.map((_, m) => (chosen[m] ? accuracy[m][group] : null)).filter((value) => value !== null);
-    return known.length ? Math.max(...known) - Math.min(...known) : 0;
-  };
-  let order = 0, words = "";
-  const left = 150, right = 20, top = 26;
+// Every class (or superclass) from the accuracy of one model to that of the other: lines, and a list to choose from.
+CHARTS.classes = (controls, drawing, {one, many}) => {
+  const data = shared[one], {accuracy, low, high} = data;
+  const names = one === "class" ? study.classes : study.superclasses;
+  const above = (label) => (one === "class" && study.superclasses.length ? study.superclasses[study.coarse[label]] : "");
+  const SIGNS = {up: "▲", down: "▼", equivalent: "■", unclear: "○", same: "=", none: "·"};
+  let kind = "all", order = 0, words = "", lit = null;
 
-  const draw = () => {
-    hideTip();
-    const shown = groups.map((_, place) => place).filter((place) => {
-      const name = `${groups[place].name} ${groups[place].superclass}`.toLowerCase();
-      return words.split(/\s+/).every((word) => name.includes(word));
-    }).sort(orders[order][1]);
-    const places = models.map((_, m) => m).filter((m) => chosen[m]);
-    const height = Math.max(15, 5 * places.length + 5);
-    const width = Math.max(560, Math.min(drawing.clientWidth || 980, 980));
-    const x = (value) => left + value * (width - left - right);
-    drawing.replaceChildren();
-    const svg = add(drawing, "svg", {
-      width, height: top + height * shown.length + 8, role: "img",
-      "aria-label": `Accuracy of ${shown.length} classes; the table below has the same numbers.`,
+  // What is known of the chosen pair: differences with intervals, and the kind of each class.
+  function compared() {
+    const {from, to} = selection, turned = from > to;
+    const pair = data.pairs[turned ? `${to}-${from}` : `${from}-${to}`];
+    const rows = names.map((_, label) => {
+      const [a, b] = [accuracy[from][label], accuracy[to][label]];
+      if (a === null || b === null) return {label, difference: null, kind: "none"};
+      if (!pair) return {label, difference: b - a, low: null, high: null, kind: "not tested"};
+      const [difference, start, end] = [pair.difference[label], pair.low[label], pair.high[label]];
+      const verdict = study.verdicts[pair.verdict[label]];
+      const kind = {better: turned ? "down" : "up", worse: turned ? "up" : "down"}[verdict] ?? verdict;
+      if (!turned) return {label, difference, low: start, high: end, kind};
+      return {label, difference: -difference, low: end === null ? null : -end, high: start === null ? null : -start, kind};
     });
-    for (let tick = 0; tick <= 10; tick += 2) {
-      add(svg, "line", {x1: x(tick / 10), x2: x(tick / 10), y1: top - 4, y2: top + height * shown.length, stroke: "#ddd"});
-      add(svg, "text", {x: x(tick / 10), y: 14, "text-anchor": "middle", class: "axis"}, tick * 10 + (tick === 10 ? " %" : ""));
+    const tested = rows.some((row) => !["not tested", "none"].includes(row.kind));
+    if (!tested) {
+      for (const row of rows) if (row.difference !== null) row.kind = row.difference > 0 ? "up" : row.difference < 0 ? "down" : "same";
     }
-    shown.forEach((group, row) => {
-      const middle = top + height * (row + 0.5);
-      const band = add(svg, "rect", {x: 0, y: middle - height / 2, width, height, fill: row % 2 ? "#f7f7f7" : "#fff", "fill-opacity": 0.6, class: "row"});
-      add(svg, "text", {x: left - 10, y: middle + 4, "text-anchor": "end", "pointer-events": "none"}, groups[group].name);
-      places.forEach((m, place) => {
-        if (accuracy[m][group] === null) return;
-        const y = middle + (place - (places.length - 1) / 2) * 5;
-        add(svg, "line", {x1: x(low[m][group]), x2: x(high[m][group]), y1: y, y2: y, stroke: models[m].colour, "stroke-opacity": 0.6, "pointer-events": "none"});
-        mark(svg, m, x(accuracy[m][group]), y, 3, models[m].colour).setAttribute("pointer-events", "none");
-      });
-      const above = groups[group].superclass === groups[group].name ? [] : [groups[group].superclass];
-      const lines = [...above, ...places.map((m) =>
-        `${models[m].label}: ${percent(accuracy[m][group])} (${percent(low[m][group], 0)} to ${percent(high[m][group], 0)})`)];
-      band.addEventListener("pointermove", (event) => showTip(event, groups[group].name, lines));
-      band.addEventListener("pointerleave", hideTip);
-    });
-    if (!shown.length) add(drawing, "p", {}, "No class has this name.");
-  };
+    return {rows, tested, pair};
+  }
 
+  const label = (m) => study.models[m].label;
+  function kinds({rows, tested}) {
+    const {from, to} = selection, count = (name) => rows.filter((row) => row.kind === name).length;
+    const found = tested
+      ? [["up", `${label(to)} wins`], ["down", `${label(from)} wins`], ["equivalent", `equivalent within ±${Number((100 * data.margin).toPrecision(3))} points`], ["unclear", "unclear"]]
+      : [["up", `${label(to)} is higher`], ["down", `${label(from)} is higher`], ["same", "the same"]];
+    return [["all", `all ${rows.length}`], ...found.map(([name, text]) => [name, `${SIGNS[name]} ${text}: ${count(name)}`])];
+  }
+
+  const by = (value, sign = -1) => (a, b) => sign * ((value(a) ?? 2 * sign) - (value(b) ?? 2 * sign)) || a.label - b.label;
+  const orders = [
+    ["difference", by((row) => row.difference)],
+    ["difference, the other way round", by((row) => row.difference, 1)],
+    ["accuracy of the first model", by((row) => accuracy[selection.to][row.label])],
+    ["accuracy of the second model", by((row) => accuracy[selection.from][row.label])],
+    ["name", (a, b) => names[a.label].localeCompare(names[b.label])],
+    ...(study.superclasses.length && one === "class" ? [["superclass", (a, b) => study.coarse[a.label] - study.coarse[b.label] || a.label - b.label]] : []),
+  ];
+
+  const filters = add(controls, "div");
   choose(controls, "Sort by", orders.map(([name]) => name), (place) => { order = place; draw(); });
-  const search = add(controls, "input", {type: "search", placeholder: superclasses ? "Class or superclass" : "Class", "aria-label": "Show classes named"});
+  const search = add(controls, "input", {type: "search", placeholder: "Name", "aria-label": `Show only ${many} named`});
   search.addEventListener("input", () => { words = search.value.trim().toLowerCase(); draw(); });
-  const legend = add(controls, "fieldset");
-  add(legend, "legend", {}, "Models");
-  models.forEach((model, m) => {
-    const label = add(legend, "label");
-    const box = add(label, "input", {type: "checkbox"});
-    box.checked = chosen[m];
-    box.addEventListener("change", () => { chosen[m] = box.checked; draw(); });
-    mark(add(label, "svg", {width: 14, height: 14, "aria-hidden": "true"}), m, 7, 7, 4.5, model.colour);
-    add(label, "span", {}, model.label);
+  const remark = add(drawing, "p", {class: "note", role: "status"});
+  const side = add(drawing, "div", {class: "side"});
+  const slopes = add(side, "div", {class: "slopes"}), list = add(side, "ul", {class: "rows", "aria-label": many});
+
+  function light(place) {
+    lit = place;
+    for (const node of drawing.querySelectorAll(".lit")) node.classList.remove("lit");
+    if (place !== null) for (const node of drawing.querySelectorAll(`[data-label="${place}"]`)) node.classList.add("lit");
+  }
+  const lines = (row) => [...(above(row.label) ? [above(row.label)] : []),
+    ...[selection.to, selection.from].map((m) => `${label(m)}: ${percent(accuracy[m][row.label])}`),
+    `difference ${points(row.difference)} points` + (row.low === null ? "" : `, 95 % interval ${points(row.low)} to ${points(row.high)}`)];
+
+  // One stop of the Tab key for the whole list; the arrow keys go on from there.
+  list.addEventListener("keydown", (event) => {
+    const rows = [...list.querySelectorAll(".row")], at = rows.indexOf(document.activeElement);
+    const next = {ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: rows.length - 1}[event.key];
+    if (at < 0 || next === undefined) return;
+    event.preventDefault();
+    const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
+    rows.forEach((one) => { one.tabIndex = one === row ? 0 : -1; });
+    row.focus();
   });
-  draw();
+
+  function drawSlopes(rows) {
+    slopes.replaceChildren();
+    const {from, to} = selection, known = rows.filter((row) => row.difference !== null);
+    slopes.hidden = from === to || !known.length;
+    if (slopes.hidden) return;
+    const width = 340, height = 520, left = 44, right = known.length <= 20 ? 230 : 300, top = 44, bottom = 12;
+    const values = known.flatMap((row) => [accuracy[from][row.label], accuracy[to][row.label]]);
+    const step = 0.1, lowest = Math.max(0, Math.floor(Math.min(...values) / step) * step), highest = Math.min(1, Math.ceil(Math.max(...values) / step) * step);
+    const y = (value) => height - bottom - ((value - lowest) / Math.max(highest - lowest, step)) * (height - top - bottom);
+    const svg = add(slopes, "svg", {viewBox: `0 0 ${width} ${height}`, role: "img",
+      "aria-label": `Accuracy of ${known.length} ${many}: lines from ${label(from)}, left, to ${label(to)}, right. The list beside it has every number.`});
+    for (let tick = lowest; tick <= highest + 1e-9; tick += step) {
+      add(svg, "line", {x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid"});
+      add(svg, "text", {x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "axis"}, `${Math.round(100 * tick)} %`);
+    }
+    const short = (m) => (label(m).length > 24 ? label(m).slice(0, 23) + "…" : label(m));
+    add(svg, "text", {x: 0, y: 13}, short(from));
+    add(svg, "text", {x: width, y: 30, "text-anchor": "end"}, short(to));
+    let free = -Infinity;
+    for (const row of [...known].sort((a, b) => accuracy[to][b.label] - accuracy[to][a.label])) {
+      const ends = [left, y(accuracy[from][row.label]), right, y(accuracy[to][row.label])];
+      const group = add(svg, "g", {class: `slope ${row.kind}`, "data-label": row.label});
+      add(group, "path", {d: `M${ends[0]},${ends[1]}L${ends[2]},${ends[3]}`});
+      mark(group, from, ends[0], ends[1], 2.5, study.models[from].colour);
+      mark(group, to, ends[2], ends[3], 2.5, study.models[to].colour);
+      const wide = add(group, "path", {d: `M${ends[0]},${ends[1]}L${ends[2]},${ends[3]}`, class: "wide"});
+      explain(wide, names[row.label], lines(row));
+      wide.addEventListener("pointerenter", () => light(row.label));
+      wide.addEventListener("pointerleave", () => light(null));
+      if (one === "class") wide.addEventListener("click", () => select({label: row.label}));
+      if (known.length <= 20) {
+        const at = Math.max(ends[3] + 4, free + 15);
+        free = at;
+        add(group, "text", {x: right + 8, y: at}, names[row.label]);
+      }
+    }
+  }
+
+  function drawList(rows) {
+    list.replaceChildren();
+    const {from, to} = selection, compares = from !== to, x = (value) => 6 + 168 * value;
+    for (const row of rows) {
+      const item = add(list, "li");
+      const node = add(item, one === "class" ? "button" : "div", {class: "row", "data-label": row.label, tabindex: list.children.length > 1 ? -1 : 0, ...(one === "class" ? {type: "button"} : {})});
+      add(node, "span", {class: `sign ${row.kind}`, "aria-hidden": "true"}, SIGNS[row.kind] ?? "");
+      add(node, "span", {class: "name"}, names[row.label]);
+      const bar = add(node, "svg", {width: 180, height: 22, "aria-hidden": "true"});
+      add(bar, "line", {x1: x(0), x2: x(1), y1: 11, y2: 11, class: "grid"});
+      for (const [m, at] of compares ? [[from, 7], [to, 15]] : [[to, 11]]) {
+        if (accuracy[m][row.label] === null) continue;
+        add(bar, "line", {x1: x(low[m][row.label]), x2: x(high[m][row.label]), y1: at, y2: at, stroke: study.models[m].colour});
+        mark(bar, m, x(accuracy[m][row.label]), at, 3, study.models[m].colour);
+      }
+      add(node, "span", {class: "value"}, compares ? points(row.difference) : percent(accuracy[to][row.label]));
+      explain(node, names[row.label], compares ? lines(row) : lines(row).slice(0, -2));
+      node.addEventListener("pointerenter", () => light(row.label));
+      node.addEventListener("focus", () => light(row.label));
+      if (one === "class") node.addEventListener("click", () => select({label: row.label}));
+    }
+    if (!rows.length) add(list, "li", {class: "note"}, `No ${one} is like that.`);
+  }
+
+  function draw() {
+    hideTip();
+    const found = compared(), {rows, tested, pair} = found;
+    const shown = rows.filter((row) => {
+      const name = `${names[row.label]} ${above(row.label)}`.toLowerCase();
+      return (kind === "all" || row.kind === kind) && words.split(/\s+/).every((word) => name.includes(word));
+    }).sort(orders[order || (kind === "down" ? 1 : 0)][1]); // the largest difference of a kind first
+    const known = shown.filter((row) => row.difference !== null).length;
+    remark.textContent = selection.from === selection.to ? "There is one model, so there is nothing to compare."
+      : `${known} of ${names.length} ${many}; points are ${label(selection.to)} minus ${label(selection.from)}.`
+        + (tested ? "" : pair ? " No verdicts, for want of seeds: the signs only say which mean is higher." : " The study does not compare these two, so there are no verdicts.");
+    drawSlopes(shown);
+    drawList(shown);
+    light(lit);
+  }
+  function start() {
+    filters.replaceChildren();
+    const found = selection.from === selection.to ? [] : kinds(compared());
+    if (!found.some(([name]) => name === kind)) kind = "all";
+    if (found.length) radios(filters, "Show", found, kind, (name) => { kind = name; draw(); });
+    draw();
+  }
+  if (!finished.length) { remark.textContent = "No run finished."; return; }
+  document.addEventListener("study:models", start);
+  start();
 };

@@ -1,128 +1,217 @@
-// The confusion matrix of a chosen model: hover names a cell, a click or the list opens a pair of superclasses as numbers.
-CHARTS.confusion = (controls, drawing, data) => {
-  const {models, classes, order, cells} = data;
-  const grouped = data.superclasses.length > 0;
-  // Without superclasses every class is a group of its own.
-  const groups = grouped ? data.superclasses : classes;
-  const groupOf = grouped ? data.coarse : classes.map((_, label) => label);
-  const n = classes.length, size = Math.max(6, Math.floor(420 / n)), edge = 132;
-  let counts = [], totals = [], zoomed = [0, 0];
+// The confusion matrix of one of the two chosen models. A cell opens the pictures behind it; zooming makes room for names.
+CHARTS.confusion = (controls, drawing) => {
+  const {classes, superclasses, coarse, order} = study, n = classes.length;
+  const WIDEST = 10, FINGER = 16, READABLE = 12; // classes at the closest zoom; pixels of a cell
+  const bands = superclasses.length ? order.map((label) => coarse[label]) : [];
+  let end = "to", cell = null, view = {row: 0, column: 0, span: n}, size = 0, edge = 0;
+  const model = () => selection[end];
+  if (!finished.length) { add(drawing, "p", {}, "No run finished."); return; }
 
-  const load = (model) => {
-    counts = Array.from({length: n}, () => new Array(n).fill(0));
-    const flat = cells[model];
-    for (let at = 0; at < flat.length; at += 3) counts[flat[at]][flat[at + 1]] = flat[at + 2];
-    totals = counts.map((row) => row.reduce((sum, value) => sum + value, 0));
-  };
-  const share = (t, p) => (totals[t] ? counts[t][p] / totals[t] : 0);
-  // White to dark blue, stretched at the low end so that rare confusions show.
-  const shade = (value) => {
-    const s = Math.pow(value, 0.4);
-    return [[255, 8], [255, 48], [255, 107]].map(([from, to]) => Math.round(from + s * (to - from)));
-  };
-  const said = (t, p) => [
-    `${percent(share(t, p))} of its images (${counts[t][p]} of ${totals[t]}, all seeds)`,
-    ...(grouped ? [groupOf[t] === groupOf[p] ? `within ${groups[groupOf[t]]}` : `${groups[groupOf[t]]} → ${groups[groupOf[p]]}`] : []),
-  ];
+  const whose = add(controls, "div");
+  const zoomBy = (factor) => () => zoom(Math.round(view.span * factor));
+  const button = (text, name, act) => add(controls, "button", {type: "button", class: "button", "aria-label": name}, text).addEventListener("click", act);
+  button("+", "Zoom in", zoomBy(0.5));
+  button("−", "Zoom out", zoomBy(2));
+  button("Whole", "The whole matrix", () => zoom(n));
+  const selects = ["Class", "taken for"].map((label, side) => choose(controls, label, order.map((one) => classes[one]), (place) => {
+    open(side ? [cell[0], place] : [place, cell[1]], true);
+  }));
 
   const side = add(drawing, "div", {class: "side"});
-  const canvas = add(side, "canvas", {
-    width: edge + n * size, height: edge + n * size, role: "img",
-    "aria-label": "Confusion matrix, true classes as rows; the tables hold its numbers.",
-  });
-  canvas.style.maxWidth = "100%";
-  const zoom = add(side, "div");
+  const holder = add(side, "div", {class: "matrix"});
+  const canvas = add(holder, "canvas", {tabindex: 0, role: "img"});
+  const detail = add(side, "div", {class: "detail", "aria-live": "polite"});
+  add(drawing, "p", {class: "note"}, shared.pictures.rule);
 
-  const drawMatrix = () => {
+  // White to dark blue, stretched at the low end so that rare confusions show.
+  const shade = (value) => [255, 255, 255].map((white, at) => Math.round(white + Math.pow(value, 0.4) * ([8, 48, 107][at] - white)));
+  const luminance = (rgb) => rgb.map((one) => (one / 255 <= 0.04 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4)).reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
+
+  function draw() {
+    const width = Math.max(280, Math.min(holder.clientWidth || 600, 640)), ratio = window.devicePixelRatio || 1;
+    edge = width < 420 ? 88 : 128;
+    size = (width - edge - 2) / view.span;
+    canvas.width = canvas.height = Math.round(width * ratio);
+    canvas.style.width = canvas.style.height = width + "px";
+    canvas.style.touchAction = view.span < n ? "none" : "manipulation";
+    canvas.setAttribute("aria-label", `Confusion matrix of ${study.models[model()].label}, true classes as rows. Arrow keys move, plus and minus zoom. Now: ${said(...labels(cell))}`);
     const pen = canvas.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    order.forEach((t, row) => order.forEach((p, column) => {
-      if (!counts[t][p]) return;
-      pen.fillStyle = `rgb(${shade(share(t, p)).join(",")})`;
-      pen.fillRect(edge + column * size, edge + row * size, size, size);
-    }));
-    pen.strokeStyle = "#bbb";
-    pen.lineWidth = 0.5;
-    pen.fillStyle = "#1a1a1a";
-    pen.font = "10px system-ui, sans-serif";
-    let start = 0;
-    groups.forEach((name, group) => {
-      const members = order.filter((label) => groupOf[label] === group).length;
-      const middle = edge + (start + members / 2) * size;
-      pen.textAlign = "right";
-      pen.textBaseline = "middle";
-      pen.fillText(name, edge - 5, middle, edge - 8);
-      pen.save();
-      pen.translate(middle, edge - 5);
-      pen.rotate(-Math.PI / 2);
-      pen.textAlign = "left";
-      pen.fillText(name, 0, 0, edge - 8);
-      pen.restore();
-      const at = edge + start * size;
-      pen.beginPath();
-      pen.moveTo(edge, at); pen.lineTo(canvas.width, at);
-      pen.moveTo(at, edge); pen.lineTo(at, canvas.height);
-      pen.stroke();
-      start += members;
-    });
-    const first = (group) => order.findIndex((label) => groupOf[label] === group);
-    const count = (group) => order.filter((label) => groupOf[label] === group).length;
-    pen.strokeStyle = "#d55e00";
-    pen.lineWidth = 2;
-    pen.strokeRect(edge + first(zoomed[1]) * size, edge + first(zoomed[0]) * size, count(zoomed[1]) * size, count(zoomed[0]) * size);
-  };
-
-  const drawZoom = () => {
-    zoom.replaceChildren();
-    const [from, to] = zoomed;
-    add(zoom, "b", {}, from === to ? groups[from] : `${groups[from]} taken for ${groups[to]}`);
-    const table = add(zoom, "table", {class: "zoom"});
-    const head = add(add(table, "thead"), "tr");
-    const columns = order.filter((label) => groupOf[label] === to);
-    ["true ↓, predicted →", ...columns.map((p) => classes[p]), "any other"].forEach((name) => add(head, "th", {scope: "col"}, name));
-    const body = add(table, "tbody");
-    for (const t of order.filter((label) => groupOf[label] === from)) {
-      const row = add(body, "tr");
-      add(row, "th", {scope: "row"}, classes[t]);
-      for (const p of columns) {
-        const cell = add(row, "td", {}, (100 * share(t, p)).toFixed(1));
-        cell.style.background = `rgb(${shade(share(t, p)).join(",")})`;
-        cell.style.color = share(t, p) > 0.15 ? "#fff" : "#1a1a1a";
-        if (t === p) cell.style.fontWeight = "700";
+    pen.fillRect(0, 0, width, width);
+    pen.font = `${size >= 30 ? 12 : 11}px system-ui, sans-serif`;
+    const {row, column, span} = view;
+    for (let r = 0; r < span; r++) {
+      for (let c = 0; c < span; c++) {
+        const share = shareOf(model(), order[row + r], order[column + c]);
+        if (!share) continue;
+        const rgb = shade(share), x = edge + c * size, y = edge + r * size;
+        pen.fillStyle = `rgb(${rgb.join(",")})`;
+        pen.fillRect(x, y, size + 0.3, size + 0.3);
+        if (size < 26) continue;
+        pen.fillStyle = luminance(rgb) > 0.18 ? "#000" : "#fff";
+        pen.textAlign = "center";
+        pen.textBaseline = "middle";
+        pen.fillText(share < 0.005 ? "<1" : Math.round(100 * share), x + size / 2, y + size / 2);
       }
-      add(row, "td", {}, (100 * (1 - columns.reduce((sum, p) => sum + share(t, p), 0))).toFixed(1));
     }
-    add(zoom, "p", {class: "note"}, "% of the true class's images, all finished seeds. Click a block of the matrix to open it here.");
-    const worst = order.flatMap((t) => order.map((p) => [t, p])).filter(([t, p]) => t !== p && groupOf[t] === from && counts[t][p])
-      .sort((a, b) => share(...b) - share(...a)).slice(0, 6);
-    add(zoom, "b", {}, `Most frequent mistakes of ${groups[from]}`);
-    const list = add(zoom, "ul", {class: "text"});
-    for (const [t, p] of worst) add(list, "li", {}, `${classes[t]} → ${classes[p]}: ${percent(share(t, p))}`);
-    if (!worst.length) add(list, "li", {}, "none");
-  };
+    drawNames(pen, width);
+    const outline = ([r, c], colour, dash) => {
+      if (r < row || r >= row + span || c < column || c >= column + span) return;
+      pen.strokeStyle = colour;
+      pen.lineWidth = 2;
+      pen.setLineDash(dash);
+      pen.strokeRect(edge + (c - column) * size - 1, edge + (r - row) * size - 1, size + 2, size + 2);
+      pen.setLineDash([]);
+    };
+    outline([cell[1], cell[0]], "#666", [3, 3]);
+    outline(cell, "#c24e00", []);
+  }
+
+  // Class names where a cell has room for one, otherwise those of the superclasses where they have.
+  function drawNames(pen, width) {
+    pen.textBaseline = "middle";
+    pen.fillStyle = "#1a1a1a";
+    const name = (text, start, cells, horizontal) => {
+      const middle = edge + (start + cells / 2) * size;
+      pen.save();
+      pen.translate(...(horizontal ? [middle, edge - 5] : [edge - 5, middle]));
+      if (horizontal) pen.rotate(-Math.PI / 2);
+      pen.textAlign = horizontal ? "left" : "right";
+      let shown = text;
+      while (pen.measureText(shown).width > edge - 8 && shown.length > 2) shown = shown.slice(0, -2).trimEnd() + "…";
+      pen.fillText(shown, 0, 0);
+      pen.restore();
+    };
+    for (const [from, horizontal] of [[view.row, false], [view.column, true]]) {
+      for (let at = 0; at < view.span;) {
+        let cells = 1;
+        while (bands.length && at + cells < view.span && bands[from + at + cells] === bands[from + at]) cells++;
+        if (size >= READABLE) for (let k = 0; k < cells; k++) name(classes[order[from + at + k]], at + k, 1, horizontal);
+        else if (bands.length && cells * size >= 11) name(superclasses[bands[from + at]], at, cells, horizontal);
+        at += cells;
+        if (!bands.length && size < READABLE) continue;
+        const line = edge + at * size;
+        pen.strokeStyle = "#999";
+        pen.lineWidth = 0.5;
+        pen.beginPath();
+        pen.moveTo(...(horizontal ? [line, edge] : [edge, line]));
+        pen.lineTo(...(horizontal ? [line, width] : [width, line]));
+        pen.stroke();
+      }
+    }
+    pen.strokeStyle = "#777";
+    pen.lineWidth = 1;
+    pen.strokeRect(edge - 0.5, edge - 0.5, width - edge - 1, width - edge - 1);
+    pen.textAlign = "right";
+    pen.fillText("true ↓   taken for →", edge - 6, 12, edge - 8);
+  }
+
+  const labels = (at) => at.map((place) => order[place]);
+  const said = (t, p) => (t === p ? `${classes[t]} recognised: ` : `${classes[t]} taken for ${classes[p]}: `) + percent(shareOf(model(), t, p));
+
+  function zoom(span, around = cell) {
+    span = Math.max(Math.min(WIDEST, n), Math.min(n, span));
+    const fit = (place) => Math.max(0, Math.min(n - span, place - Math.floor(span / 2)));
+    view = {row: fit(around[0]), column: fit(around[1]), span};
+    draw();
+  }
+  // Choose a cell by its places; `nearby`: come close enough to read the names.
+  function open(places, nearby = false) {
+    cell = places;
+    selects.forEach((one, at) => { one.value = cell[at]; });
+    const {row, column, span} = view;
+    const outside = cell[0] < row || cell[0] >= row + span || cell[1] < column || cell[1] >= column + span;
+    if (nearby && n > 20) zoom(Math.min(span, 20));
+    else if (outside) zoom(span);
+    else draw();
+    drawDetail(...labels(cell));
+  }
+
+  function drawDetail(t, p) {
+    hideTip();
+    detail.replaceChildren();
+    const m = model(), title = add(detail, "h3");
+    const classButton = (parent, label) => add(parent, "button", {type: "button", class: "link"}, classes[label]).addEventListener("click", () => select({label}));
+    classButton(title, t);
+    if (t === p) add(title, "span", {}, " recognised");
+    else { add(title, "span", {}, " taken for "); classButton(title, p); }
+    const body = add(add(add(detail, "div", {class: "scroll"}), "table"), "tbody");
+    const heads = add(body.parentElement.createTHead(), "tr");
+    const columns = t === p ? ["Model", "Recognised (%)"] : ["Model", `${classes[t]} → ${classes[p]} (%)`, `${classes[p]} → ${classes[t]} (%)`];
+    columns.forEach((text, at) => add(add(heads, "th", {scope: "col", class: at ? "number" : ""}), "span", {}, text));
+    for (const one of finished) {
+      const row = add(body, "tr", {class: one === m ? "compared" : ""});
+      add(row, "th", {scope: "row"}, study.models[one].label);
+      for (const pair of t === p ? [[t, p]] : [[t, p], [p, t]]) add(row, "td", {class: "number"}, percent(shareOf(one, ...pair)).replace(" %", ""));
+    }
+    const {pictures} = shared, all = pictures.true.map((_, place) => place);
+    const show = (text, places) => {
+      add(detail, "h4", {}, text);
+      if (!places.length) { add(detail, "p", {class: "note"}, "None of the pictures in this report."); return; }
+      const grid = add(detail, "div", {class: "gallery"});
+      for (const place of places.slice(0, 30)) picture(grid, place, finished);
+      if (places.length > 30) add(detail, "p", {class: "note"}, `The first 30 of ${places.length}.`);
+    };
+    if (t === p) show(`${classes[t]} that ${study.models[m].label} gets wrong`, all.filter((place) => pictures.true[place] === t && times(place, m, t) < study.models[m].seeds));
+    else for (const [a, b] of [[t, p], [p, t]]) {
+      const found = all.filter((place) => pictures.true[place] === a && times(place, m, b)).sort((x, y) => times(y, m, b) - times(x, m, b));
+      const images = countsOf(m)[a][b];
+      show(`${classes[a]} taken for ${classes[b]} by ${study.models[m].label}${images ? "" : ": never"}`, found);
+    }
+  }
 
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
-    const scale = canvas.width / box.width;
-    const cell = [event.clientY - box.top, event.clientX - box.left].map((at) => Math.floor((at * scale - edge) / size));
-    return cell.every((at) => at >= 0 && at < n) ? cell.map((at) => order[at]) : null;
+    const at = [event.clientY - box.top, event.clientX - box.left].map((one) => Math.floor((one - edge) / size));
+    return at.every((one) => one >= 0 && one < view.span) ? [view.row + at[0], view.column + at[1]] : null;
   };
+  let grabbed = null, moved = false;
+  canvas.addEventListener("pointerdown", (event) => { grabbed = {x: event.clientX, y: event.clientY, ...view}; moved = false; });
   canvas.addEventListener("pointermove", (event) => {
-    const cell = place(event);
-    if (!cell) { hideTip(); return; }
-    const [t, p] = cell;
-    showTip(event, t === p ? `${classes[t]}, recognised` : `${classes[t]} taken for ${classes[p]}`, said(t, p));
+    if (grabbed && event.buttons && view.span < n) {
+      const by = [grabbed.y - event.clientY, grabbed.x - event.clientX].map((one) => Math.round(one / size));
+      moved ||= by.some(Boolean);
+      const fit = (value) => Math.max(0, Math.min(n - view.span, value));
+      if (moved) { hideTip(); view = {...view, row: fit(grabbed.row + by[0]), column: fit(grabbed.column + by[1])}; draw(); }
+      return;
+    }
+    const at = place(event);
+    if (!at || event.pointerType !== "mouse") { hideTip(); return; }
+    const [t, p] = labels(at), m = model();
+    showTip(event, said(t, p), [`${countsOf(m)[t][p]} of ${total(countsOf(m)[t])} answers, all seeds`, study.models[m].label]);
   });
   canvas.addEventListener("pointerleave", hideTip);
+  addEventListener("pointerup", () => { grabbed = null; });
   canvas.addEventListener("click", (event) => {
-    const cell = place(event);
-    if (cell) open(cell.map((label) => groupOf[label]));
+    const at = place(event);
+    // A finger cannot hit a small cell, so its first touch zooms.
+    if (at && !moved) open(at, event.pointerType === "touch" && size < FINGER);
   });
-  const open = (pair) => { zoomed = pair; list.value = pair[0] === pair[1] ? pair[0] : ""; drawMatrix(); drawZoom(); };
+  canvas.addEventListener("dblclick", (event) => { const at = place(event); if (at) zoom(Math.round(view.span / 2), at); });
+  canvas.addEventListener("keydown", (event) => {
+    const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[event.key];
+    if (step) open(cell.map((one, at) => Math.max(0, Math.min(n - 1, one + step[at]))));
+    else if (event.key === "+" || event.key === "=") zoomBy(0.5)();
+    else if (event.key === "-") zoomBy(2)();
+    else if (event.key === "Enter" || event.key === " ") select({label: order[cell[0]]});
+    else return;
+    event.preventDefault();
+  });
 
-  choose(controls, "Model", models, (model) => { load(model); drawMatrix(); drawZoom(); });
-  const list = choose(controls, grouped ? "Zoom to superclass" : "Zoom to class", groups, (group) => open([group, group]));
-  load(0);
-  open([0, 0]);
+  // A page starts, and another model goes on, with the model's most frequent mistake.
+  function worst() {
+    let found = [0, Math.min(1, n - 1)], most = -1;
+    order.forEach((t, r) => order.forEach((p, c) => { if (t !== p && countsOf(model())[t][p] > most) { most = countsOf(model())[t][p]; found = [r, c]; } }));
+    return found;
+  }
+  function start() {
+    whose.replaceChildren();
+    if (selection.from !== selection.to) radios(whose, "Model", ["to", "from"].map((one) => [one, study.models[selection[one]].label]), end, (one) => { end = one; draw(); drawDetail(...labels(cell)); });
+    open(cell ?? worst());
+  }
+  document.addEventListener("study:models", start);
+  cell = worst();
+  start();
+  redrawn(holder, draw);
 };

@@ -1,17 +1,20 @@
 // Accuracy over a cost of choice: the models on the Pareto front are joined by a line.
-CHARTS.front = (controls, drawing, data) => {
-  const {models, costs} = data;
-  const width = 900, height = 420, left = 56, right = 210, top = 16, bottom = 48;
+CHARTS.front = (controls, drawing, {accuracy, costs}) => {
+  const {models} = study;
+  let which = 0;
 
+  // Even steps where the axis is short; 1, 2 and 5 of every power of ten, or only the powers, where it is long.
   const ticks = (low, high) => {
-    const found = [], steps = high / low < 10 ? [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-      for (const step of steps) {
-        const value = step * 10 ** power;
-        if (value >= low && value <= high) found.push(value);
-      }
+    if (high / low < 6) {
+      const rough = (high - low) / 6, power = 10 ** Math.floor(Math.log10(rough));
+      const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
+      return Array.from({length: 9}, (_, at) => (Math.ceil(low / step) + at) * step).filter((value) => value <= high);
     }
-    return found.length > 8 ? found.filter((value) => Number.isInteger(Math.round(1e6 * Math.log10(value)) / 1e6)) : found;
+    const found = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+      for (const step of high / low > 2000 ? [1] : [1, 2, 5]) found.push(step * 10 ** power);
+    }
+    return found.filter((value) => value >= low && value <= high);
   };
   const short = (value) => {
     for (const [size, sign] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -20,52 +23,67 @@ CHARTS.front = (controls, drawing, data) => {
     return String(Number(value.toPrecision(3)));
   };
 
-  const draw = (which) => {
+  const draw = (available) => {
     hideTip();
-    const cost = costs[which];
-    const known = models.map((_, m) => m).filter((m) => cost.values[m] > 0 && models[m].accuracy !== null);
+    const cost = costs[which], narrow = available < 620;
+    const width = Math.max(300, Math.min(available, 900)), height = 420, left = 48, right = narrow ? 16 : 210, top = 16, bottom = 50;
+    const known = models.map((_, m) => m).filter((m) => cost?.values[m] > 0 && accuracy[m] !== null);
     drawing.replaceChildren();
     if (!known.length) { add(drawing, "p", {}, "Not measured."); return; }
     const all = known.map((m) => cost.values[m]);
     const low = Math.min(...all) / 1.3, high = Math.max(...all) * 1.3;
-    const marks = known.map((m) => models[m].accuracy);
+    const marks = known.map((m) => accuracy[m]);
     const bottomOf = Math.max(0, Math.min(...marks) - 0.04), topOf = Math.min(1, Math.max(...marks) + 0.04);
     const x = (value) => left + (Math.log(value / low) / Math.log(high / low)) * (width - left - right);
     const y = (value) => height - bottom - ((value - bottomOf) / (topOf - bottomOf)) * (height - top - bottom);
-    const svg = add(drawing, "svg", {viewBox: `0 0 ${width} ${height}`, role: "img", style: "max-width: 100%",
-      "aria-label": `Test accuracy over ${cost.title}; the table below has the numbers.`});
+    const svg = add(drawing, "svg", {width, height, role: "group", "aria-label": `Test accuracy over ${cost.title}; the table below has the numbers.`});
+    let free = 0;
     for (const tick of ticks(low, high)) {
-      add(svg, "line", {x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, stroke: "#ddd"});
+      add(svg, "line", {x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, class: "grid"});
+      if (x(tick) < free) continue;
+      free = x(tick) + 42;
       add(svg, "text", {x: x(tick), y: height - bottom + 16, "text-anchor": "middle", class: "axis"}, short(tick));
     }
     const step = topOf - bottomOf > 0.4 ? 0.1 : topOf - bottomOf > 0.15 ? 0.05 : 0.02;
     for (let tick = Math.ceil(bottomOf / step) * step; tick <= topOf + 1e-9; tick += step) {
-      add(svg, "line", {x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "#ddd"});
+      add(svg, "line", {x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: "grid"});
       add(svg, "text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end", class: "axis"}, (100 * tick).toFixed(0));
     }
-    add(svg, "text", {x: left, y: height - 8}, `${cost.title}, logarithmic; lower is cheaper`);
+    add(svg, "text", {x: left, y: height - 8}, `${cost.title}, logarithmic${narrow ? "" : "; lower is cheaper"}`);
     add(svg, "text", {transform: `translate(14 ${height - bottom}) rotate(-90)`}, "test accuracy (%)");
-    const front = cost.front;
-    add(svg, "polyline", {points: front.map((m) => `${x(cost.values[m])},${y(models[m].accuracy)}`).join(" "),
-      fill: "none", stroke: "#666", "stroke-dasharray": "5 3"});
-    const taken = [];
-    for (const m of [...known].sort((a, b) => models[b].accuracy - models[a].accuracy)) {
-      const at = [x(cost.values[m]), y(models[m].accuracy)];
-      const node = mark(svg, m, ...at, 6.5, models[m].colour);
-      let line = at[1] + 4;
-      while (taken.some(([tx, ty]) => Math.abs(tx - at[0]) < 200 && Math.abs(ty - line) < 13)) line += 13;
-      taken.push([at[0], line]);
-      add(svg, "text", {x: at[0] + 12, y: line, "pointer-events": "none"},
-        models[m].label.length > 34 ? models[m].label.slice(0, 33) + "…" : models[m].label);
-      const lines = [`test accuracy ${percent(models[m].accuracy)}`,
+    add(svg, "polyline", {points: cost.front.map((m) => `${x(cost.values[m])},${y(accuracy[m])}`).join(" "), class: "joined"});
+    // A label stands where it covers no mark and no other label: to the right, to the left, below or above.
+    const taken = known.map((m) => [x(cost.values[m]) - 9, y(accuracy[m]) - 8, x(cost.values[m]) + 9, y(accuracy[m]) + 8]);
+    const place = (at, words) => {
+      const wide = 7.2 * words.length, boxes = [[15, -7], [-15 - wide, -7], [10, 8], [10, -22], [-wide / 2, 12], [-wide / 2, -26], [10, 22], [10, -36]]
+        .map(([dx, dy]) => [at[0] + dx, at[1] + dy, at[0] + dx + wide, at[1] + dy + 14]);
+      const clear = (box) => box[0] > left && box[2] < width && !taken.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]);
+      const box = boxes.find(clear) ?? boxes[0];
+      taken.push(box);
+      return {x: box[0], y: box[3] - 3};
+    };
+    for (const m of [...known].sort((a, b) => accuracy[b] - accuracy[a])) {
+      const at = [x(cost.values[m]), y(accuracy[m])], is = m === selection.from || m === selection.to;
+      const lines = [`test accuracy ${percent(accuracy[m])}`,
         ...costs.map((one) => `${one.title}: ${one.values[m] === null ? "–" : short(one.values[m])}`),
-        front.includes(m) ? "on the Pareto front" : "not on the Pareto front"];
-      node.addEventListener("pointermove", (event) => showTip(event, models[m].label, lines));
-      node.addEventListener("pointerleave", hideTip);
+        cost.front.includes(m) ? "on the Pareto front" : "not on the Pareto front"];
+      const node = add(svg, "g", {tabindex: 0, role: "img", class: "point", "aria-label": [models[m].label, ...lines].join("; ")});
+      if (is) add(node, "circle", {cx: at[0], cy: at[1], r: 12, class: "ring"});
+      mark(node, m, ...at, 6.5, models[m].colour);
+      explain(node, models[m].label, lines);
+      if (narrow) continue;
+      const words = models[m].label.length > 30 ? models[m].label.slice(0, 29) + "…" : models[m].label;
+      add(svg, "text", {...place(at, words), "pointer-events": "none"}, words);
     }
-    add(drawing, "p", {class: "note", role: "status"}, `On the Pareto front by ${cost.title}: ${front.map((m) => models[m].label).join("; ")}.`);
+    if (narrow) {
+      const legend = add(drawing, "ul", {class: "legend"});
+      for (const m of known) { const item = add(legend, "li"); symbol(item, m, models[m].colour); add(item, "span", {}, models[m].label); }
+    }
+    add(drawing, "p", {class: "note", role: "status"}, `On the Pareto front by ${cost.title}: ${cost.front.map((m) => models[m].label).join("; ")}.`);
   };
 
-  choose(controls, "Cost", costs.map((cost) => cost.title), draw);
-  draw(0);
+  const redraw = () => draw(drawing.clientWidth || 640);
+  if (costs.length) choose(controls, "Cost", costs.map((cost) => cost.title), (place) => { which = place; redraw(); });
+  document.addEventListener("study:models", redraw);
+  redrawn(drawing, draw);
 };

@@ -1,4 +1,4 @@
-"""The registry of report items: what a study shows follows from its tables, and reading it is cheap."""
+"""The registry of the report's pages: what a study shows follows from its tables, and reading it is cheap."""
 
 import re
 import subprocess
@@ -9,10 +9,13 @@ import pytest
 import yaml
 
 from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
-from study.reporting.items import REGISTRY, report_items
+from study.reporting.findings import FINDINGS
+from study.reporting.items import REGISTRY, report_figures, report_pages
+from study.reporting.story import TOPICS
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = yaml.safe_load(REGISTRY.read_text())
+PARTS = [part for entry in ENTRIES for part in entry["parts"]]
 
 
 def record(superclasses=20, search=None, **changes):
@@ -24,54 +27,76 @@ def record(superclasses=20, search=None, **changes):
             "claims": [], **changes}  # fmt: skip
 
 
-def names(study, kind=None):
-    return {item.file for item in report_items(study, kind)}
+def names(study):
+    """The files of every page and figure."""
+    return {page.file for page in report_pages(study)} | {part.file for part in report_figures(study)}
 
 
-def test_an_item_of_a_model_is_made_for_each_and_one_of_a_comparison_for_those_compared():
+def test_a_part_of_a_model_is_made_for_each_and_one_of_a_comparison_for_those_compared():
     found = names(record())
-    assert {"curves_cnn.svg", "curves_b0.svg", "card_cnn.html", "card_b0.html"} <= found
+    assert {"curves_cnn.svg", "curves_b0.svg"} <= found
     assert "class_differences_b0.svg" in found and "class_differences_cnn.svg" not in found
-    (card,) = [item for item in report_items(record()) if item.file == "card_b0.html"]
-    assert (card.model, card.title, card.caption) == ("b0", "Model card: B0", "page_card.rst")
+    (page,) = [page for page in report_pages(record()) if page.each]
+    assert [(part.name, part.model) for part in page.parts] == [
+        ("card", "cnn"), ("card", "b0"), ("curves", "cnn"), ("curves", "b0"),
+    ]  # fmt: skip
 
 
-def test_data_without_superclasses_have_no_item_of_them():
-    assert {"superclasses.svg", "superclasses.html", "superclass_differences.html"} <= names(record())
-    assert not any("superclass" in file for file in names(record(superclasses=0)))
+def test_data_without_superclasses_have_no_part_of_them():
+    def parts(study):
+        return {part.name for page in report_pages(study) for part in page.parts}
+
+    assert {"superclasses", "superclass_differences", "superclass_confusion"} <= parts(record())
+    assert not any("superclass" in name for name in parts(record(superclasses=0)))
 
 
-@pytest.mark.parametrize("key", ["ladder", "claims"])
-def test_what_a_study_does_not_have_is_not_in_its_report(key):
-    assert f"{key}.html" not in names(record())
-    assert f"{key}.html" in names(record(**{key: ["one"]}))
+@pytest.mark.parametrize(
+    ("key", "page"), [("ladder", "where_the_gain_comes_from"), ("claims", "claims_reproduced_or_not")]
+)
+def test_what_a_study_does_not_have_is_not_in_its_report(key, page):
+    assert f"{page}.html" not in names(record())
+    assert f"{page}.html" in names(record(**{key: ["one"]}))
 
 
 def test_a_search_shows_its_trials_and_nothing_else():
-    assert names(record(search={"model": "cnn"})) == {"search.svg", "search.html"}
-    assert not names(record()) & {"search.svg", "search.html"}
+    assert names(record(search={"model": "cnn"})) == {"search.svg", "trials_of_the_search.html"}
+    assert not names(record()) & {"search.svg", "trials_of_the_search.html"}
 
 
-def test_categories_are_numbered_without_gaps_in_the_order_of_the_registry():
-    for study in (record(), record(superclasses=0)):
-        categories = list(dict.fromkeys(item.category for item in report_items(study)))
+def test_the_menu_has_about_ten_entries_numbered_without_gaps():
+    for study in (record(), record(superclasses=0), record(ladder=["one"], claims=["one"])):
+        categories = [page.category for page in report_pages(study)]
         assert [name[:2] for name in categories] == [f"{place:02d}" for place in range(1, len(categories) + 1)]
-    assert categories[0] == "01 Result"
+        assert len(categories) <= 10
+    assert categories[0] == "01 Which model is better"
 
 
-def test_the_registry_names_tables_and_functions_that_there_are():
+@pytest.mark.parametrize("word", ["confused", "worse", "cost", "hard", "trained", "calibration", "claims"])
+def test_the_search_of_the_menu_which_looks_at_file_names_finds_the_words_of_a_reader(word):
+    assert any(word in page.file for page in report_pages(record(ladder=["one"], claims=["one"])))
+
+
+def test_the_registry_names_tables_functions_and_findings_that_there_are():
     known = {*table_names(record()), NEAR_DUPLICATES_TABLE, SEARCH_TABLE}
-    for entry in ENTRIES:
-        assert known.issuperset(entry["tables"]), entry
+    for part in PARTS:
+        assert known.issuperset(part["tables"]), part
     for study in (record(ladder=["one"], claims=["one"]), record(search={"model": "cnn"})):
-        for item in report_items(study):
-            assert callable(item.function), item
+        for page in report_pages(study):
+            assert page.finding is None or page.finding in FINDINGS
+            for part in page.parts:
+                assert callable(part.function), part
 
 
-def test_every_item_has_a_caption_and_every_caption_an_item():
-    captions = {f"{kind}_{entry[kind]}.rst" for entry in ENTRIES for kind in ("figure", "page") if kind in entry}
-    assert captions == {path.name for path in (ROOT / "report" / "captions").iterdir()}
-    assert len(captions) == len(ENTRIES)
+def test_every_figure_has_a_title_and_every_figure_and_page_a_caption_and_no_caption_is_left_over():
+    figures = [part for part in PARTS if "figure" in part]
+    assert all(part["title"] for part in figures)
+    captions = {f"figure_{part['figure']}.rst" for part in figures} | {f"page_{one['page']}.rst" for one in ENTRIES}
+    assert captions | {"all_tables_csv.rst"} == {path.name for path in (ROOT / "report" / "captions").iterdir()}
+
+
+def test_the_story_has_at_most_seven_parts_and_each_leads_to_a_page():
+    assert len(TOPICS) <= 7
+    assert {topic.page for topic in TOPICS} <= {entry["page"] for entry in ENTRIES}
 
 
 def test_reading_the_rules_imports_no_plotting_and_no_tables():

@@ -122,9 +122,11 @@ def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched):
     assert said.endswith("The test images were not looked at. 1 run diverged.")
     write_search_report(study)
     assert {path.name for path in (study / "figures").iterdir()} == {"search.svg"}
-    assert {path.name for path in (study / "pages").iterdir()} == {"landing.html", "index.html", "search.html"}
+    assert {path.name for path in (study / "pages").iterdir()} == {
+        *("landing.html", "index.html", "trials_of_the_search.html", "all_tables_csv.zip")
+    }
     assert "t002 does best" in (study / "pages" / "landing.html").read_text()
-    page = (study / "pages" / "search.html").read_text()
+    page = (study / "pages" / "trials_of_the_search.html").read_text()
     assert page.count("diverged") == 1 and page.index("t002") < page.index("t004") < page.index("t003")
 
 

@@ -12,8 +12,9 @@ from study.reporting import text
 from study.reporting.calibration import calibration_page
 from study.reporting.confusion import confusion_page, counts
 from study.reporting.contrasts import contrasts_table
-from study.reporting.costs import front_chart
+from study.reporting.costs import front_section
 from study.reporting.differences import summary
+from study.reporting.markup import Column, table
 from study.reporting.methods import paragraphs
 from study.reporting.pairs import PAIRS, examples, pairs_page
 from study.reporting.sources import Sources, read_sources
@@ -32,10 +33,11 @@ def sources(tmp_path_factory):
 
 
 def shown(table):
-    """A page's table as a reader sees it; what stands small under a value in a column of its own."""
+    """A page's table as a reader sees it; what stands small under a value, or is said once, in columns of their own."""
     titles = [column["title"] for column in table["columns"]]
     rows = [[cell["text"] for cell in row] + [cell["below"] for cell in row] for row in table["rows"]]
-    return pd.DataFrame(rows, columns=titles + [f"{title} below" for title in titles])
+    once = table["constant"] | dict.fromkeys(table["empty"], text.NOTHING)
+    return pd.DataFrame(rows, columns=titles + [f"{title} below" for title in titles]).assign(**once)
 
 
 def test_p_values_as_text():
@@ -72,10 +74,10 @@ def test_errors_and_mistakes_are_those_of_the_tables(sources):
     assert shown(errors).iloc[0]["of which within the superclass (%)"] == text.percent(row["within_superclass"])
     assert len(shown(mistakes)) == 90
     for place, model in enumerate(sources.models):
-        cells = np.array(chart["data"]["cells"][place]).reshape(-1, 3)
-        rebuilt = np.zeros((100, 100), dtype=int)
-        rebuilt[cells[:, 0], cells[:, 1]] = cells[:, 2]
-        assert (rebuilt == counts(sources, model)).all()
+        steps, numbers = np.array(chart["shared"]["cells"][place]).reshape(-1, 2).T
+        rebuilt = np.zeros(100 * 100, dtype=int)
+        rebuilt[steps.cumsum()] = numbers
+        assert (rebuilt.reshape(100, 100) == counts(sources, model)).all()
 
 
 def test_pairs_are_those_of_the_tables_and_their_pictures_show_the_mistake(sources):
@@ -132,7 +134,7 @@ def test_the_front_of_each_cost_holds_what_no_other_model_beats(sources):
     front = pd.DataFrame({"model": sources.models, "accuracy": [0.5, 0.7, 0.7], "train_seconds": [1.0, 3.0, 2.0],
                           "macs": [9, 3, 3], "parameters": [5, np.nan, 6], "peak_memory_mb": [np.nan] * 3})  # fmt: skip
     own = dataclasses.replace(sources, tables=sources.tables | {"front": front})
-    costs = front_chart(own)["data"]["costs"]
+    costs = front_section(own)["data"]["costs"]
     assert [cost["front"] for cost in costs] == [[0, 2], [1, 2], [0, 2]]
 
 
@@ -178,3 +180,22 @@ def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
 )
 def test_how_long_something_took_in_words(seconds, said):
     assert text.duration(seconds) == said
+
+
+def test_what_is_the_same_in_every_row_is_said_once_and_what_is_empty_is_left_out():
+    frame = pd.DataFrame({"name": ["a", "b"], "seeds": [3, 3], "verdict": ["not tested"] * 2, "low": [np.nan] * 2,
+                          "share": [0.25, 0.5]})  # fmt: skip
+    columns = [Column("name", "Name"), Column("seeds", "Seeds", text.whole), Column("verdict", "Verdict"),
+               Column("low", "95 % low", text.percent), Column("share", "Share", text.percent, bar=True)]  # fmt: skip
+    made = table("t", frame, columns, ("t.csv", b"x"))
+    assert [column["title"] for column in made["columns"]] == ["Name", "Share"]
+    assert made["constant"] == {"Seeds": "3", "Verdict": "not tested"}
+    assert made["empty"] == ["95 % low"]
+    assert [row[1]["bar"] for row in made["rows"]] == [[0, 25], [0, 50]]
+    assert len(table("t", frame[:1], columns, ("t.csv", b"x"))["columns"]) == 5  # nothing repeats in one row
+
+
+def test_bars_of_differences_start_at_zero_wherever_it_lies():
+    frame = pd.DataFrame({"name": ["a", "b", "c"], "points": [-0.1, 0.3, np.nan]})
+    made = table("t", frame, [Column("name", "N"), Column("points", "P", text.points, bar=True)], ("t.csv", b"x"))
+    assert [row[1].get("bar") for row in made["rows"]] == [[0, 25], [25, 100], None]

@@ -163,6 +163,7 @@ def test_a_changed_label_retrains_nothing(demo):
         ("workflow/study/reporting/style.py", ["all", "figures", "pages"]),
         ("report/items.yaml", ["all", "figures", "pages"]),
         ("report/templates/landing.html.j2", ["all", "pages"]),
+        ("report/captions/figure_accuracy.rst", ["all", "pages"]),
         ("workflow/study/analysis/metrics.py", ["all", "analyse", "figures", "pages"]),
         ("workflow/study/training/loop.py", ["all", "pages"]),  # its last page names the runs of older code
     ],
@@ -220,7 +221,7 @@ def test_with_allow_missing_what_is_there_is_compared_and_nothing_is_trained(cha
         ("efficientnet_lite0_frozen", "0"): ("finished", "yes"),
         ("efficientnet_lite0_frozen", "1"): ("finished", "yes"),
     }
-    said = (changed.results / "pages" / "classes.html").read_text()
+    said = (changed.results / "pages" / "classes_better_or_worse.html").read_text()
     assert "1 run of 4 was trained with other settings than the config has now: " in said
     shutil.rmtree(changed.results / "runs")
     refused = changed.snakemake("--dry-run", config=config)

@@ -21,7 +21,7 @@ from study.orchestration.start import (
 )
 from study.orchestration.trial import try_models
 from study.paths import RUN_FILES, SPEC
-from study.reporting.items import report_items
+from study.reporting.items import ALL_TABLES, STORY, report_figures, report_pages
 
 try:
     # In the order of their rank: what the command line names comes after the default.
@@ -66,7 +66,7 @@ ENVIRONMENTS = {
 # The code that tables and report depend on.
 ANALYSIS = sources_sha256("analysis/*.py")
 REPORTING = sources_sha256("reporting/*.py", "../../report/items.yaml")
-TEMPLATES = sources_sha256("../../report/templates/*")
+TEMPLATES = sources_sha256("../../report/templates/*", "../../report/captions/figure_*")
 
 
 wildcard_constraints:
@@ -125,19 +125,32 @@ def weights_file_sha256(wildcards):
     )
 
 
-def marked(item):
-    """The file of an item of the report, as Snakemake's report lists it."""
+def marked(path, title, category, caption):
+    """A file of the report, as Snakemake's report lists it."""
     # A word joiner, which is invisible, keeps Snakemake from taking a word in braces for a wildcard.
-    title = item.title.replace("{", "{\u2060")
     return report(
-        PATHS.folder / f"{item.kind}s" / item.file,
-        caption=f"report/captions/{item.caption}",
-        category=item.category,
+        path,
+        caption=f"report/captions/{caption}",
+        category=category,
         # One label only: Snakemake's menu fails where a second one happens to split the items in equal halves.
-        labels={"title": f"{title} ({item.kind})"},
+        labels={"title": title.replace("{", "{\u2060")},
     )
 
 
-FIGURES = [marked(item) for item in report_items(RECORD, "figure")]
-PAGES = [marked(item) for item in report_items(RECORD, "page")]
-LANDING = [PATHS.folder / "pages" / name for name in ("landing.html", "index.html")]
+FIGURES = [PATHS.folder / "figures" / part.file for part in report_figures(RECORD)]
+TOPICS = report_pages(RECORD)
+PAGES = [
+    *[
+        marked(
+            PATHS.folder / "pages" / page.file, page.title, page.category, page.caption
+        )
+        for page in TOPICS
+    ],
+    marked(
+        PATHS.folder / "pages" / ALL_TABLES,
+        "Every table as a CSV file",
+        f"{len(TOPICS) + 1:02d} All tables",
+        "all_tables_csv.rst",
+    ),
+]
+LANDING = [PATHS.folder / "pages" / name for name in ("landing.html", STORY)]

@@ -1,4 +1,4 @@
-# Figures and pages from the tables, marked for `snakemake --report`; report/items.yaml says which there are.
+# Figures and pages from the tables; the pages are marked for `snakemake --report`. report/items.yaml says which there are.
 
 
 report: "../../report/workflow.rst"
@@ -32,7 +32,7 @@ rule pages:
         summary=PATHS.summary,
         predictions=[run / "predictions.npz" for run in COMPARED],
         dataset=PATHS.dataset_record,
-        figures=PATHS.folder / "figures" / "accuracy.svg",
+        figures=FIGURES,
         config=PATHS.config,
     output:
         LANDING,

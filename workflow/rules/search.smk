@@ -6,7 +6,7 @@ TABLES = PATHS.table(SEARCH_TABLE)
 NEAR_DUPLICATES = []
 
 
-report: "../../report/search.rst"
+report: "../../report/workflow.rst"
 
 
 rule search_table:

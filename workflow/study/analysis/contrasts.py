@@ -1,7 +1,7 @@
 """The difference between two models, with one interval for what other seeds and other test images would have given."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,14 @@ SEEDS_AND_IMAGES = "seeds and images"
 TOO_FEW_SEEDS = f"no interval: fewer than {MIN_SEEDS} seeds"
 VARIANCES = ["var_seeds", "var_images"]
 NOT_TESTED = "not tested here (no finished seed)"
+
+
+class SeedPart(NamedTuple):
+    """Of one model: the variance of its mean over `seeds` seeds, and the part of it that is seed × image noise."""
+
+    variance: float
+    noise: float
+    seeds: int
 
 
 class Contrast(NamedTuple):
@@ -108,17 +116,31 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
         unknown = dict.fromkeys(("low", "high", "df", "var_seeds", "p"), np.nan)
         return Contrast(difference, **runs, **unknown, var_images=var_images, probability_of_improvement=wins,
                         method=TOO_FEW_SEEDS)  # fmt: skip
-    squares, var_seeds = var_images**2 / (images - 1), 0.0
-    for correct in (model, baseline):
-        var_means, noise = _seed_variance(correct)
-        var_seeds += max(0.0, var_means - noise)
-        squares += var_means**2 / (len(correct) - 1)
+    var_seeds, df, half = combined(var_images, images, [seed_part(model), seed_part(baseline)])
     total = var_seeds + var_images
-    df = max(total**2 / squares, seeds - 1) if squares > 0 else np.nan
-    half = float(stdtrit(df, UPPER_TAIL)) * np.sqrt(total) if squares > 0 else 0.0
     p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 else np.nan
     return Contrast(difference, difference - half, difference + half, **runs, df=df, var_seeds=var_seeds,
                     var_images=var_images, p=p, probability_of_improvement=wins, method=SEEDS_AND_IMAGES)  # fmt: skip
+
+
+def combined(var_images: float, images: int, parts: Sequence[SeedPart]) -> tuple[float, float, float]:
+    """(var_seeds, degrees of freedom, half the width of the 95 % interval) by the formula that `contrast` explains."""
+    var_seeds = sum(max(0.0, part.variance - part.noise) for part in parts)
+    squares = var_images**2 / (images - 1) + sum(part.variance**2 / (part.seeds - 1) for part in parts)
+    if squares == 0:
+        return var_seeds, np.nan, 0.0
+    total = var_seeds + var_images
+    df = max(total**2 / squares, min(part.seeds for part in parts) - 1)
+    return var_seeds, df, float(stdtrit(df, UPPER_TAIL)) * np.sqrt(total)
+
+
+def seed_part(correct: np.ndarray) -> SeedPart:
+    """What seeds do to the mean of a model's correctness bool [S, N]; needs two seeds and two images."""
+    seeds, images = correct.shape
+    per_seed = correct.mean(axis=1)
+    residual = correct - per_seed[:, None] - correct.mean(axis=0) + correct.mean()
+    mean_square = (residual**2).sum() / ((seeds - 1) * (images - 1))
+    return SeedPart(float(per_seed.var(ddof=1)) / seeds, float(mean_square) / (seeds * images), seeds)
 
 
 def share_of_wins(values: np.ndarray, others: np.ndarray) -> float:
@@ -141,12 +163,3 @@ def holm(p: np.ndarray) -> np.ndarray:
     adjusted = np.full(len(p), np.nan)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
     return adjusted
-
-
-def _seed_variance(correct: np.ndarray) -> tuple[float, float]:
-    """The variance of a model's mean over its seeds, and the part of it that is seed × image noise; bool [S, N]."""
-    seeds, images = correct.shape
-    per_seed = correct.mean(axis=1)
-    residual = correct - per_seed[:, None] - correct.mean(axis=0) + correct.mean()
-    mean_square = (residual**2).sum() / ((seeds - 1) * (images - 1))
-    return float(per_seed.var(ddof=1)) / seeds, float(mean_square) / (seeds * images)

@@ -77,7 +77,8 @@ def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.Data
     if not np.isnan(low):
         axis.plot([low, high], [row + 0.08] * 2, color=colour, lw=3, solid_capstyle="butt", zorder=2)
     axis.plot([mean], [row + 0.08], marker="|", ms=13, mew=2.2, color=colour, zorder=4)
-    _note(axis, row, f"{mean:.1f}" + ("" if np.isnan(sd) else f" ± {sd:.1f}") + f", n = {len(runs)}", note)
+    said = text.number(mean, 1) + ("" if np.isnan(sd) else f" ± {text.number(sd, 1)}")
+    _note(axis, row, f"{said}, n = {len(runs)}", note)
 
 
 def _literature(axis: Axes, top: float, entries: list[dict[str, Any]]) -> None:

@@ -1,5 +1,7 @@
 """A card per model: what it is, what it was made from, what was measured, what it is for, and how to use it."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 
 from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS
+from study.paths import MODEL, StudyPaths
 from study.reporting import text
 from study.reporting.costs import run_seconds
 from study.reporting.markup import Column, facts, prose, table
@@ -23,7 +26,7 @@ def card_page(sources: Sources, model: str) -> list[dict[str, Any]]:
     recipe = sources.config["recipes"][entry["recipe"]]
     return [
         facts("What it is", _identity(sources, model, entry)),
-        facts(f"Recipe {entry['recipe']}", text.settings(recipe)),
+        facts(f"Recipe {entry['recipe']}", text.settings_that_are_on(recipe)),
         prose("Data", paragraphs("data", sources)),
         _results(sources, model),
         *([_superclasses(sources, model)] if sources.has_superclasses else []),
@@ -43,7 +46,7 @@ def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple
         ("architecture", entry["architecture"]),
         ("input", f"{entry['input_size']} × {entry['input_size']} pixels, RGB"),
         ("output", f"{len(sources.dataset.fine_names)} classes"),
-        ("parameters", text.whole(parameters)),
+        ("parameters", text.whole(parameters) + _trained(sources, model, entry, runs)),
         ("runs", f"seeds {text.listed(runs['seed'].tolist())}: {outcomes}"),
     ]
     if entry["weights"]:
@@ -53,6 +56,32 @@ def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple
             ("their SHA-256", hashes.iloc[0] if len(hashes) else "not recorded"),
         ]
     return pairs
+
+
+def _trained(sources: Sources, model: str, entry: dict[str, Any], runs: pd.DataFrame) -> str:
+    """Which of the parameters are trained, where it is not all of them."""
+    if entry["regime"] != "frozen":
+        return ""
+    seeds = runs.loc[runs["outcome"] == "finished", "seed"]
+    file = StudyPaths(sources.study).run(model, int(seeds.min())) / MODEL if len(seeds) else None
+    count = head_parameters(file, len(sources.dataset.fine_names)) if file else None
+    return f", of which the head's {count:,} are trained" if count else ", of which only the head's are trained"
+
+
+def head_parameters(file: Path, classes: int) -> int | None:
+    """How many parameters the linear head in a model.safetensors has, from its header; None if that does not say.
+
+    The head is the one matrix of shape [classes, width], with the vectors of length `classes`.
+    """
+    try:
+        with file.open("rb") as stored:
+            header = json.loads(stored.read(int.from_bytes(stored.read(8), "little")))
+    except (OSError, ValueError):
+        return None
+    shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+    matrices = [shape for shape in shapes if len(shape) == 2 and shape[0] == classes]
+    vectors = [shape for shape in shapes if shape == [classes]]
+    return classes * (matrices[0][1] + len(vectors)) if len(matrices) == 1 and len(vectors) < 2 else None
 
 
 def _results(sources: Sources, model: str) -> dict[str, Any]:
@@ -93,10 +122,12 @@ def _cost(sources: Sources, model: str) -> list[tuple[str, str]]:
     mean = costs.assign(seconds=run_seconds(costs)).mean(numeric_only=True)
     devices = ", ".join(sorted(costs["device_name"].dropna().unique()))
     macs = text.NOTHING if pd.isna(mean["macs"]) else text.millions(mean["macs"]) + " million"
+    frozen = sources.config["models"][model]["regime"] == "frozen"
+    speed = "images per second through the head alone, on stored features" if frozen else "images per second"
     return [
         ("device", devices or text.NOTHING),
         ("training time of one run", text.minutes(mean["seconds"]) + " minutes" if len(costs) else text.NOTHING),
-        ("images per second in training", text.number(mean["images_per_second"], 0)),
+        (speed, text.number(mean["images_per_second"], 0)),
         ("peak memory", text.number(mean["peak_memory_mb"], 0) + " MB"),
         ("multiply-accumulates per image", macs),
     ]

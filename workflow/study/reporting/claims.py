@@ -56,9 +56,9 @@ def claim_rows(sources: Sources) -> pd.DataFrame:
         f"{SIGNS[judgement]}{text.published(expected)}{one}"
         for judgement, expected, one in zip(frame["judgement"], frame["expected"], unit, strict=True)
     ]
-    frame["shown"] = [text.percent(value, 2) + one for value, one in zip(frame["measured"], unit, strict=True)]
+    frame["shown"] = [text.percent(value) + one for value, one in zip(frame["measured"], unit, strict=True)]
     frame["shown"] = frame["shown"].where(known, text.NOTHING)
-    frame["interval"] = [text.spread(low, high, 2) for low, high in zip(frame["low"], frame["high"], strict=True)]
+    frame["interval"] = [text.spread(low, high) for low, high in zip(frame["low"], frame["high"], strict=True)]
     frame["interval"] = frame["interval"].where(frame["low"].notna(), "")
     frame["seeds"] = frame["n_seeds"].astype(str).where(known, text.NOTHING)
     frame["mark"] = frame["verdict"].map(MARKS)

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from study.reporting import text
-from study.reporting.charts import chart_models, numbers
 from study.reporting.markup import Column, chart, table
+from study.reporting.panels import shared
 from study.reporting.sources import Sources, best_model
 from study.reporting.style import GRID, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
 
@@ -103,9 +103,7 @@ def _marks(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str],
     for model, offset in zip(models, dodge(len(models), min(0.2 * len(models), 0.6)), strict=True):
         part = table[table["model"] == model]
         rows = places[part.index] + offset
-        axis.hlines(
-            rows, part["low"] * 100, part["high"] * 100, color=palette[model], lw=0.7 if small else 1, alpha=0.6
-        )
+        axis.hlines(rows, part["low"] * 100, part["high"] * 100, color=palette[model], lw=0.7 if small else 1)
         axis.scatter(part["accuracy"] * 100, rows, s=7 if small else 13, color=palette[model], marker=shapes[model],
                      lw=0, zorder=3)  # fmt: skip
 
@@ -122,37 +120,31 @@ def _legend(figure: Figure, sources: Sources, models: list[str]) -> None:
 
 def classes_page(sources: Sources) -> list[dict[str, Any]]:
     """Every class."""
-    return [_chart(sources, "classes", "class"), _table(sources, "classes", "class")]
+    return [classes_section(sources), _table(sources, "classes", "class")]
 
 
 def superclasses_page(sources: Sources) -> list[dict[str, Any]]:
     """Every superclass."""
-    return [_chart(sources, "superclasses", "superclass"), _table(sources, "superclasses", "superclass")]
+    return [_section(sources, "superclasses", "superclass"), _table(sources, "superclasses", "superclass")]
 
 
-def _chart(sources: Sources, table: str, one: str) -> dict[str, Any]:
-    """Accuracy by class or superclass, as `one` says."""
-    number = f"{one}_id"
-    known = sources.tables[table].dropna(subset="accuracy")
-    long = known.set_index(["model", number])
-    names = sources.tables[table].drop_duplicates(number).sort_values(number)
-    models = [model for model in sources.models if (known["model"] == model).any()]
-    ids = names[number].tolist()
-    data = {
-        "models": chart_models(sources, models),
-        "superclasses": sources.has_superclasses,
-        "groups": [
-            {"name": text.words(name), "superclass": text.words(group)}
-            for name, group in zip(names[one], names.get("superclass", names[one]), strict=True)
-        ],
-    }
-    for quantity in ("accuracy", "low", "high"):
-        data[quantity] = [numbers(long[quantity].loc[model].reindex(ids)) for model in models]
-    note = (
-        "Point at a row for its numbers; choose models, order and names above it. The lines are 95 % Wilson intervals "
-        f"for {known['n_images'].max() if len(known) else 0} test images each."
+def classes_section(sources: Sources) -> dict[str, Any]:
+    """Every class, from one model to another: which gain, which lose; a class opens its card."""
+    return _section(sources, "classes", "class")
+
+
+def _section(sources: Sources, many: str, one: str) -> dict[str, Any]:
+    images = sources.tables[many]["n_images"]
+    count = f"{images.min()}" if images.min() == images.max() else f"{images.min()} to {images.max()}"
+    has_card = one == "class"
+    note = f"Mean accuracy over seeds on {count} test images of each {one}. " if len(images) else ""
+    note += f"Lines through the marks are 95 % Wilson intervals; verdicts are those of the differences by {one}."
+    note += " Choose a class for its card: every model's accuracy, its mistakes and its pictures." * has_card
+    data = shared(sources, one, *["mistakes"] * has_card)
+    scripts = ["card"] * has_card
+    return chart(
+        "classes", f"Every {one}, from one model to the other", {"one": one, "many": many}, note, data, scripts
     )
-    return chart("classes", f"Accuracy by {one}, to explore", data, note)
 
 
 def _table(sources: Sources, name: str, one: str) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 
 from study.reporting import text
 from study.reporting.markup import Column, chart, table
+from study.reporting.panels import shared
 from study.reporting.sources import Sources
 from study.reporting.style import CORRECT_MAP, INK, new_figure, say
 
+NAMED = 45  # classes; the names of more would be too small to read
 MISTAKES = 30  # of every model
 NO_RUN = "No run of this model finished."
 
@@ -52,31 +54,34 @@ def draw_confusion(sources: Sources, model: str) -> Figure:
     order = sources.class_order()
     image = axis.imshow(shares(matrix[np.ix_(order, order)]), cmap=CORRECT_MAP, norm=PowerNorm(0.4, 0, 100),
                         interpolation="none")  # fmt: skip
-    names = [text.words(sources.dataset.fine_names[place]) for place in order]
-    ticks, size = range(len(order)), min(9.0, 460 / len(order))
-    axis.set_xticks(ticks, names, rotation=90, fontsize=size)
-    axis.set_yticks(ticks, names, fontsize=size)
     axis.tick_params(length=0, pad=2)
     axis.set_xlabel("predicted class")
     axis.set_ylabel("true class")
+    if len(order) <= NAMED:
+        names = [text.words(sources.dataset.fine_names[place]) for place in order]
+        axis.set_xticks(range(len(order)), names, rotation=90, fontsize=8.5)
+        axis.set_yticks(range(len(order)), names, fontsize=8.5)
+    elif not sources.has_superclasses:
+        axis.set_xlabel("predicted class, by its number in the data")
+        axis.set_ylabel("true class, by its number in the data")
     if sources.has_superclasses:
-        _separate(axis, sources, order)
+        _separate(axis, sources, order, len(order) > NAMED)
     _colour_bar(figure, image, axis)
     return figure
 
 
-def _separate(axis: Axes, sources: Sources, order: np.ndarray) -> None:
-    """Lines between superclasses, and their names along the right and the top."""
+def _separate(axis: Axes, sources: Sources, order: np.ndarray, name: bool) -> None:
+    """Lines between superclasses, and where the classes have no `name`s of their own, those of the superclasses."""
     coarse = sources.coarse_of[order]
     starts = np.flatnonzero(np.diff(coarse, prepend=-1))
     for start in starts[1:]:
         axis.axhline(start - 0.5, color="#9A9A9A", lw=0.4)
         axis.axvline(start - 0.5, color="#9A9A9A", lw=0.4)
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        name = text.words(sources.dataset.coarse_names[coarse[start]])
-        middle = (start + end - 1) / 2
-        axis.text(len(order) + 0.3, middle, name, fontsize=6, va="center", color=INK)
-        axis.text(middle, -1.3, name, fontsize=6, rotation=45, ha="left", va="bottom", rotation_mode="anchor")
+    if name:
+        middles = (starts + np.append(starts[1:], len(order)) - 1) / 2
+        names = [text.words(sources.dataset.coarse_names[coarse[start]]) for start in starts]
+        axis.set_xticks(middles, names, rotation=90, fontsize=8.5)
+        axis.set_yticks(middles, names, fontsize=8.5)
     for side in ("top", "right"):
         axis.spines[side].set_visible(True)
 
@@ -117,7 +122,7 @@ def draw_superclass_confusion(sources: Sources, model: str) -> Figure:
 
 def confusion_page(sources: Sources) -> list[dict[str, Any]]:
     """The matrix, errors within and outside the superclass, the most frequent mistakes, of every model."""
-    return [confusion_chart(sources), errors_table(sources), mistakes_table(sources)]
+    return [confusion_section(sources), errors_table(sources), mistakes_table(sources)]
 
 
 def errors_table(sources: Sources) -> dict[str, Any]:
@@ -179,21 +184,13 @@ def _mistakes(sources: Sources, model: str) -> list[dict[str, Any]]:
     return rows
 
 
-def confusion_chart(sources: Sources) -> dict[str, Any]:
-    """The confusion matrices of all models, as triples of true class, predicted class and count."""
-    table = sources.tables["confusion"]
-    models = [model for model in sources.models if (table["model"] == model).any()]
-    columns, grouped = ["true_id", "predicted_id", "count"], sources.has_superclasses
-    data = {
-        "models": [sources.labels[model] for model in models],
-        "classes": [text.words(name) for name in sources.dataset.fine_names],
-        "superclasses": [text.words(name) for name in sources.dataset.coarse_names] if sources.has_superclasses else [],
-        "coarse": sources.coarse_of.tolist() if sources.has_superclasses else [],
-        "order": sources.class_order().tolist(),
-        "cells": [table.loc[table["model"] == model, columns].to_numpy(int).ravel().tolist() for model in models],
-    }
+def confusion_section(sources: Sources) -> dict[str, Any]:
+    """The confusion matrix of a chosen model; a cell opens the pictures behind it."""
+    grouped = ", both by superclass" if sources.has_superclasses else ""
     note = (
-        f"Rows are true classes, columns what a model takes their test images for{', both by superclass' * grouped}; "
-        "darker is more often, with the scale stretched at its low end. Point at a cell for its numbers."
+        f"Rows are true classes, columns what the model takes their test images for{grouped}; darker is more often, "
+        "with the scale stretched at its low end. Choose a cell for the pictures behind it: by mouse, by touch, or "
+        "with the arrow keys; + and − zoom."
     )
-    return chart("confusion", "Confusion matrix, to explore", data, note)
+    data = shared(sources, "class", "mistakes")
+    return chart("confusion", "What is taken for what", {}, note, data, ["card"])

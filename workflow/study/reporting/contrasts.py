@@ -26,7 +26,7 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         frame[f"sd_{part}"] = np.sqrt(frame[f"var_{part}"])
     pairs = frame["n_seeds"] * frame["n_seeds_baseline"]
     frame["wins_of"] = [f"of {text.counted(count, 'pair')}" if count else "" for count in pairs]
-    points = partial(text.points, digits=2)
+    points = text.points
     columns = [
         Column("label", "Difference"),
         Column("what", "Metric"),
@@ -44,12 +44,17 @@ def contrasts_table(sources: Sources) -> dict[str, Any]:
         Column("method", "Interval over"),
     ]
     tested = int(frame["p_holm"].notna().sum())
+    enough = f"at least {MIN_SEEDS} seeds of both models"
+    test = f"Nothing is tested here, because that takes {enough}."
+    if tested:
+        test = (
+            "p is two-sided, of the same t as the interval, and adjusted by Holm's method for "
+            f"{text.counted(tested, 'comparison')} of test accuracy: only those of {enough} are tested, and no other "
+            "metric is."
+        )
     note = (
-        "In percentage points; images are paired. p is two-sided, of the same t as the interval, and adjusted by "
-        f"Holm's method for {text.counted(tested, 'comparison')} of test accuracy: only those of at least {MIN_SEEDS} "
-        "seeds of both models are tested, and no other metric is. Ahead: the share of all pairs of a seed of the "
-        "model and a seed of the baseline in which the model's is higher, ties counting half (the probability of "
-        "improvement)."
+        f"In percentage points; images are paired. {test} Ahead: the share of all pairs of a seed of the model and a "
+        "seed of the baseline in which the model's is higher, ties counting half (the probability of improvement)."
     )
     return table("Differences", frame, columns, sources.csv("contrasts"), note)
 

@@ -10,8 +10,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from study.analysis.ranking import on_front
 from study.reporting import text
-from study.reporting.charts import chart_models, numbers
+from study.reporting.charts import numbers
 from study.reporting.markup import Column, chart, is_true, table
+from study.reporting.panels import shared
 from study.reporting.sources import Sources
 from study.reporting.style import WIDTH, colours, markers, new_figure, percent_axis, say, wrap
 
@@ -21,6 +22,18 @@ COSTS = {
     "parameters": "parameters",
     "peak_memory_mb": "peak memory (MB)",
 }
+SPEEDS = [
+    Column("network_speed", "Images/s, network", text.whole),
+    Column("head_speed", "Images/s, head on stored features", text.whole),
+]
+
+
+def with_speeds(sources: Sources, costs: pd.DataFrame) -> pd.DataFrame:
+    """`costs` with images per second in one of two columns, as a whole network was `trained` or a head alone."""
+    frozen = costs["model"].map(lambda model: sources.config["models"][model]["regime"]) == "frozen"
+    speed = costs["images_per_second"]
+    trained = frozen.map({True: "only the head trained", False: "all trained"})
+    return costs.assign(network_speed=speed.where(~frozen), head_speed=speed.where(frozen), trained=trained)
 
 
 def run_seconds(costs: pd.DataFrame) -> pd.Series:
@@ -63,12 +76,9 @@ def _scale(axis: Axes, minutes: pd.Series) -> None:
         axis.set_xlim(0, minutes.max() * 1.08)
 
 
-def front_chart(sources: Sources) -> dict[str, Any]:
+def front_section(sources: Sources) -> dict[str, Any]:
     """Accuracy over every cost that front.csv has for a model, and which models are on the Pareto front of each."""
     front = sources.tables["front"].set_index("model").reindex(sources.models)
-    models = chart_models(sources, sources.models)
-    for model, accuracy in zip(models, numbers(front["accuracy"]), strict=True):
-        model["accuracy"] = accuracy
     costs = [
         {"title": title, "values": numbers(front[key]), "front": _front_of(front, key)}
         for key, title in COSTS.items()
@@ -78,7 +88,8 @@ def front_chart(sources: Sources) -> dict[str, Any]:
         "Mean over seeds. A model is on the Pareto front if no other model is both cheaper and at least as accurate. "
         "Small differences in accuracy may be due to the seeds: the page on which model is better has their intervals."
     )
-    return chart("front", "Accuracy and cost, to explore", {"models": models, "costs": costs}, note)
+    data = {"accuracy": numbers(front["accuracy"]), "costs": costs}
+    return chart("front", "What the accuracy costs", data, note, shared(sources))
 
 
 def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
@@ -91,44 +102,45 @@ def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
 
 def costs_page(sources: Sources) -> list[dict[str, Any]]:
     """Time, speed and memory, by model and by run."""
-    frame = sources.tables["costs"].assign(run_seconds=run_seconds(sources.tables["costs"]))
+    frame = with_speeds(sources, sources.tables["costs"])
+    frame = frame.assign(run_seconds=run_seconds(frame))
     quantities = [
-        Column("parameters", "Parameters", text.whole),
+        Column("parameters", "Parameters", text.whole, "trained"),
         Column("run_seconds", "Minutes per run", text.minutes),
         Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
-        Column("images_per_second", "Images/s", text.whole),
+        *SPEEDS,
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
         Column("macs", "MACs per image (millions)", text.millions),
     ]
     keys = [column.key for column in quantities]
-    finished = sources.finished_costs()
+    finished = with_speeds(sources, sources.finished_costs())
     finished = finished.assign(run_seconds=run_seconds(finished))
-    means = finished.groupby(["model", "label"], sort=False)[keys].mean().reset_index()
+    means = finished.groupby(["model", "label", "trained"], sort=False)[keys].mean().reset_index()
     device = Column("device_name", "Device")
     by_run = [Column("label", "Model"), Column("seed", "Seed", text.whole), *quantities, device]
     csv = sources.csv("costs")
     note = (
         "Mean over finished runs. A frozen backbone computes its features once for all its seeds; each run counts "
-        "that time, and its images/s are those of training the head alone."
+        "that time. Its head alone trains on those features: its speed is no network's and has a column of its own."
     )
-    return [front_chart(sources), front_table(sources),
+    return [front_section(sources), front_table(sources),
             table("By model", means, [Column("label", "Model"), *quantities], csv, note),
             table("By run", frame, by_run, csv)]  # fmt: skip
 
 
 def front_table(sources: Sources) -> dict[str, Any]:
     """Accuracy and cost of every model, and whether another one beats it in both."""
-    frame = sources.tables["front"].copy()
+    frame = with_speeds(sources, sources.tables["front"])
     frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
     columns = [
         Column("label", "Model"),
-        Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
+        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
         Column("front", "On the Pareto front"),
         Column("train_seconds", "Seconds per run", partial(text.number, digits=1)),
         Column("macs", "MACs per image (millions)", text.millions),
-        Column("parameters", "Parameters", text.whole),
+        Column("parameters", "Parameters", text.whole, "trained"),
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
-        Column("images_per_second", "Images/s", text.whole),
+        *SPEEDS,
     ]
     return table(
         "Accuracy and cost",

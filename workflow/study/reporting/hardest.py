@@ -23,11 +23,11 @@ def hardest_page(sources: Sources) -> list[dict[str, Any]]:
         Column("most_named_share", "by (%, mean over models)", partial(text.percent, digits=0)),
         Column("correct_share", "Right (%, mean over models)", text.percent),
         Column("models_all_wrong", f"Models always wrong (of {models})", text.whole),
-        Column("test_position", "Place in the test file", text.whole),
+        Column("test_position", "Place among the test images", text.whole),
     ]
     note = (
         f"The {text.counted(len(frame), 'test image')} that the models get right least often; right is the mean over "
         "models of the share of a model's seeds. If every run names the same other class, the label may be wrong: "
-        "look at the image. The place in the test file counts from 0."
+        "look at the image. Places among the test images count from 0, in the order of the data."
     )
     return [table("Hardest images", frame, columns, sources.csv("hardest"), note)]

@@ -1,4 +1,4 @@
-"""The registry of report items, report/items.yaml, as the study in config.json has them.
+"""The registry of the report's pages, report/items.yaml, as the study in config.json has them.
 
 The Snakefile learns here which files there are, so this module imports neither matplotlib, pandas nor scipy.
 """
@@ -13,31 +13,31 @@ import yaml
 
 from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
 
-REGISTRY = Path(__file__).parents[3] / "report" / "items.yaml"
-SUFFIXES = {"figure": ".svg", "page": ".html"}
-FUNCTIONS = {"figure": "draw_{}", "page": "{}_page"}
+REPORT = Path(__file__).parents[3] / "report"
+REGISTRY = REPORT / "items.yaml"
+FUNCTIONS = {"figure": "draw_{}", "section": "{}_page"}
+STORY, ALL_TABLES = "index.html", "all_tables_csv.zip"
 
 
 @dataclass(frozen=True)
-class Item:
-    """A figure or a page, `kind`, of one study; `model` is None where it is of the whole study."""
+class Part:
+    """A figure or a run of sections of a page, `kind`; `model` is None where it is of the whole study."""
 
     kind: str
     name: str
     topic: str
-    category: str
     title: str
     model: str | None = None
 
     @property
     def file(self) -> str:
-        """Its file name in the folder of figures or pages."""
-        return f"{self.name}_{self.model}{SUFFIXES[self.kind]}" if self.model else f"{self.name}{SUFFIXES[self.kind]}"
+        """A figure's file name in the folder of figures."""
+        return f"{self.name}_{self.model}.svg" if self.model else f"{self.name}.svg"
 
     @property
     def caption(self) -> str:
-        """Its caption's file name in report/captions."""
-        return f"{self.kind}_{self.name}.rst"
+        """A figure's caption, a template of plain text."""
+        return (REPORT / "captions" / f"figure_{self.name}.rst").read_text(encoding="utf-8")
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -46,8 +46,38 @@ class Item:
         return getattr(module, FUNCTIONS[self.kind].format(self.name))
 
     def make(self, sources: Any) -> Any:
-        """The matplotlib figure, or the sections of the page."""
+        """The matplotlib figure, or the list of sections."""
         return self.function(sources) if self.model is None else self.function(sources, self.model)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the report: its name, its place in the menu, what stands on top of it, and its parts.
+
+    With `each` the parts are grouped by their model.
+    """
+
+    name: str
+    title: str
+    place: int
+    finding: str | None
+    each: bool
+    parts: tuple[Part, ...]
+
+    @property
+    def file(self) -> str:
+        """Its file name in the folder of pages."""
+        return f"{self.name}.html"
+
+    @property
+    def category(self) -> str:
+        """Its entry in Snakemake's menu, numbered, because the menu sorts its entries by name."""
+        return f"{self.place:02d} {self.title}"
+
+    @property
+    def caption(self) -> str:
+        """Its caption's file name in report/captions."""
+        return f"page_{self.name}.rst"
 
 
 def tables_of(record: dict[str, Any]) -> list[str]:
@@ -55,30 +85,35 @@ def tables_of(record: dict[str, Any]) -> list[str]:
     return [SEARCH_TABLE] if record["search"] else [*table_names(record), NEAR_DUPLICATES_TABLE]
 
 
-def report_items(record: dict[str, Any], kind: str | None = None, registry: Path = REGISTRY) -> list[Item]:
-    """The items of the study whose config.json holds `record`, in the order of the menu; of one kind if it is named.
+def report_pages(record: dict[str, Any], registry: Path = REGISTRY) -> list[Page]:
+    """The pages of the study whose config.json holds `record`, in the order of the menu."""
+    pages: list[Page] = []
+    for entry in yaml.safe_load(registry.read_text(encoding="utf-8")):
+        parts = tuple(part for given in entry["parts"] for part in _parts(given, entry.get("each"), record))
+        if parts:
+            place = len(pages) + 1
+            pages.append(Page(entry["page"], entry["title"], place, entry.get("finding"), "each" in entry, parts))
+    return pages
 
-    Categories are numbered, because Snakemake's menu sorts them by name.
-    """
-    tables = set(tables_of(record))
-    entries = [
-        entry
-        for entry in yaml.safe_load(registry.read_text(encoding="utf-8"))
-        if tables.issuperset(entry["tables"]) and (not entry.get("given") or record[entry["given"]])
+
+def report_figures(record: dict[str, Any], registry: Path = REGISTRY) -> list[Part]:
+    """The figures of the study whose config.json holds `record`."""
+    return [part for page in report_pages(record, registry) for part in page.parts if part.kind == "figure"]
+
+
+def _parts(entry: dict[str, Any], each: str | None, record: dict[str, Any]) -> list[Part]:
+    """The parts that one entry of a page stands for; none where the study does not have what they are made from."""
+    if not set(tables_of(record)).issuperset(entry["tables"]) or (entry.get("given") and not record[entry["given"]]):
+        return []
+    kind = "figure" if "figure" in entry else "section"
+    return [
+        Part(kind, entry[kind], entry["topic"], entry.get("title", ""), model)
+        for model in _models(entry.get("each", each), record)
     ]
-    categories = list(dict.fromkeys(entry["category"] for entry in entries))
-    found = []
-    for entry in entries:
-        category = f"{categories.index(entry['category']) + 1:02d} {entry['category']}"
-        for model in _models(entry.get("each"), record):
-            title = f"{entry['title']}: {record['models'][model]['label']}" if model else entry["title"]
-            one = "figure" if "figure" in entry else "page"
-            found.append(Item(one, entry[one], entry["topic"], category, title, model))
-    return [item for item in found if kind in (None, item.kind)]
 
 
 def _models(each: str | None, record: dict[str, Any]) -> list[str | None]:
-    """The models that have an item of their own; [None] where there is one for the whole study."""
+    """The models that have a part of their own; [None] where there is one for the whole study."""
     if each is None:
         return [None]
     compared = {one["model"] for one in record["contrasts"]}

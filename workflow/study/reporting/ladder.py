@@ -1,6 +1,5 @@
 """The cumulative ablation ("ladder"): what each change of the recipe adds, one after the other."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,7 @@ def _step(axis: Axes, row: int, step: dict[str, Any]) -> None:
         _note(axis, row, "not run")
         return
     axis.axhline(row, color=GRID, lw=0.5, zorder=0)
-    said = f"{accuracy:.1f}"
+    said = text.number(accuracy, 1)
     if not np.isnan(difference):
         start = accuracy - difference
         axis.barh(row, difference, left=start, height=0.42, color=GAIN if difference >= 0 else LOSS, alpha=0.75)
@@ -78,12 +77,12 @@ def ladder_page(sources: Sources) -> list[dict[str, Any]]:
     """Every step, and how to read them."""
     frame: pd.DataFrame = sources.tables["ladder"].copy()
     frame["label"] = frame["label"].where(frame["n_seeds"] > 0, frame["label"] + " (not run)")
-    points = partial(text.points, digits=2)
+    points = text.points
     columns = [
         Column("step", "Step", text.whole),
         Column("change", "Change"),
         Column("label", "Model"),
-        Column("accuracy", "Test accuracy (%)", partial(text.percent, digits=2)),
+        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
         Column("difference", "Difference to the step before (points)", points),
         Column("low", "95 % low", points),
         Column("high", "95 % high", points),

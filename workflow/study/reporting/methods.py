@@ -17,6 +17,8 @@ from study.reporting.provenance import machine
 from study.reporting.sensitivity import SUBSETS
 from study.reporting.sources import Sources
 
+OFF = (*text.OFF, np.nan)  # of a setting that a recipe does not use
+
 CHOSEN = {
     "val_loss": "with the lowest validation loss",
     "val_accuracy": "with the highest validation accuracy",
@@ -129,16 +131,18 @@ def _models(sources: Sources) -> dict[str, Any]:
 
 
 def _recipes(sources: Sources) -> dict[str, Any]:
-    """Every setting of every recipe, whatever its keys: settings as rows, recipes as columns."""
+    """The settings that any recipe uses, whatever their keys: settings as rows, recipes as columns."""
     recipes = {name: dict(text.settings(recipe)) for name, recipe in sources.config["recipes"].items()}
     frame = pd.DataFrame(recipes, dtype=str)
     names = list(dict.fromkeys(name for recipe in recipes.values() for name in recipe))
     frame = frame.reindex(sorted(names)).rename_axis("setting").reset_index()
+    on = frame[~frame[list(recipes)].isin(OFF).all(axis=1)]
     used = {
         name: ", ".join(model["label"] for model in sources.config["models"].values() if model["recipe"] == name)
         for name in recipes
     }
     csv = ("methods_recipes.csv", frame.to_csv(index=False, lineterminator="\n").encode())
     columns = [Column("setting", "Setting"), *[Column(name, name) for name in recipes]]
-    note = "Every setting that the config gives. " + " ".join(f"{name}: {models}." for name, models in used.items())
-    return table("Recipes", frame, columns, csv, note)
+    off = f"{text.counted(len(frame) - len(on), 'setting')} that no recipe uses are left out; the file has them. "
+    note = (off if len(on) < len(frame) else "") + " ".join(f"{name}: {models}." for name, models in used.items())
+    return table("Recipes", on, columns, csv, note)

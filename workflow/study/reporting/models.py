@@ -22,9 +22,9 @@ def head(metric: Metric) -> str:
     return f"{title} ({metric.unit})" if metric.unit else title
 
 
-def show(metric: Metric, digits: int = 2) -> Callable[[float], str]:
-    """How to write a metric's value."""
-    return partial(text.percent if metric.unit in ("%", "points") else text.number, digits=digits)
+def show(metric: Metric) -> Callable[[float], str]:
+    """How to write a metric's value: with the same decimals wherever it stands."""
+    return partial(text.percent, digits=1) if metric.unit in ("%", "points") else partial(text.number, digits=3)
 
 
 def runs_page(sources: Sources) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def runs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("outcome", "Outcome", None, "how"),
         Column("epochs", "Epochs", text.whole),
         Column("chosen_epoch", "Chosen epoch", text.whole),
-        *[Column(one.name, head(one), show(one)) for one in shown],
+        *[Column(one.name, head(one), show(one), bar=one.name == "test_accuracy") for one in shown],
     ]
     note = (
         "The training accuracy is that of the chosen epoch's weights on a sample of the training images, without "
@@ -51,12 +51,12 @@ def runs_page(sources: Sources) -> list[dict[str, Any]]:
 def models_page(sources: Sources) -> list[dict[str, Any]]:
     """Every model: test accuracy with both variances, and every other metric."""
     models = sources.tables["models"]
-    fine = partial(text.percent, digits=2)
     columns = [
         Column("label", "Model"),
         Column("n_seeds", "Seeds", text.whole),
-        *[Column(key, title, fine) for key, title in (
-            ("mean", "Mean (%)"), ("sd", "SD"), ("ci_low", "95 % low, seeds"), ("ci_high", "95 % high, seeds"),
+        Column("mean", "Mean (%)", text.percent, bar=True),
+        *[Column(key, title, text.percent) for key, title in (
+            ("sd", "SD"), ("ci_low", "95 % low, seeds"), ("ci_high", "95 % high, seeds"),
             ("min", "Lowest seed"), ("max", "Highest seed"), ("test_low", "95 % low, images"),
             ("test_high", "95 % high, images"),
         )],

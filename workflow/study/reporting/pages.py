@@ -1,53 +1,168 @@
 """The pages of a report: self-contained HTML, for the Snakemake report and for reading on their own."""
 
+import gzip
+import io
+import re
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from study.errors import StudyError
-from study.reporting.answer import notice
-from study.reporting.items import report_items
-from study.reporting.landing import landing
-from study.reporting.markup import BANNER, pictures_in, png, write_page
-from study.reporting.provenance import settings_sentence
-from study.reporting.sources import Sources, read_sources
+from markupsafe import Markup
 
-Sections = list[dict[str, Any]]
+from study.errors import StudyError
+from study.files import atomic_write
+from study.reporting.answer import notice
+from study.reporting.findings import FINDINGS
+from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_pages, tables_of
+from study.reporting.markup import (
+    BANNER,
+    TEMPLATES,
+    data_uri,
+    picture_uri,
+    pictures_in,
+    plain_environment,
+    render,
+    write_page,
+)
+from study.reporting.provenance import settings_sentence
+from study.reporting.sources import read_sources
+from study.reporting.story import story
+
+Section = dict[str, Any]
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the archive, so that it is the same bytes every time
 
 
 def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
-    """Write every page into folder `out`. Raises StudyError for what is missing or unreadable.
+    """Write every page into folder `out`, and the archive of all tables. Raises StudyError for what is missing.
 
-    `figures` is the folder that `draw_figures` filled. landing.html is a fragment without html and body, for the
-    landing view of the Snakemake report; index.html is the same content as a page of its own.
+    `figures` is the folder that `draw_figures` filled. index.html is the story as a page of its own; landing.html is
+    the fragment that shows it in a frame of the Snakemake report's first view.
     """
     sources = read_sources(study, tables)
     runs = sources.tables["runs"]
-    accuracy = figures / "accuracy.svg"
-    if not accuracy.is_file():
-        raise StudyError(f"{accuracy} is missing; draw the figures before the pages.")
+    pages = report_pages(sources.config)
+    drawn = {part.file: part for page in pages for part in page.parts if part.kind == "figure"}
     common = {
         "banner": BANNER if sources.synthetic else "",
         "notice": " ".join(filter(None, [notice(runs), settings_sentence(runs, sources.labels)])),
         "study": sources.config["study"],
         "dataset": sources.config["dataset"]["title"],
     }
-    items = report_items(sources.config, "page")
-    content = landing(sources, accuracy)
-    write_page("landing.html.j2", out / "landing.html", **common, **content)
-    write_page("index.html.j2", out / "index.html", **common, **content, links=items)
-    for item in items:
-        write_page("page.html.j2", out / item.file, **common, title=item.title, **body(sources, item.make(sources)))
+    archive = write_archive(out, tables, sources.config)
+    parts = story(sources, lambda name: figure(drawn[name], figures, sources.config))
+    content = {"title": "How much does ImageNet pretraining improve test accuracy?", "heading": "h3", "pages": pages}
+    write_story(common | content | archive | body(sources, parts), out)
+    for page in pages:
+        finding = FINDINGS[page.finding](sources) if page.finding else ""
+        write_page("page.html.j2", out / page.file, **common, title=page.title, finding=finding, heading="h2",
+                   **body(sources, sections_of(page, sources, figures)))  # fmt: skip
 
 
-def body(sources: Sources, sections: Sections) -> dict[str, Any]:
-    """What a page embeds: its sections, the scripts of their charts, and every picture and file once."""
-    files: set[str] = set()
+def write_story(content: dict[str, Any], out: Path) -> None:
+    """Write the story as a page, and as the fragment that the Snakemake report includes."""
+    write_page("index.html.j2", out / STORY, **content)
+    host = (TEMPLATES / "host.js").read_text(encoding="utf-8")
+    # No more than an attribute in single quotes needs: the page is full of double ones.
+    page = Markup(render("index.html.j2", **content).translate({38: "&amp;", 39: "&#39;", 60: "&lt;"}))
+    write_page("landing.html.j2", out / "landing.html", study=content["study"], page=page, host=host)
+
+
+def sections_of(page: Page, sources: Any, figures: Path) -> list[Section]:
+    """What the parts of a page make: a group per model where the page has `each`."""
+    if not page.each:
+        return [section for part in page.parts for section in _made(part, sources, figures)]
+    groups: dict[str, list[Section]] = {}
+    for part in page.parts:
+        groups.setdefault(part.model, []).extend(_made(part, sources, figures))
+    return [
+        {"kind": "group", "anchor": f"model-{model}", "title": sources.labels[model], "sections": sections}
+        for model, sections in groups.items()
+    ]
+
+
+def _made(part: Part, sources: Any, figures: Path) -> list[Section]:
+    if part.kind == "section":
+        return part.make(sources)
+    made = figure(part, figures, sources.config)
+    return [made | {"title": f"{part.title}: {sources.labels[part.model]}" if part.model else part.title}]
+
+
+def figure(part: Part, figures: Path, record: dict[str, Any]) -> Section:
+    """The section that shows a figure with its caption. Raises StudyError where it is not drawn."""
+    path = figures / part.file
+    try:
+        svg = path.read_bytes()
+    except FileNotFoundError:
+        raise StudyError(f"{path} is missing; draw the figures before the pages.") from None
+    first, _, more = caption(part, record).partition(". ")
+    found = re.search(rb'<svg[^>]* viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    return {
+        "kind": "figure",
+        "title": part.title,
+        "packed": data_uri(gzip.compress(svg, mtime=0), "application/gzip"),  # an eighth of its size
+        "name": part.file,
+        "pixels": [round(float(points) * 96 / 72) for points in found.groups()],
+        "caption": first + "." * bool(more),
+        "more": more,
+        "folded": part.model is not None,
+    }
+
+
+def caption(part: Part, record: dict[str, Any]) -> str:
+    """A figure's caption, which says nothing of what the study whose config.json holds `record` does not have."""
+    has = {
+        "superclasses": record["dataset"].get("superclasses"),
+        "literature": record.get("literature") and not record["dataset"]["synthetic"],
+    }
+    return " ".join(plain_environment().from_string(part.caption).render(**has).split())
+
+
+def write_archive(out: Path, tables: Path, record: dict[str, Any]) -> dict[str, str]:
+    """Write the archive of all tables into folder `out`; its name and its content as a link has them."""
+    content = packed(tables, tables_of(record))
+    with atomic_write(out / ALL_TABLES) as temporary:
+        temporary.write_bytes(content)
+    return {"archive": data_uri(content, "application/zip"), "archive_name": ALL_TABLES}
+
+
+def packed(tables: Path, names: list[str]) -> bytes:
+    """Every table as a CSV file in one archive, the same bytes for the same tables."""
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(f"{name}.csv", EPOCH), (tables / f"{name}.csv").read_bytes(),
+                             zipfile.ZIP_DEFLATED)  # fmt: skip
+    return stored.getvalue()
+
+
+def every(sections: list[Section]) -> Iterator[Section]:
+    """Every section with those within it, in the order in which a page shows them."""
     for section in sections:
+        yield section
+        yield from every(section.get("sections", []))
+        yield from every(section["folded"] if section["kind"] == "part" else [])
+
+
+def body(sources: Any, sections: list[Section]) -> dict[str, Any]:
+    """What a page embeds: its sections, and every script, picture, file and set of shared data once.
+
+    `sections` are in the order in which the page shows them; each gets an `id` of its own, and of a part of the story
+    `csv` is the first of its tables.
+    """
+    files: set[str] = set()
+    shared: dict[str, Any] = {}
+    flat = list(every(sections))
+    for place, section in enumerate(flat):
+        section["id"] = f"{section['kind']}-{place}"
+        shared |= section.get("shared", {})
         if section["kind"] == "table":
             section["csv"] = "" if section["csv_name"] in files else section["csv"]
             files.add(section["csv_name"])
+    images = pictures_in(flat)
     return {
         "sections": sections,
-        "charts": sorted({section["name"] for section in sections if section["kind"] == "chart"}),
-        "pictures": {str(image): png(sources.dataset.images[image]) for image in pictures_in(sections)},
+        "scripts": list(dict.fromkeys(name for section in flat for name in section.get("scripts", ()))),
+        "shared": shared,
+        "pictures": {str(image): picture_uri(sources.dataset.images[image]) for image in images} if images else {},
     }

@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from study.data.dataset import TEST, Dataset
 from study.reporting import text
-from study.reporting.markup import png
+from study.reporting.markup import picture_uri
 from study.reporting.sources import Sources
 from study.reporting.style import FAINT, INK, colours, new_figure, say, wrap
 
@@ -128,7 +128,7 @@ def samples_page(sources: Sources) -> list[dict[str, Any]]:
             said = [] if seed is None else _said(sources, int(image), logits[int(image)])
             models.append({"label": label, "colour": palette[model], "answers": said})
         name = text.words(sources.dataset.fine_names[sources.dataset.fine[image]])
-        address = "data:image/png;base64," + png(sources.dataset.images[image])
+        address = picture_uri(sources.dataset.images[image])
         samples.append({"image": int(image), "name": name, "address": address, "models": models})
     note = (
         f"{rule(sources.dataset)}, a choice that depends on no result, enlarged without "

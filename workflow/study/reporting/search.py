@@ -12,36 +12,46 @@ from matplotlib.figure import Figure
 from study.files import read_json
 from study.paths import StudyPaths
 from study.reporting import text
-from study.reporting.items import report_items
-from study.reporting.markup import BANNER, Column, data_uri, table, write_page
+from study.reporting.items import report_figures, report_pages
+from study.reporting.markup import BANNER, Column, table, write_page
+from study.reporting.pages import body, sections_of, write_archive, write_story
 from study.reporting.sources import read_table
 from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
 
 DOT = "#0072B2"
+UNTESTED = (
+    "No trial uses a test image, so nothing here says how well the chosen settings do on test images: for that, add "
+    "them as a model to a study with several seeds."
+)
 
 
 def write_search_report(study: Path) -> None:
     """Draw the figure and write the pages of the search in folder `study`. Raises StudyError for what is missing."""
     config = read_json(study / "config.json")
     search = Searched(study, config, read_table(StudyPaths(study).table("search")))
-    figures, pages = study / "figures", study / "pages"
+    figures, out = study / "figures", study / "pages"
     with settings():
-        for item in report_items(config, "figure"):
-            save(item.make(search), figures / item.file, config["dataset"]["synthetic"])
+        for part in report_figures(config):
+            save(part.make(search), figures / part.file, config["dataset"]["synthetic"])
     common = {
         "banner": BANNER if config["dataset"]["synthetic"] else "",
         "notice": "",
         "study": config["study"],
         "dataset": config["dataset"]["title"],
     }
-    picture = data_uri((figures / "search.svg").read_bytes(), "image/svg+xml")
-    content = {"title": "Search", "answer": answer(search), "figure": picture}
-    items = report_items(config, "page")
-    write_page("search_landing.html.j2", pages / "landing.html", **common, **content)
-    write_page("search_index.html.j2", pages / "index.html", **common, **content, links=items)
-    for item in items:
-        parts = {"title": item.title, "sections": item.make(search), "charts": [], "pictures": {}}
-        write_page("page.html.j2", pages / item.file, **common, **parts)
+    pages = report_pages(config)
+    for page in pages:
+        content = body(search, sections_of(page, search, figures))
+        write_page("page.html.j2", out / page.file, **common, title=page.title, finding="", heading="h2", **content)
+    archive = write_archive(out, study / "tables", config)
+    parts = [
+        {"kind": "part", "anchor": page.name, "short": page.title, "finding": answer(search), "lead": [UNTESTED],
+         "notes": [], "links": [(page.file, f"All about this: {page.title}")], "folded": [],
+         "sections": sections_of(page, search, figures)}
+        for page in pages
+    ]  # fmt: skip
+    content = {"title": "A search on the validation images", "heading": "h3", "pages": pages}
+    write_story(common | content | archive | body(search, parts), out)
 
 
 @dataclass(frozen=True)

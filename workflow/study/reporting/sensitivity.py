@@ -24,14 +24,13 @@ def sensitivity_page(sources: Sources) -> list[dict[str, Any]]:
     frame.loc[frame["subset"] == "all", "difference"] = np.nan
     frame["subset"] = frame["subset"].map(lambda name: SUBSETS.get(name, text.words(name)))
     points = partial(text.points, digits=2)
-    fine = partial(text.percent, digits=2)
     columns = [
         Column("label", "Model"),
         Column("subset", "Test images"),
         Column("n_images", "Images", text.whole),
-        Column("accuracy", "Accuracy (%)", fine),
-        Column("low", "95 % low, images", fine),
-        Column("high", "95 % high, images", fine),
+        Column("accuracy", "Accuracy (%)", text.percent),
+        Column("low", "95 % low, images", text.percent),
+        Column("high", "95 % high, images", text.percent),
         Column("difference", "Change (points)", points),
         Column("n_seeds", "Seeds", text.whole),
     ]

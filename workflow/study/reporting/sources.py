@@ -1,6 +1,7 @@
 """Everything a report is made from, read once: the config, the tables and the dataset."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "
          "trial")  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sources:
     """`study` is its folder, `folder` that of its tables; `tables` are by name without .csv."""
 
@@ -98,6 +99,7 @@ class Sources:
         """The name of a contrast."""
         return f"{self.labels[model]} − {self.labels[baseline]}"
 
+    @functools.cache  # noqa: B019 - there is one object, and it lives as long as the command
     def predicted(self, model: str) -> tuple[list[int], np.ndarray]:
         """The finished seeds of a model, and the class uint8 [seeds, test images] that each names for every image.
 

@@ -15,9 +15,10 @@ from matplotlib.ticker import MaxNLocator
 
 from study.files import atomic_write
 
-# Okabe & Ito's colour-blind safe palette without its yellow, which a white page swallows; then greys.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
-GREYS = ("#7A7A7A", "#A8A8A8", "#525252", "#C4C4C4")
+# Okabe & Ito's colour-blind safe palette, its pale colours darkened and its black lightened until each stands out from
+# a white and from a dark page by a contrast of 3 at least; then greys.
+PALETTE = ("#0072B2", "#B87F00", "#009E73", "#D55E00", "#C4659A", "#2F93CC", "#7F65B0")
+GREYS = ("#7A7A7A", "#909090", "#6A6A6A")
 MARKERS = "osD^vPX<>"  # shape tells models apart where colour cannot: in print, and among the greys
 INK, FAINT, GRID, WARNING = "#1A1A1A", "#666666", "#DDDDDD", "#B23A00"
 CORRECT_MAP = "Blues"

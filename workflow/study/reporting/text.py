@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 NOTHING = "–"
+OFF = ("none", "no", "0")  # what a recipe's setting says when it is switched off
 
 
 class Regime(NamedTuple):
@@ -123,6 +124,11 @@ def settings(given: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]
         name = f"{above}{words(str(key))}"
         lines += settings(value, f"{name}: ") if isinstance(value, Mapping) and value else [(name, setting(value))]
     return lines
+
+
+def settings_that_are_on(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """`settings` without what is switched off: none, no and 0."""
+    return [(name, said) for name, said in settings(given) if said not in OFF]
 
 
 def short_hash(digest: str | None) -> str:

@@ -1,0 +1,122 @@
+"""The story page: its parts, the dots and pictures on top, and how to repeat and cite a study."""
+
+import json
+import re
+import subprocess
+
+import numpy as np
+import pytest
+from study_factory import make_study
+
+from study.analysis.tables import write_tables
+from study.data.dataset import TEST
+from study.reporting import citing, hero
+from study.reporting.cards import head_parameters
+from study.reporting.findings import compared
+from study.reporting.items import report_pages
+from study.reporting.sources import read_sources
+from study.reporting.story import TOPICS, is_new, story
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Three models of three seeds."""
+    study = make_study(tmp_path_factory.mktemp("results") / "fake")
+    write_tables(study, study / "tables")
+    return read_sources(study, study / "tables")
+
+
+def parts_of(sources):
+    return {part["anchor"]: part for part in story(sources, lambda name: {"kind": "figure", "name": name})}
+
+
+def test_the_story_has_a_finding_a_page_and_a_table_for_each_of_its_parts(sources):
+    parts = parts_of(sources)
+    assert list(parts) == [topic.anchor for topic in TOPICS if topic.anchor != "gain"]  # the study has no ladder
+    files = {page.file for page in report_pages(sources.config)}
+    for anchor, part in parts.items():
+        assert len(part["finding"]) > 20
+        assert {file for file, _ in part["links"]} <= files and part["links"]
+        assert any(one["kind"] == "table" for one in part["folded"]) or anchor == "methods"
+
+
+def test_a_ladder_of_two_steps_is_not_told_twice(sources):
+    steps = sources.tables["models"].head(3)[["model"]].assign(step=[1, 2, 3], difference=[np.nan, 0.3, np.nan])
+    topic = next(topic for topic in TOPICS if topic.anchor == "gain")
+    sources.tables["ladder"] = steps
+    assert not is_new(sources, topic)
+    sources.tables["ladder"] = steps.assign(difference=[np.nan, 0.3, 0.1])
+    assert is_new(sources, topic)
+
+
+def test_every_finished_run_is_a_dot_at_its_accuracy(sources):
+    drawn = hero.dots(sources)
+    assert [row["model"] for row in drawn["rows"]] == sources.models
+    low, high = (float(drawn["ticks"][end]["text"]) for end in (0, -1))
+    for row in drawn["rows"]:
+        seeds = sources.rows("runs", model=row["model"])["test_accuracy"]
+        assert [low + at / 100 * (high - low) for at in row["dots"]] == pytest.approx(100 * seeds, abs=0.02)
+        assert row["value"] == f"{100 * seeds.mean():.1f}"
+
+
+def test_an_axis_runs_from_tick_to_tick_and_stays_within_0_and_100():
+    assert hero.scale([31.7, 72.3]) == hero.Scale(30, 80, [30, 40, 50, 60, 70, 80])
+    assert hero.scale([99.1, 99.9]).high == 100
+    assert hero.scale([0.2, 99.9])[:2] == (0, 100)
+    assert hero.scale([31, 79]).place(55) == 50
+
+
+def test_images_that_only_one_gets_right_are_those_of_every_run(sources):
+    two = compared(sources)
+    section = hero.only_one_right(sources, two)
+    test, fine = sources.dataset.ids(TEST), sources.dataset.fine
+    right = {model: sources.predicted(model)[1] == fine[test] for model in (two.model, two.other)}
+    for group, (one, other) in zip(section["groups"], [(two.model, two.other), (two.other, two.model)], strict=True):
+        count = int((right[one].all(axis=0) & ~right[other].any(axis=0)).sum())
+        assert group["count"].startswith(f"{count} test image")
+        assert len(group["pictures"]) == min(4, count)
+        for picture in group["pictures"]:
+            place = int(np.searchsorted(test, picture.image))
+            assert right[one][:, place].all() and not right[other][:, place].any()
+
+
+def test_pictures_are_spread_evenly_over_all_there_are():
+    assert hero.spread(np.arange(100)).tolist() == [0, 33, 66, 99]
+    assert hero.spread(np.array([5, 9])).tolist() == [5, 9]
+
+
+def test_a_command_names_the_preset_of_the_study():
+    assert citing.command("demo").splitlines()[0] == "snakemake --configfile workflow/presets/demo.yaml"
+    assert citing.command("my_own").splitlines()[1] == "snakemake --configfile YOUR_CONFIG.yaml --report report.html"
+
+
+def test_a_citation_is_bibtex_of_the_year_of_the_last_run(sources):
+    entry = citing.citation(sources)
+    assert re.match(r"@software\{fake_study,\n  title = \{\{CIFAR-100 transfer study\}\},\n", entry)
+    assert "  year = {2024},\n" in entry and entry.endswith("\n}")
+    record = {"title": "T", "version": "1", "authors": [{"family-names": "Doe", "given-names": "Jo"}, {"name": "X"}]}
+    assert "author = {Doe, Jo and {X}}" in citing.bibtex(record, "s", "")
+    assert "year" not in citing.bibtex(record, "s", "")
+
+
+def test_the_commit_is_that_of_the_checkout(tmp_path):
+    assert citing.commit(tmp_path) == ""
+    for command in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert re.fullmatch(r"[0-9a-f]{40}", citing.commit(tmp_path))
+
+
+def test_the_parameters_of_a_head_are_read_from_the_weights(tmp_path):
+    def write(shapes):
+        header = {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
+        content = json.dumps(header | {"__metadata__": {"a": "b"}}).encode()
+        (tmp_path / "m").write_bytes(len(content).to_bytes(8, "little") + content)
+        return tmp_path / "m"
+
+    body = {"stem.weight": [32, 3, 3, 3]}
+    assert head_parameters(write(body | {"head.weight": [100, 1280], "head.bias": [100]}), 100) == 128_100
+    assert head_parameters(write(body), 100) is None
+    assert head_parameters(tmp_path / "none", 100) is None

@@ -1,0 +1,83 @@
+"""What more seeds, or fewer, would do to the interval of a difference, from the variances that a study has measured."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import nctdtr, stdtrit
+
+from study.analysis.contrasts import SeedPart, combined, seed_part
+from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
+
+FAR = 8.0  # standard errors, beyond which the wrong tail is below 1e-16, and scipy's series may not converge
+SURE = 30.0  # standard errors, beyond which a difference is always found
+
+
+class Variances(NamedTuple):
+    """Of the difference of two models on `images` test images, in squared fractions.
+
+    `difference`: of an image's mean difference, were there infinitely many seeds; sampling can make it negative.
+    Of each model: `seeds`, of one seed's accuracy, and `noise`, of one seed on one image.
+    """
+
+    images: int
+    difference: float
+    seeds: tuple[float, float]
+    noise: tuple[float, float]
+
+
+class Foreseen(NamedTuple):
+    """At a number of seeds: half the width of the 95 % interval, and its variance's parts; NaN where unknown."""
+
+    half: float
+    df: float
+    var_seeds: float
+    var_images: float
+
+
+def variances(model: np.ndarray, baseline: np.ndarray) -> Variances | None:
+    """The parts of `contrast`'s variance for one seed, from correctness bool [seeds, N]; None with a single seed."""
+    if min(len(model), len(baseline)) < 2:
+        return None
+    images = model.shape[1]
+    parts = seed_part(model), seed_part(baseline)
+    noise = [part.noise * images for part in parts]
+    observed = float((model.mean(axis=0) - baseline.mean(axis=0)).var(ddof=1))
+    return Variances(
+        images,
+        observed - sum(noise),
+        tuple(part.variance * part.seeds for part in parts),
+        tuple(one * part.seeds for one, part in zip(noise, parts, strict=True)),
+    )
+
+
+def foresee(measured: Variances, seeds: int) -> Foreseen:
+    """What `contrast` would give with `seeds` seeds of each model: at a study's own number, its own interval.
+
+    Every part of the variance is what it was measured to be and shrinks with 1 / seeds, except that of the images.
+    """
+    var_images = max(0.0, measured.difference + sum(measured.noise) / seeds) / measured.images
+    if seeds < MIN_SEEDS:
+        return Foreseen(np.nan, np.nan, np.nan, var_images)
+    parts = [
+        SeedPart(variance / seeds, noise / (seeds * measured.images), seeds)
+        for variance, noise in zip(measured.seeds, measured.noise, strict=True)
+    ]
+    var_seeds, df, half = combined(var_images, measured.images, parts)
+    return Foreseen(half, df, var_seeds, var_images)
+
+
+def power(foreseen: Foreseen, difference: float) -> float:
+    """The chance that the 95 % interval leaves 0 out where the true difference, a fraction, is `difference`.
+
+    That of a two-sided t test at 5 %: Student's noncentral t, as in Cohen 1988, "Statistical power analysis for the
+    behavioral sciences". NaN where there is no interval.
+    """
+    total = foreseen.var_seeds + foreseen.var_images
+    if np.isnan(total):
+        return np.nan
+    if total == 0:
+        return float(difference != 0)
+    critical = float(stdtrit(foreseen.df, UPPER_TAIL))
+    distance = min(abs(difference) / np.sqrt(total), SURE)
+    wrong_side = nctdtr(foreseen.df, distance, -critical) if distance < FAR else 0.0
+    return float(1 - nctdtr(foreseen.df, distance, critical) + wrong_side)

@@ -1,0 +1,260 @@
+"""The findings of a study, each in a sentence computed from its tables: the headings of the story and of its pages."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
+from study.analysis.uncertainty import MIN_SEEDS
+from study.reporting import text
+from study.reporting.costs import run_seconds
+from study.reporting.provenance import code_sentence
+from study.reporting.sources import Sources, best_model
+
+CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
+
+
+class Compared(NamedTuple):
+    """The two models that the story is about, and the difference of their test accuracies, as fractions.
+
+    `model` is the best by validation, `other` the baseline or, where the baseline is best, the next best. `low` and
+    `high` are NaN with too few seeds, the rest where the study does not compare the two.
+    """
+
+    model: str
+    other: str
+    difference: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    lowest: float = np.nan
+    highest: float = np.nan
+    var_seeds: float = np.nan
+    var_images: float = np.nan
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the interval or, with too few seeds for one, of the range between single runs."""
+        return (self.lowest, self.highest) if np.isnan(self.low) else (self.low, self.high)
+
+    @property
+    def is_clear(self) -> bool:
+        """Is the difference on one side of 0 over its whole interval or range?"""
+        low, high = self.ends
+        return bool(low > 0 or high < 0)
+
+
+def compared(sources: Sources) -> Compared | None:
+    """The two models of the story; None where fewer than two have a finished run."""
+    models, baseline = sources.tables["models"], sources.config["baseline"]
+    model = best_model(models)
+    other = baseline if model != baseline else best_model(models[models["model"] != baseline])
+    finished = set(sources.rows("runs", outcome="finished")["model"])
+    if model is None or other is None or other not in finished:
+        return None
+    keys = [key for key in Compared._fields if key not in ("model", "other")]
+    for one, minus, sign in ((model, other, 1), (other, model, -1)):
+        found = sources.rows("contrasts", model=one, baseline=minus, metric="test_accuracy")
+        if len(found):
+            row = dict(zip(keys, found[keys].iloc[0], strict=True))
+            return Compared(model, other, **(row if sign == 1 else _turned(row)))
+    return Compared(model, other)
+
+
+def _turned(row: dict[str, float]) -> dict[str, float]:
+    """A contrast seen from its other side."""
+    return {
+        "difference": -row["difference"],
+        "low": -row["high"],
+        "high": -row["low"],
+        "lowest": -row["highest"],
+        "highest": -row["lowest"],
+        "var_seeds": row["var_seeds"],
+        "var_images": row["var_images"],
+    }
+
+
+def answer(sources: Sources) -> str:
+    """How much better the best model is."""
+    two = compared(sources)
+    if two is None or np.isnan(two.difference):
+        model = best_model(sources.tables["models"])
+        if model is None:
+            return "No run finished, so there is no answer yet"
+        mean = sources.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0]
+        return f"{sources.labels[model]} classifies {text.percent(mean)} % of the test images correctly"
+    name, other = sources.labels[two.model], sources.labels[two.other]
+    if not two.is_clear:
+        return f"{name} and {other} do not differ clearly: {text.points(two.difference)} points, {_span(two)}"
+    size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "fewer"
+    return f"{name} classifies {size} percentage points {more} of the test images correctly than {other}"
+
+
+def _span(two: Compared) -> str:
+    low, high = two.ends
+    said = f"{text.points(low)} to {text.points(high)}"
+    return f"{said} between single runs" if np.isnan(two.low) else f"95 % interval {said}"
+
+
+def steps(sources: Sources) -> str:
+    """Which step of the cumulative ablation adds most, and how many have no clear effect."""
+    table = sources.tables["ladder"]
+    known = table.dropna(subset="difference")
+    if known.empty:
+        return "No step of the cumulative ablation can be compared with the one above it"
+    most = known.loc[known["difference"].idxmax()]
+    if most["difference"] <= 0:
+        return "No step adds accuracy to the one above it"
+    total = known["difference"].sum()
+    said = f"“{most['change']}” adds most: {text.points(most['difference'])} points"
+    if len(known) > 1:
+        said += f" of the {text.points(total)} that all {len(known)} steps add up to"
+    tested = known.dropna(subset=["low", "high"])
+    unclear = int(((tested["low"] <= 0) & (tested["high"] >= 0)).sum())
+    if unclear:
+        said += (
+            f"; {unclear} of {text.counted(len(tested), 'step')} {'has' if unclear == 1 else 'have'} no clear effect"
+        )
+    return said
+
+
+def differences_of(sources: Sources, two: Compared, table: str = "class_differences") -> pd.DataFrame:
+    """The rows of the two models in a table of differences, `difference` and `verdict` seen from `two.model`."""
+    rows = sources.rows(table, model=two.model, baseline=two.other)
+    if rows.empty:
+        rows = sources.rows(table, model=two.other, baseline=two.model).copy()
+        rows["difference"] *= -1
+        rows["verdict"] = rows["verdict"].replace({BETTER: WORSE, WORSE: BETTER})
+    return rows.dropna(subset="difference")
+
+
+def classes(sources: Sources) -> str:
+    """In how many classes the better model is better, worse or neither."""
+    two = compared(sources)
+    rows = pd.DataFrame() if two is None else differences_of(sources, two)
+    if rows.empty:
+        return f"How accurate each of the {len(sources.dataset.fine_names)} classes is"
+    name, other, every = (
+        sources.labels[two.model],
+        sources.labels[two.other],
+        text.counted(len(rows), "class", "classes"),
+    )
+    if rows["p"].isna().all():
+        ahead, behind = int((rows["difference"] > 0).sum()), int((rows["difference"] < 0).sum())
+        return (
+            f"{name} is ahead of {other} in {ahead} of {every} and behind in {behind}; too few seeds to test single "
+            "classes"
+        )
+    count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in (BETTER, WORSE, EQUIVALENT, UNCLEAR)}
+    if not any(count[verdict] for verdict in (BETTER, WORSE, EQUIVALENT)):
+        ahead = int((rows["difference"] > 0).sum())
+        return f"{name} is ahead of {other} in {ahead} of {every}, but surely in none"
+    same = f", equivalent in {count[EQUIVALENT]}" if count[EQUIVALENT] else ""
+    return (
+        f"{name} is better than {other} in {count[BETTER]} of {every}, worse in {count[WORSE]}{same}, and in "
+        f"{count[UNCLEAR]} the data cannot tell"
+    )
+
+
+def worst_classes(sources: Sources) -> str:
+    """Where the better model is furthest behind; nothing where it is behind nowhere."""
+    two = compared(sources)
+    rows = pd.DataFrame() if two is None else differences_of(sources, two)
+    behind = rows[rows["difference"] < 0].sort_values("difference", kind="stable") if len(rows) else rows
+    if behind.empty:
+        return ""
+    named = ", ".join(
+        f"{text.words(row['class'])} ({text.points(row['difference'])})" for row in behind.head(3).to_dict("records")
+    )
+    return f"{sources.labels[two.model]} is furthest behind in {named} points."
+
+
+def confusions(sources: Sources) -> str:
+    """The most frequent mistake of the best model, and how many of its errors stay within the superclass."""
+    model = best_model(sources.tables["models"])
+    rows = sources.rows("confusion", model=model) if model else pd.DataFrame()
+    wrong = rows[rows["true_id"] != rows["predicted_id"]] if len(rows) else rows
+    if wrong.empty:
+        return "No mistakes to show"
+    images = rows.groupby("true_id")["count"].sum()
+    share = wrong["count"] / wrong["true_id"].map(images)
+    most = wrong.loc[share.idxmax()]
+    names = [text.words(name) for name in sources.dataset.fine_names]
+    true, predicted = names[int(most["true_id"])], names[int(most["predicted_id"])]
+    part = text.percent(share.max(), 0)
+    said = f"{sources.labels[model]} most often takes {true} for {predicted}: {part} % of its images"
+    if not sources.has_superclasses:
+        return said
+    errors = sources.rows("errors", model=model).iloc[0]
+    return (
+        f"{said}; {text.percent(errors['within_superclass'], 0)} % of its errors stay within the superclass "
+        f"({text.percent(errors['expected_by_chance'], 0)} % by chance)"
+    )
+
+
+def certainty(sources: Sources) -> str:
+    """How surely the difference is known, and what its uncertainty comes from."""
+    two = compared(sources)
+    if two is None or np.isnan(two.difference):
+        return "How sure each model is of its answers"
+    if np.isnan(two.low):
+        return (
+            f"Fewer than {MIN_SEEDS} seeds allow no interval: single runs differ by {text.points(two.lowest)} to "
+            f"{text.points(two.highest)} points"
+        )
+    half = text.number(100 * (two.high - two.low) / 2, 1)
+    seeds = two.var_seeds / (two.var_seeds + two.var_images)
+    return (
+        f"The difference is known to within ±{half} points; {text.percent(seeds, 0)} % of its variance comes from the "
+        f"seeds, {text.percent(1 - seeds, 0)} % from the test images"
+    )
+
+
+def calibrations(sources: Sources) -> list[str]:
+    """A remark for every model whose probabilities temperature scaling made worse on the test images."""
+    means = sources.tables["models"].pivot(index="model", columns="metric", values="mean").reindex(sources.models)
+    remarks = []
+    for model, row in means.iterrows():
+        before, after = row["test_ece"], row["test_ece_scaled"]
+        if after > before and text.percent(after) != text.percent(before):
+            remarks.append(
+                f"Temperature scaling made the probabilities of {sources.labels[model]} worse on the test images: "
+                f"ECE {text.percent(before)} % before, {text.percent(after)} % after."
+            )
+    return remarks
+
+
+def costs(sources: Sources) -> str:
+    """What the better model costs in training time, against the other."""
+    two = compared(sources)
+    finished = sources.finished_costs()
+    seconds = run_seconds(finished).groupby(finished["model"]).mean()
+    if two is None or not {two.model, two.other} <= set(seconds.dropna().index) or not seconds[two.other] > 0:
+        return "What a run of each model costs"
+    name, other, ratio = sources.labels[two.model], sources.labels[two.other], seconds[two.model] / seconds[two.other]
+    if ratio > CLEARLY:
+        return f"{name} takes {_times(ratio)} times as long to train as {other}"
+    if ratio < 1 / CLEARLY:
+        return f"{name} trains {_times(1 / ratio)} times as fast as {other}"
+    return f"{name} and {other} take about the same time to train"
+
+
+def _times(ratio: float) -> str:
+    return text.number(ratio, 1 if ratio < 10 else 0)
+
+
+def methods(sources: Sources) -> str:
+    """How many runs there are, and whether the present code made them."""
+    runs = sources.tables["runs"]
+    finished = int((runs["outcome"] == "finished").sum())
+    every = text.counted(len(runs), "run")
+    started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
+    code = code_sentence(sources.tables["provenance"], sources.labels).split(".")[0]
+    present = code.startswith("All runs were trained by the present")
+    return f"{started} finished{'' if present else ', some of them trained by older code'}; one command repeats them"
+
+
+FINDINGS: dict[str, Callable[[Sources], str]] = {
+    one.__name__: one for one in (answer, steps, classes, confusions, certainty, costs, methods)
+}

@@ -1,0 +1,92 @@
+"""The pictures behind the confusion matrices: misclassified test images in one file, with every model's answers."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from study.data.dataset import TEST
+from study.reporting.markup import picture_uri
+from study.reporting.sources import Sources
+
+LIMIT = 2500  # pictures; about 0.6 MB of photographs of 32 × 32 pixels
+COLUMNS = 50
+QUALITY = 70  # of WebP
+
+
+def choose_images(named: np.ndarray, fine: np.ndarray, limit: int = LIMIT) -> np.ndarray:
+    """The misclassified images to show, as places int [<= limit], ascending.
+
+    `named` uint8 [runs, images] is what every run takes an image for, `fine` [images] what it is. Of every kind of
+    mistake (a class taken for another), the image comes first that most runs mistake that way, ties: the first; first
+    images before second ones, and among them those of the most frequent mistakes.
+    """
+    classes = int(max(named.max(initial=0), fine.max(initial=0))) + 1
+    place = np.broadcast_to(np.arange(len(fine)), named.shape)
+    wrong = named != fine
+    mistake = fine[place[wrong]].astype(np.int64) * classes + named[wrong]
+    found, runs = np.unique(np.stack([mistake, place[wrong]]), axis=1, return_counts=True)
+    kind, image = found
+    order = np.lexsort((image, -runs, kind))
+    kind, image, runs = kind[order], image[order], runs[order]
+    starts = np.flatnonzero(np.diff(kind, prepend=-1))
+    sizes = np.diff(starts, append=len(kind))
+    rank = np.arange(len(kind)) - np.repeat(starts, sizes)
+    frequency = np.repeat(np.add.reduceat(runs, starts) if len(starts) else runs, sizes)
+    queue = image[np.lexsort((kind, -frequency, rank))]
+    _, first = np.unique(queue, return_index=True)
+    return np.sort(queue[np.sort(first)[:limit]])
+
+
+def rule(shown: int, wrong: int, test: int) -> str:
+    """In a sentence, which of `test` images are in the sprite, of which `wrong` are misclassified by a run."""
+    if not wrong:
+        return "No run gets a test image wrong, so there are no pictures."
+    if shown == wrong:
+        return f"The pictures are all {wrong:,} of the {test:,} test images that at least one run gets wrong."
+    return (
+        f"{wrong:,} of the {test:,} test images are misclassified by at least one run; {shown:,} of them have a "
+        "picture: of every kind of mistake the image that most runs make it on, the most frequent mistakes first, then "
+        "second images, and so on."
+    )
+
+
+@functools.cache  # several panels of several pages show them
+def pictures(sources: Sources) -> dict[str, Any]:
+    """What the scripts need: the sprite, and of each image its class and what each model's seeds take it for.
+
+    `answers` [image][model] is flat: class, number of seeds, next class, …, the most frequent first; where all seeds
+    agree, the class alone.
+    """
+    test = sources.dataset.ids(TEST)
+    fine = sources.dataset.fine[test]
+    named = {model: sources.predicted(model)[1] for model in sources.models}
+    all_runs = np.concatenate(list(named.values()))
+    shown = choose_images(all_runs, fine)
+    wrong = int((all_runs != fine).any(axis=0).sum())
+    shown = shown[np.argsort(fine[shown], kind="stable")]
+    return {
+        "rule": rule(len(shown), wrong, len(test)),
+        "columns": COLUMNS,
+        "uri": picture_uri(sprite(sources.dataset.images[test[shown]]), QUALITY) if len(shown) else "",
+        "images": test[shown].tolist(),
+        "true": fine[shown].tolist(),
+        "answers": [[_answers(runs[:, place]) for runs in named.values()] for place in shown],
+        "wrong": np.bincount(fine[(all_runs != fine).any(axis=0)], minlength=sources.dataset.classes).tolist(),
+        "test": np.bincount(fine, minlength=sources.dataset.classes).tolist(),
+    }
+
+
+def sprite(images: np.ndarray) -> np.ndarray:
+    """Images uint8 [n, height, width, 3] as the tiles of one, COLUMNS to a row, the last row filled up with black."""
+    count, height, width, _ = images.shape
+    rows = -(-count // COLUMNS)
+    tiles = np.zeros((rows * COLUMNS, height, width, 3), np.uint8)
+    tiles[:count] = images
+    return tiles.reshape(rows, COLUMNS, height, width, 3).swapaxes(1, 2).reshape(rows * height, COLUMNS * width, 3)
+
+
+def _answers(named: np.ndarray) -> list[int]:
+    classes, seeds = np.unique(named, return_counts=True)
+    order = np.argsort(-seeds, kind="stable")
+    return classes.tolist() if len(classes) == 1 else np.column_stack([classes[order], seeds[order]]).ravel().tolist()

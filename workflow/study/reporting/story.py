@@ -1,0 +1,192 @@
+"""The story: one page of at most seven parts, each headed by a finding that is computed from the tables."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.provenance import weights_name
+from study.reporting import citing, findings, text
+from study.reporting.answer import answer, how_to_read, lost_runs
+from study.reporting.calibration import calibration_page
+from study.reporting.claims import claims_in_short, claims_page
+from study.reporting.classes import classes_page, classes_section
+from study.reporting.confusion import confusion_section, errors_table, mistakes_table
+from study.reporting.costs import front_section, front_table, run_seconds
+from study.reporting.differences import class_differences_page
+from study.reporting.hero import dots, gain, only_one_right
+from study.reporting.how_sure import how_sure_section
+from study.reporting.items import Page, report_pages
+from study.reporting.ladder import ladder_page
+from study.reporting.markup import Column, prose, table
+from study.reporting.methods import paragraphs
+from study.reporting.run_facts import was_run
+from study.reporting.sources import Sources, best_model
+
+Section = dict[str, Any]
+
+
+class Topic(NamedTuple):
+    """A part of the story: its anchor, its name in the list of contents, its finding, and what makes its content.
+
+    `page` is the page with all there is on it, which the story links to.
+    """
+
+    anchor: str
+    short: str
+    page: str
+    make: Callable[[Sources], Section]
+
+
+def story(sources: Sources, figures: Callable[[str], Section]) -> list[Section]:
+    """The parts of the story in order; `figures` gives the section that shows a figure of that file name."""
+    pages = {page.name: page for page in report_pages(sources.config)}
+    return [_part(sources, topic, pages, figures) for topic in TOPICS if topic.page in pages and is_new(sources, topic)]
+
+
+def is_new(sources: Sources, topic: Topic) -> bool:
+    """Would the part say more than the answer did? A ladder of two steps is the answer once more."""
+    return topic.anchor != "gain" or int(sources.tables["ladder"]["difference"].notna().sum()) > 1
+
+
+def _part(sources: Sources, topic: Topic, pages: dict[str, Page], figures: Callable[[str], Section]) -> Section:
+    page = pages[topic.page]
+    finding = findings.FINDINGS[page.finding or "methods"](sources)
+    content = {"lead": [], "sections": [], "folded": [], "figures": [], "links": [], "notes": []} | topic.make(sources)
+    content["sections"] += [figures(name) for name in content.pop("figures")]
+    more = [(page.file, f"All about this: {page.title}")]
+    more += [(pages[name].file, said) for name, said in content["links"] if name in pages]
+    named = {"kind": "part", "anchor": topic.anchor, "short": topic.short, "finding": finding, "links": more}
+    return content | named
+
+
+def _answer(sources: Sources) -> Section:
+    two = findings.compared(sources)
+    models, contrasts = sources.tables["models"], sources.tables["contrasts"]
+    claims = claims_in_short(sources) if sources.config["claims"] else {"sentence": "", "rows": []}
+    verdicts = sources.tables["claims"]["verdict"].value_counts() if claims["rows"] else {}
+    said = ", ".join(f"{count} {verdict}" for verdict, count in dict(verdicts).items())
+    top = {"kind": "hero", "title": "Test accuracy of every run", "gain": gain(sources, two), "dots": dots(sources),
+           "baseline": sources.labels[sources.config["baseline"]]}  # fmt: skip
+    only = only_one_right(sources, two)
+    return {
+        "lead": [answer(sources.config, models, contrasts), *lost_runs(sources.config, sources.tables["runs"])],
+        "sections": [top, *([only] if only else [])],
+        "folded": [
+            headline(sources),
+            *([literature(sources)] if sources.literature else []),
+            *(claims_page(sources) if claims["rows"] else []),
+        ],
+        "notes": [one for one in (said and f"Claims of the original report: {said}.", claims["sentence"]) if one],
+        "links": [
+            ("how_each_model_was_trained", "How each model was trained"),
+            ("claims_reproduced_or_not", "What others claim, with verdicts"),
+            ("images_hard_to_classify", "Images that are hard to classify"),
+        ],
+    }
+
+
+def headline(sources: Sources) -> Section:
+    """The table of the models: accuracy with its spread over seeds, and what a run takes."""
+    models, runs = sources.tables["models"], sources.tables["runs"]
+    by_metric = models.pivot(index="model", columns="metric", values="mean").reindex(sources.models)
+    frame = models[models["metric"] == "test_accuracy"].set_index("model").reindex(sources.models)
+    costs, best = sources.finished_costs(), best_model(models)
+    seconds = run_seconds(costs).groupby(costs["model"]).mean()
+    rows = []
+    for name, entry in sources.config["models"].items():
+        planned, seeds = int((runs["model"] == name).sum()), int(frame.loc[name, "n_seeds"])
+        tags = ["best by validation"] * (name == best) + ["baseline"] * (name == sources.config["baseline"])
+        kind = f"{text.REGIMES[entry['regime']].short}, {entry['input_size']} px"
+        weights = f", weights: {weights_name(entry['weights'])}" if entry["weights"] else ""
+        rows.append({
+            "label": entry["label"], "kind": "; ".join([kind + weights, *tags]),
+            "seeds": str(seeds) if seeds == planned else f"{seeds} of {planned}",
+            "test": frame.loc[name, "mean"], "sd": frame.loc[name, "sd"],
+            "interval": text.spread(frame.loc[name, "ci_low"], frame.loc[name, "ci_high"]),
+            "range": text.spread(frame.loc[name, "min"], frame.loc[name, "max"]) if seeds > 1 else text.NOTHING,
+            "validation": by_metric.loc[name, "val_accuracy"], "train": by_metric.loc[name, "train_accuracy"],
+            "minutes": seconds.get(name, np.nan),
+        })  # fmt: skip
+    columns = [
+        Column("label", "Model", None, "kind"),
+        Column("seeds", "Seeds"),
+        Column("test", "Test (%)", text.percent, bar=True),
+        Column("sd", "SD over seeds", text.percent),
+        Column("interval", "95 % interval, seeds (%)"),
+        Column("range", "Lowest – highest (%)"),
+        Column("validation", "Validation (%)", text.percent),
+        Column("train", "Train (%)", text.percent),
+        Column("minutes", "Minutes per run", text.minutes),
+    ]
+    return table("The models in numbers", pd.DataFrame(rows), columns, sources.csv("models"))
+
+
+def literature(sources: Sources) -> Section:
+    """Published numbers with their sources; nothing in them was measured here."""
+    frame = pd.DataFrame([
+        entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": text.REGIMES[entry["model_kind"]].short}
+        for entry in sources.literature
+    ])  # fmt: skip
+    columns = [Column("label", "Model", None, "model_kind"), Column("accuracy", "Test (%)"), Column("source", "Source"),
+               Column("note", "Caveat")]  # fmt: skip
+    csv = ("literature.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    return table("From the literature, not measured here", frame, columns, csv)
+
+
+def _gain(sources: Sources) -> Section:
+    return {"figures": ["ladder.svg"], "folded": [one for one in ladder_page(sources) if one["kind"] == "table"]}
+
+
+def _classes(sources: Sources) -> Section:
+    worst = findings.worst_classes(sources)
+    _, *rest = classes_page(sources)
+    return {
+        "lead": [worst] if worst else [],
+        "sections": [classes_section(sources)],
+        "folded": [*(one for one in class_differences_page(sources) if one["kind"] == "table"), *rest],
+    }
+
+
+def _confusions(sources: Sources) -> Section:
+    return {"sections": [confusion_section(sources)], "folded": [errors_table(sources), mistakes_table(sources)]}
+
+
+def _certainty(sources: Sources) -> Section:
+    by_model, *_ = calibration_page(sources)
+    return {
+        "lead": findings.calibrations(sources),
+        "sections": [how_sure_section(sources)],
+        "figures": ["calibration.svg"],
+        "folded": [by_model],
+    }
+
+
+def _costs(sources: Sources) -> Section:
+    return {"sections": [front_section(sources)], "folded": [front_table(sources)]}
+
+
+def _methods(sources: Sources) -> Section:
+    cite = citing.citation(sources)
+    return {
+        "sections": [
+            prose("What was run", paragraphs("training", sources), was_run(sources)),
+            prose("How to read it", points=how_to_read(sources.tables["models"])),
+            prose("How to repeat it", ["From the project's folder:"], command=citing.command(sources.config["study"])),
+            citing.repeat(sources),
+            *([prose("How to cite it", command=cite)] if cite else []),
+        ],
+        "links": [("how_each_model_was_trained", "How each model was trained")],
+    }
+
+
+TOPICS = (
+    Topic("answer", "The answer", "which_model_is_better", _answer),
+    Topic("gain", "Where the points come from", "where_the_gain_comes_from", _gain),
+    Topic("classes", "Classes that gain or lose", "classes_better_or_worse", _classes),
+    Topic("confusions", "What is confused", "confused_classes_and_mistakes", _confusions),
+    Topic("certainty", "How sure", "how_sure_calibration_and_seeds", _certainty),
+    Topic("cost", "What it costs", "cost_time_and_memory", _costs),
+    Topic("methods", "Methods", "methods_data_and_provenance", _methods),
+)
