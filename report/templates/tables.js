@@ -63,7 +63,8 @@ const FORMATS = {
 
 // "> 50", "<= 3", "40 to 60" or words, of a number; words alone of a text.
 function matches(cell, wanted) {
-  const number = Number(cell.textContent.replace(/[^\d.,−]/g, " ").trim().split(" ")[0].replaceAll(",", "").replace("−", "-"));
+  // What a reader sees, so that "> 50" leaves 50.0 out; an interval below the number is not part of it.
+  const number = Number((cell.firstChild?.textContent ?? "").replace(/[^\d.,−]/g, " ").trim().split(" ")[0].replaceAll(",", "").replace("−", "-"));
   const words = wanted.trim().toLowerCase();
   const bound = words.match(/^([<>]=?)\s*([-−]?[\d.]+)$/);
   const range = words.match(/^([-−]?[\d.]+)\s*(?:to|–)\s*([-−]?[\d.]+)$/);

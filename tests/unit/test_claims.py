@@ -26,9 +26,10 @@ from study.config.study import load_config
 from study.errors import StudyError
 from study.reporting.accuracy import draw_accuracy
 from study.reporting.claims import MARKS
+from study.reporting.figures import draw_figures
 from study.reporting.pages import write_pages
 from study.reporting.sources import read_sources
-from study.reporting.style import save, settings
+from study.reporting.style import settings
 
 ROOT = Path(__file__).parents[2]
 CLASSES = np.arange(100)
@@ -290,16 +291,14 @@ PUBLISHED = {
 
 
 def report(folder, claims, synthetic):
-    """Text of the accuracy figure, the landing page and the claims page, if any, of a study with `claims`."""
+    """Text of the accuracy figure, the story and the page of claims, if any, of a study with `claims`."""
     study = make_study(folder, {"scratch_cnn": 0.4, "lite0_finetune": 0.8})
     set_claims(study, claims, [PUBLISHED], synthetic)
     write_tables(study, study / "tables")
-    sources = read_sources(study, study / "tables")
-    with settings():
-        save(draw_accuracy(sources), study / "figures" / "accuracy.svg", synthetic)
+    draw_figures(study, study / "tables", study / "figures")
     write_summary(study, study / "tables", study / "summary.json")
     write_pages(study, study / "tables", study / "figures", study / "pages")
-    files = ("figures/accuracy.svg", "pages/landing.html", "pages/claims.html")
+    files = ("figures/accuracy.svg", "pages/index.html", "pages/claims_reproduced_or_not.html")
     return [re.sub(r"data:[^\"]*", "", path.read_text()) if (path := study / name).exists() else "" for name in files]
 
 
@@ -308,7 +307,7 @@ def test_pages_show_mark_and_word_and_escape_what_they_are_given(tmp_path):
     figure, landing, page = report(tmp_path / "real", claims, synthetic=False)
     for verdict, mark in MARKS.items():
         assert f"{mark}\u00a0{verdict}" in page
-        assert f"{mark}</span> {verdict}" in landing
+        assert f"{mark}\u00a0{verdict}" in landing
     for text in (landing, page):
         assert "<b>" not in text and "&lt;b&gt;x&lt;/b&gt; &amp; &#34;y&#34; $1$" in text
     assert "From the literature, not measured here" in landing
