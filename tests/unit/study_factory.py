@@ -189,6 +189,7 @@ def _record(spec: RunSpec, data: Dataset, finished: bool, number: int) -> dict[s
         "code_sha256": "2" * 64,
         "cost": {
             "train_seconds": 60.0 + number,
+            "cpu_seconds": 110.0 + number,
             "images_per_second": 200.0,
             "peak_memory_mb": 512.0,
             "features_seconds": 12.5 if frozen else None,

@@ -13,7 +13,7 @@ from study.config.planning import run_spec
 from study.config.study import load_config
 from study.errors import StudyError
 from study.files import read_json
-from study.machine.memory import forget_process_peak, process_peak_mb
+from study.machine.memory import forget_process_peak, keep_freed_memory, process_peak_mb
 from study.orchestration import check_machine
 from study.training import loop, trial
 
@@ -93,7 +93,8 @@ def test_a_frozen_model_is_timed_by_its_features():
     assert found.training == 0 and found.evaluation > 0
 
 
-def test_the_peak_of_memory_can_be_forgotten():
+def test_the_peak_of_memory_can_be_forgotten_though_freed_memory_is_kept():
+    keep_freed_memory()
     big = torch.ones(50_000_000)
     before = process_peak_mb()
     del big
