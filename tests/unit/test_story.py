@@ -86,7 +86,7 @@ def test_pictures_are_spread_evenly_over_all_there_are():
 
 
 def test_a_command_names_the_preset_of_the_study():
-    assert citing.command("demo").splitlines()[0] == "snakemake --configfile workflow/presets/demo.yaml"
+    assert citing.command("demo").splitlines()[0] == "snakemake --configfile workflow/presets/demo.yaml --cores all"
     assert citing.command("my_own").splitlines()[1] == "snakemake --configfile YOUR_CONFIG.yaml --report report.html"
 
 

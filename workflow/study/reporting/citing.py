@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 
-from study.fingerprints import training_code_sha256
 from study.reporting.sources import Sources
 
 PROJECT = Path(__file__).parents[3]
@@ -39,13 +38,14 @@ def repeat(sources: Sources) -> dict[str, Any]:
     """The section of hashes, with what a reader needs to get the same bytes."""
     provenance = sources.tables["provenance"]
     data = provenance["data_fingerprint"].dropna().unique()
+    code = provenance["code_sha256"].dropna().unique()
     pairs = [
-        ("commit", commit() or "not in a Git checkout"),
-        ("training code", training_code_sha256()),
+        ("commit of the project when this page was written", commit() or "not in a Git checkout"),
+        ("training code", ", ".join(code) or "no run"),
         ("data and split", ", ".join(data) or "no run"),
         *[(f"weights, {name}", digest) for name, digest in _weights(sources)],
     ]
-    return {"kind": "facts", "title": "Hashes (SHA-256) of what was run", "pairs": pairs, "note": ""}
+    return {"kind": "facts", "title": "Hashes of what was run (SHA-256; the commit: SHA-1)", "pairs": pairs, "note": ""}
 
 
 def _weights(sources: Sources) -> list[tuple[str, str]]:
@@ -70,4 +70,4 @@ def command(study: str, project: Path = PROJECT) -> str:
             named[yaml.safe_load(path.read_text(encoding="utf-8")).get("study")] = path.relative_to(project).as_posix()
     file = named.get(study, "YOUR_CONFIG.yaml")
     overlay = "" if file == "config.yaml" else f" --configfile {file}"
-    return f"snakemake{overlay}\nsnakemake{overlay} --report report.html"
+    return f"snakemake{overlay} --cores all\nsnakemake{overlay} --report report.html"
