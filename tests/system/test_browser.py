@@ -23,6 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
 AXE = "axe-core@4.10.3"
+ROOT = Path(__file__).parents[2]
 WIDTHS = (390, 1024, 1920)
 SNAKEMAKES_OWN = 3_000_000  # bytes of Snakemake's libraries in every report
 TEN_MODELS = {"scratch_cnn": 0.36, "scratch_b": 0.42, "scratch_c": 0.5, "scratch_d": 0.55, "lite0_frozen": 0.62,
@@ -85,6 +86,15 @@ def fifty(tmp_path_factory):
     draw_figures(study, study / "tables", study / "figures")
     write_pages(study, study / "tables", study / "figures", study / "pages")
     return study / "pages"
+
+
+@pytest.fixture
+def reference():
+    """The pages of the reference study, where it has been run in this checkout."""
+    folder = ROOT / "results" / "reference" / "pages"
+    if not folder.is_dir():
+        pytest.skip("results/reference has no pages; run workflow/presets/reference.yaml")
+    return folder
 
 
 def column(page, table, place):
@@ -157,7 +167,7 @@ def test_the_report_fits_every_screen(demo, browser, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("study", ["pages", "fifty"])
+@pytest.mark.parametrize("study", ["pages", "fifty", "reference"])
 def test_every_page_opens_without_an_error_and_fits(study, width, browser, request):
     folder = request.getfixturevalue(study)
     window = browser.new_context(offline=True, viewport={"width": width, "height": 900})
@@ -177,7 +187,7 @@ def test_every_page_opens_without_an_error_and_fits(study, width, browser, reque
     window.close()
 
 
-@pytest.mark.parametrize("study", ["pages", "fifty"])
+@pytest.mark.parametrize("study", ["pages", "fifty", "reference"])
 def test_the_story_prints_as_a_document_without_its_controls(study, watched, request):
     page = watched.open(request.getfixturevalue(study) / "index.html")
     printed = page.pdf(format="A4")
@@ -316,7 +326,7 @@ def axe(tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("study", ["pages", "fifty"])
+@pytest.mark.parametrize("study", ["pages", "fifty", "reference"])
 def test_an_accessibility_checker_finds_nothing_serious(study, scheme, browser, axe, request):
     folder = request.getfixturevalue(study)
     window = browser.new_context(offline=True, viewport={"width": 1300, "height": 1000}, color_scheme=scheme)
