@@ -19,9 +19,6 @@ from study.files import write_json
 from study.reporting.figures import draw_figures
 from study.reporting.pages import write_pages
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
 AXE = "axe-core@4.10.3"
 ROOT = Path(__file__).parents[2]
 WIDTHS = (390, 1024, 1920)
@@ -43,14 +40,6 @@ class Watched:
         self.page.goto("about:blank")
         self.page.goto(path.as_uri() + anchor)
         return self.page
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

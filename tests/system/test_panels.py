@@ -1,6 +1,5 @@
 """The interactive panels in a browser: one selection drives them all; by mouse, by keyboard and by touch."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,6 @@ from study.reporting.markup import write_page
 from study.reporting.pages import body
 from study.reporting.sources import read_sources
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
 ACCURACIES = {"scratch_cnn": 0.1, "lite0_finetune": 0.97, "lite0_frozen": 0.6}
 PANELS = (classes_section, confusion_section, how_sure_section, front_section)
 
@@ -41,14 +37,6 @@ def write(folder: Path, accuracies, seeds, dataset="synthetic"):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     return write(tmp_path_factory.mktemp("panels"), ACCURACIES, (0, 1, 2))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-# Figures and pages from the tables; the pages are marked for `snakemake --report`. report/items.yaml says which there are.
+# Figures and pages from the tables, the pages marked for `snakemake --report`; report/items.yaml says which there are.
 
 
 report: "../../report/workflow.rst"

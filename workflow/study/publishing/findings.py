@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,46 +9,12 @@ import pandas as pd
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, WORSE
 from study.analysis.ranking import best_by_validation, on_front
 from study.reporting import text
+from study.reporting.comparing import Compared, class_differences, difference
+from study.reporting.costs import run_seconds as wall_seconds
 from study.reporting.sources import Sources, best_model
 
 NAMED = 5  # classes that a sentence names at most
 PRETRAINED = ("finetune", "frozen")
-
-
-class Difference(NamedTuple):
-    """Test accuracy of `model` minus that of `other`, fractions; `lowest` and `highest` are between single runs."""
-
-    model: str
-    other: str
-    difference: float
-    low: float
-    high: float
-    lowest: float
-    highest: float
-
-    @property
-    def span(self) -> str:
-        """The interval or, with too few seeds for one, the range between single runs."""
-        if np.isnan(self.low):
-            range_ = f"{text.points(self.lowest)} to {text.points(self.highest)} between single runs"
-            return f"{range_}, too few for an interval"
-        return f"95 % interval {text.points(self.low)} to {text.points(self.high)}"
-
-    @property
-    def is_clear(self) -> bool:
-        """Is the interval, or the range, on one side of 0?"""
-        low, high = (self.lowest, self.highest) if np.isnan(self.low) else (self.low, self.high)
-        return bool(low > 0 or high < 0)
-
-
-def difference(sources: Sources, model: str | None, other: str | None) -> Difference | None:
-    """The difference of two models, seen from `model`; None where the study does not compare them."""
-    for one, minus, sign in ((model, other, 1), (other, model, -1)):
-        for row in sources.rows("contrasts", model=one, baseline=minus, metric="test_accuracy").itertuples():
-            if np.isfinite(row.difference):
-                ends = [sorted(sign * end for end in pair) for pair in ((row.low, row.high), (row.lowest, row.highest))]
-                return Difference(model, other, sign * row.difference, *ends[0], *ends[1])
-    return None
 
 
 def between_runs(sources: Sources, model: str, other: str | None) -> tuple[float, float] | None:
@@ -67,7 +32,7 @@ def best_of(sources: Sources, regimes: Sequence[str]) -> str | None:
     )
 
 
-def headline(sources: Sources) -> Difference | None:
+def headline(sources: Sources) -> Compared | None:
     """The best pretrained model and the best one from scratch; the study's question is their difference."""
     return difference(sources, best_of(sources, PRETRAINED), best_of(sources, ("scratch",)))
 
@@ -84,11 +49,13 @@ def answer(sources: Sources) -> str:
     if not found.is_clear:
         size = f"{text.points(found.difference)} points"
         claim = f"The best models with ImageNet weights and from random weights do not differ clearly: {size}"
-    said = f"**{claim}** ({found.span}): {reached(sources, found.model)}, against {reached(sources, found.other)}."
+    said = f"**{claim}** ({_span(found)}): {reached(sources, found.model)}, against {reached(sources, found.other)}."
     baseline = difference(sources, found.model, sources.config["baseline"])
     if baseline is not None and baseline.other != found.other:
         name = sources.labels[baseline.other]
-        said += f" The gain over the baseline, {name}, is {text.points(baseline.difference)} points ({baseline.span})."
+        said += (
+            f" The gain over the baseline, {name}, is {text.points(baseline.difference)} points ({_span(baseline)})."
+        )
     return said
 
 
@@ -118,7 +85,7 @@ def weights_alone(sources: Sources) -> str:
         return (
             f"The weights alone: {sources.labels[found.model]} against {sources.labels[found.other]}, the same network "
             f"at the same resolution, trained {how} {recipe}, differ by {text.points(found.difference)} points "
-            f"({found.span})."
+            f"({_span(found)})."
         )
     return ""
 
@@ -126,7 +93,7 @@ def weights_alone(sources: Sources) -> str:
 def classes_without_gain(sources: Sources) -> str:
     """Which classes gain nothing from pretraining."""
     found = headline(sources)
-    rows = pd.DataFrame() if found is None else _class_differences(sources, found)
+    rows = pd.DataFrame() if found is None else class_differences(sources, found)
     if rows.empty:
         return "**Where pretraining gains least** cannot be said yet: it takes a pretrained model and one from scratch."
     name, other = sources.labels[found.model], sources.labels[found.other]
@@ -181,7 +148,7 @@ def run_seconds(sources: Sources) -> tuple[pd.Series, str]:
     costs = sources.finished_costs()
     features = costs["features_seconds"].fillna(0)
     is_cpu = (sources.tables["provenance"]["device"] == "cpu").all() and costs["cpu_seconds"].notna().all()
-    seconds = costs["cpu_seconds"] + features * costs["threads"] if is_cpu else costs["train_seconds"] + features
+    seconds = costs["cpu_seconds"] + features * costs["threads"] if is_cpu else wall_seconds(costs)
     return seconds.groupby(costs["model"]).mean(), "CPU minutes" if is_cpu else "minutes"
 
 
@@ -211,14 +178,8 @@ def _entry(sources: Sources, model: str) -> dict:
     return sources.config["models"][model]
 
 
-def _class_differences(sources: Sources, found: Difference) -> pd.DataFrame:
-    """The rows of two models in class_differences, seen from `found.model`."""
-    rows = sources.rows("class_differences", model=found.model, baseline=found.other)
-    if rows.empty:
-        rows = sources.rows("class_differences", model=found.other, baseline=found.model).copy()
-        rows["difference"] *= -1
-        rows["verdict"] = rows["verdict"].replace({BETTER: WORSE, WORSE: BETTER})
-    return rows
+def _span(found: Compared) -> str:
+    return found.span + (", too few for an interval" if np.isnan(found.low) else "")
 
 
 def _with_points(rows: pd.DataFrame) -> str:

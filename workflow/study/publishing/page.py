@@ -22,6 +22,7 @@ from study.publishing.verify import verify
 from study.reporting import style, text
 from study.reporting.accuracy import draw_accuracy
 from study.reporting.answer import lost_runs, notice
+from study.reporting.comparing import difference
 from study.reporting.sources import Sources, best_model, read_table
 
 TEMPLATE = Path(__file__).with_name("page.md.j2")
@@ -174,11 +175,10 @@ def _contrasts(sources: Sources) -> str:
     steps = set(zip(ladder[1:], ladder[:-1], strict=True))
     rows = []
     for pair in sources.contrasts:
-        found = findings.difference(sources, *pair)
+        found = difference(sources, *pair)
         if pair in steps or found is None:
             continue
-        ends = (found.lowest, found.highest) if np.isnan(found.low) else (found.low, found.high)
-        interval = " to ".join(map(text.points, ends))
+        interval = " to ".join(map(text.points, found.ends))
         names = [sources.labels[name] for name in pair]
         rows.append([*names, text.points(found.difference), f"({interval})" if np.isnan(found.low) else interval])
     return _table(["model", "minus", "points", "95 % interval (or range)"], rows) if rows else ""
@@ -205,7 +205,7 @@ def _limits(sources: Sources) -> list[str]:
     limits = [
         f"The runs trained for {' to '.join(map(str, epochs))} epochs. Larger budgets, above all from random weights, "
         "would change the differences.",
-        "Each model has one recipe. The recipes were not searched with equal effort, and no other networks were tried.",
+        "Each model has one recipe, and the recipes were not searched with equal effort.",
         "Training, validation and test images are one fixed split; no interval covers the choice of another.",
         "Many of the classes occur in ImageNet too. The study does not say how much of the gain comes from that.",
         f"{copies:,} test images are near-duplicates of training images. Without them {sources.labels[best]} has "

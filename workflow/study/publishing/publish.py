@@ -6,7 +6,6 @@ published folder can itself be published: into another machine's, or into itself
 """
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ def publish(study: Path, dest: Path) -> None:
     damaged = changed_files(dest)
     _refuse(study, dest, config, dataset, damaged)
     if not _is_whole(StudyPaths(dest).published_labels, dest, damaged):
-        _write_labels(StudyPaths(dest).published_labels, dataset)
+        _write_labels(StudyPaths(study).labels, StudyPaths(dest).published_labels)
     added = [
         run for run in grid(config) if is_trained(study, *run) and _publish_run(study, dest, run, dataset, damaged)
     ]
@@ -145,18 +144,10 @@ def _write_evidence(source: Path, target: Path, run: Run, dataset: Labels) -> No
     write_json(target / FROM_LOGITS, {"numbers": numbers, "bins": run.bins.tolist()})
 
 
-def _write_labels(path: Path, dataset: Labels) -> None:
-    """Write dataset.npz without its images."""
-    with atomic_write(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            fine=dataset.fine,
-            coarse=np.empty(0, np.uint8) if dataset.coarse is None else dataset.coarse,
-            split=dataset.split,
-            fine_names=np.array(dataset.fine_names),
-            coarse_names=np.array(dataset.coarse_names, dtype=str),
-            meta=np.array(json.dumps(dataset.meta)),
-        )
+def _write_labels(source: Path, target: Path) -> None:
+    """Write all of dataset.npz but its images."""
+    with np.load(source, allow_pickle=False) as stored, atomic_write(target) as temporary:
+        np.savez_compressed(temporary, **{name: stored[name] for name in stored.files if name != "images"})
 
 
 def _take_near_duplicates(study: Path, dest: Path, dataset: Labels) -> None:

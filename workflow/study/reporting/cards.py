@@ -11,7 +11,7 @@ from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS
 from study.paths import MODEL, StudyPaths
 from study.reporting import text
-from study.reporting.costs import run_seconds
+from study.reporting.costs import run_seconds, trained_part
 from study.reporting.markup import Column, facts, prose, table
 from study.reporting.methods import paragraphs
 from study.reporting.models import head, show
@@ -61,7 +61,8 @@ def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple
 def _trained(sources: Sources, model: str, entry: dict[str, Any], runs: pd.DataFrame) -> str:
     """Which of the parameters are trained, where it is not all of them."""
     if entry["regime"] != "frozen":
-        return ""
+        part = trained_part(sources.config, model)
+        return f", {part}" if part else ""
     seeds = runs.loc[runs["outcome"] == "finished", "seed"]
     file = StudyPaths(sources.study).run(model, int(seeds.min())) / MODEL if len(seeds) else None
     count = head_parameters(file, len(sources.dataset.fine_names)) if file else None

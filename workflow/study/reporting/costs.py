@@ -29,11 +29,20 @@ SPEEDS = [
 
 
 def with_speeds(sources: Sources, costs: pd.DataFrame) -> pd.DataFrame:
-    """`costs` with images per second in one of two columns, as a whole network was `trained` or a head alone."""
+    """`costs` with images per second in one of two columns, a network's or a head's, and what of it was `trained`."""
     frozen = costs["model"].map(lambda model: sources.config["models"][model]["regime"]) == "frozen"
     speed = costs["images_per_second"]
-    trained = frozen.map({True: "only the head trained", False: "all trained"})
+    trained = costs["model"].map(lambda model: trained_part(sources.config, model))
     return costs.assign(network_speed=speed.where(~frozen), head_speed=speed.where(frozen), trained=trained)
+
+
+def trained_part(config: dict[str, Any], model: str) -> str:
+    """Which of a model's parameters are trained, where regime or recipe leave some as they were."""
+    entry = config["models"][model]
+    if entry["regime"] == "frozen":
+        return "only the head trained"
+    recipe = config["recipes"][entry["recipe"]]
+    return "part of them trained" if recipe.get("frozen_blocks") or recipe.get("frozen_depthwise") else ""
 
 
 def run_seconds(costs: pd.DataFrame) -> pd.Series:

@@ -1,7 +1,6 @@
 """The findings of a study, each in a sentence computed from its tables: the headings of the story and of its pages."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,40 +8,12 @@ import pandas as pd
 from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
+from study.reporting.comparing import Compared, class_differences, difference
 from study.reporting.costs import run_seconds
 from study.reporting.provenance import code_sentence
 from study.reporting.sources import Sources, best_model
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
-
-
-class Compared(NamedTuple):
-    """The two models that the story is about, and the difference of their test accuracies, as fractions.
-
-    `model` is the best by validation, `other` the baseline or, where the baseline is best, the next best. `low` and
-    `high` are NaN with too few seeds, the rest where the study does not compare the two.
-    """
-
-    model: str
-    other: str
-    difference: float = np.nan
-    low: float = np.nan
-    high: float = np.nan
-    lowest: float = np.nan
-    highest: float = np.nan
-    var_seeds: float = np.nan
-    var_images: float = np.nan
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The ends of the interval or, with too few seeds for one, of the range between single runs."""
-        return (self.lowest, self.highest) if np.isnan(self.low) else (self.low, self.high)
-
-    @property
-    def is_clear(self) -> bool:
-        """Is the difference on one side of 0 over its whole interval or range?"""
-        low, high = self.ends
-        return bool(low > 0 or high < 0)
 
 
 def compared(sources: Sources) -> Compared | None:
@@ -53,26 +24,7 @@ def compared(sources: Sources) -> Compared | None:
     finished = set(sources.rows("runs", outcome="finished")["model"])
     if model is None or other is None or other not in finished:
         return None
-    keys = [key for key in Compared._fields if key not in ("model", "other")]
-    for one, minus, sign in ((model, other, 1), (other, model, -1)):
-        found = sources.rows("contrasts", model=one, baseline=minus, metric="test_accuracy")
-        if len(found):
-            row = dict(zip(keys, found[keys].iloc[0], strict=True))
-            return Compared(model, other, **(row if sign == 1 else _turned(row)))
-    return Compared(model, other)
-
-
-def _turned(row: dict[str, float]) -> dict[str, float]:
-    """A contrast seen from its other side."""
-    return {
-        "difference": -row["difference"],
-        "low": -row["high"],
-        "high": -row["low"],
-        "lowest": -row["highest"],
-        "highest": -row["lowest"],
-        "var_seeds": row["var_seeds"],
-        "var_images": row["var_images"],
-    }
+    return difference(sources, model, other) or Compared(model, other)
 
 
 def answer(sources: Sources) -> str:
@@ -86,15 +38,9 @@ def answer(sources: Sources) -> str:
         return f"{sources.labels[model]} classifies {text.percent(mean)} % of the test images correctly"
     name, other = sources.labels[two.model], sources.labels[two.other]
     if not two.is_clear:
-        return f"{name} and {other} do not differ clearly: {text.points(two.difference)} points, {_span(two)}"
+        return f"{name} and {other} do not differ clearly: {text.points(two.difference)} points, {two.span}"
     size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "fewer"
     return f"{name} classifies {size} percentage points {more} of the test images correctly than {other}"
-
-
-def _span(two: Compared) -> str:
-    low, high = two.ends
-    said = f"{text.points(low)} to {text.points(high)}"
-    return f"{said} between single runs" if np.isnan(two.low) else f"95 % interval {said}"
 
 
 def steps(sources: Sources) -> str:
@@ -119,20 +65,10 @@ def steps(sources: Sources) -> str:
     return said
 
 
-def differences_of(sources: Sources, two: Compared, table: str = "class_differences") -> pd.DataFrame:
-    """The rows of the two models in a table of differences, `difference` and `verdict` seen from `two.model`."""
-    rows = sources.rows(table, model=two.model, baseline=two.other)
-    if rows.empty:
-        rows = sources.rows(table, model=two.other, baseline=two.model).copy()
-        rows["difference"] *= -1
-        rows["verdict"] = rows["verdict"].replace({BETTER: WORSE, WORSE: BETTER})
-    return rows.dropna(subset="difference")
-
-
 def classes(sources: Sources) -> str:
     """In how many classes the better model is better, worse or neither."""
     two = compared(sources)
-    rows = pd.DataFrame() if two is None else differences_of(sources, two)
+    rows = pd.DataFrame() if two is None else class_differences(sources, two)
     if rows.empty:
         return f"How accurate each of the {len(sources.dataset.fine_names)} classes is"
     name, other, every = (
@@ -160,7 +96,7 @@ def classes(sources: Sources) -> str:
 def worst_classes(sources: Sources) -> str:
     """Where the better model is furthest behind; nothing where it is behind nowhere."""
     two = compared(sources)
-    rows = pd.DataFrame() if two is None else differences_of(sources, two)
+    rows = pd.DataFrame() if two is None else class_differences(sources, two)
     behind = rows[rows["difference"] < 0].sort_values("difference", kind="stable") if len(rows) else rows
     if behind.empty:
         return ""

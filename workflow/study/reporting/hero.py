@@ -7,7 +7,7 @@ import numpy as np
 
 from study.data.dataset import TEST
 from study.reporting import text
-from study.reporting.findings import Compared
+from study.reporting.comparing import Compared
 from study.reporting.markup import Picture
 from study.reporting.sources import Sources, best_model
 from study.reporting.style import colours

@@ -1,0 +1,73 @@
+"""How two models of a study differ, read from its tables and seen from either of the two."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.differences import BETTER, WORSE
+from study.reporting import text
+from study.reporting.sources import Sources
+
+
+class Compared(NamedTuple):
+    """The test accuracy of `model` minus that of `other`, in fractions.
+
+    `low` and `high` end its interval and are NaN with too few seeds; `lowest` and `highest` are between single runs.
+    All are NaN where the study does not compare the two.
+    """
+
+    model: str
+    other: str
+    difference: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    lowest: float = np.nan
+    highest: float = np.nan
+    var_seeds: float = np.nan
+    var_images: float = np.nan
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the interval or, with too few seeds for one, of the range between single runs."""
+        return (self.lowest, self.highest) if np.isnan(self.low) else (self.low, self.high)
+
+    @property
+    def is_clear(self) -> bool:
+        """Is the difference on one side of 0 over its whole interval or range?"""
+        low, high = self.ends
+        return bool(low > 0 or high < 0)
+
+    @property
+    def span(self) -> str:
+        """The interval or the range, in words."""
+        low, high = self.ends
+        said = f"{text.points(low)} to {text.points(high)}"
+        return f"{said} between single runs" if np.isnan(self.low) else f"95 % interval {said}"
+
+
+def difference(sources: Sources, model: str | None, other: str | None) -> Compared | None:
+    """The difference of two models; None where the study has no comparison of them, or no runs for it yet."""
+    keys = [key for key in Compared._fields if key not in ("model", "other")]
+    for one, minus in ((model, other), (other, model)):
+        found = sources.rows("contrasts", model=one, baseline=minus, metric="test_accuracy")
+        if len(found) and np.isfinite(found["difference"].iloc[0]):
+            row = dict(zip(keys, found[keys].iloc[0], strict=True))
+            return Compared(model, other, **(row if one == model else _turned(row)))
+    return None
+
+
+def _turned(row: dict[str, float]) -> dict[str, float]:
+    """A contrast seen from its other side."""
+    ends = {"low": "high", "high": "low", "lowest": "highest", "highest": "lowest"}
+    return row | {"difference": -row["difference"]} | {end: -row[opposite] for end, opposite in ends.items()}
+
+
+def class_differences(sources: Sources, two: Compared, table: str = "class_differences") -> pd.DataFrame:
+    """The rows of the two models in a table of differences, `difference` and `verdict` seen from `two.model`."""
+    rows = sources.rows(table, model=two.model, baseline=two.other)
+    if rows.empty:
+        rows = sources.rows(table, model=two.other, baseline=two.model).copy()
+        rows["difference"] *= -1
+        rows["verdict"] = rows["verdict"].replace({BETTER: WORSE, WORSE: BETTER})
+    return rows.dropna(subset="difference")
