@@ -1,4 +1,4 @@
-"""`python -m benchmarks.time_to_accuracy FOLDER`: seconds until validation passes 40, 60, 70 and 81 %.
+"""`python -m benchmarks.time_to_accuracy FOLDER ...`: seconds until validation passes 40, 60, 70 and 81 %.
 
 A history is FOLDER/<name>/history.csv, as a run writes it: a row per epoch with its val_accuracy and its seconds.
 """
@@ -17,10 +17,10 @@ def seconds_to(history: pd.DataFrame, target: float) -> float:
     return float(history["seconds"].cumsum()[passed].min())
 
 
-def table(folder: Path) -> pd.DataFrame:
-    """One row per history below `folder`: name, epochs, seconds in all, best validation accuracy, `seconds_to`."""
+def table(*folders: Path) -> pd.DataFrame:
+    """One row per history below `folders`: name, epochs, seconds in all, best validation accuracy, `seconds_to`."""
     rows = []
-    for path in sorted(folder.rglob("history.csv")):
+    for folder, path in ((below, path) for below in folders for path in sorted(below.rglob("history.csv"))):
         history = pd.read_csv(path)
         row = {
             "run": str(path.parent.relative_to(folder)),
@@ -35,8 +35,8 @@ def table(folder: Path) -> pd.DataFrame:
 def main() -> None:
     """Read the command line and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.time_to_accuracy", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the histories lie")
-    found = table(parser.parse_args().folder)
+    parser.add_argument("folder", type=Path, nargs="+", help="where the histories lie")
+    found = table(*parser.parse_args().folder)
     print(found.to_string(index=False, float_format="%.4g", na_rep="never") if len(found) else "no history.csv there")
 
 

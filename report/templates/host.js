@@ -1,3 +1,4 @@
+// The onload of the frame with the story, in a report of Snakemake 9, whose object app switches between views.
 ((frame) => {
   const narrow = () => window.innerWidth < 900;
   const go = (anchor) => frame.contentWindow.postMessage({study: 'go', anchor}, '*');
