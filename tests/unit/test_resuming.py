@@ -88,6 +88,18 @@ def test_a_process_killed_at_random_moments_ends_with_the_same_bytes(tmp_path, m
     assert sorted(path.name for path in killed.parent.iterdir()) == sorted(p.name for p in straight.parent.iterdir())
 
 
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_python_ends_is_too_late_to_matter(tmp_path, blow):
+    slow_end = "import atexit, time\natexit.register(lambda: (print('ending', flush=True), time.sleep(1)))\n"
+    (tmp_path / "sitecustomize.py").write_text(slow_end)
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{WORKFLOW}", "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "study", "--help"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "ending\n" in process.stdout  # reads up to that line
+    process.send_signal(blow)
+    assert (process.communicate()[1], process.returncode) == ("", 0)
+
+
 @pytest.mark.parametrize(("other", "name"), [("spec_sha256", "spec"), ("code_sha256", "version of the training code")])
 def test_a_checkpoint_of_another_spec_or_code_is_set_aside(tmp_path, capsys, other, name):
     straight, path = (write_spec(tmp_path / name, scratch_spec()) for name in ("straight", "other"))

@@ -244,5 +244,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _run_process() -> int:
+    try:
+        return main()
+    finally:  # a signal that comes while Python cleans up changes no result and would print a traceback
+        for late in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(late, signal.SIG_IGN)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_run_process())
