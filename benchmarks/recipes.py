@@ -5,7 +5,7 @@ Model, input size, batch and cores are the same for all; the recipe freezes part
 
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +44,7 @@ def time_recipes(config: Config, threads: int, rounds: int, seconds: float) -> l
 
 def _time_size(spec: RunSpec, size: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
     device, batch_size = devices.prepare(spec.compute), spec.recipe.batch_size
+    devices.forget_peak_memory(device)  # hands back what the size before has freed
     steps = steps_of(spec, size, device, IMAGES)
     rates: dict[str, list[float]] = {path: [] for path in steps}
     for _ in range(rounds):
@@ -68,13 +69,20 @@ def steps_of(
         return trial_setup(spec, device, images).network
 
     plain = network().requires_grad_(True).to(memory_format=torch.contiguous_format)
-    batches = usual.endless(usual.dataset(*pictures, at_size), batch_size, threads, device)
+    batches = _started(usual.endless(usual.dataset(*pictures, at_size), batch_size, threads, device))
     steps = {USUAL: (usual.make_step(plain, batches, replace(spec.compute, precision="float32"), device), plain)}
     for path, precision in ((TIMM_FLOAT, "float32"), (TIMM_BFLOAT, spec.compute.precision)):
-        batches, theirs = timms.endless(*pictures, spec.network.input, size, batch_size, threads), network()
+        batches = _started(timms.endless(*pictures, spec.network.input, size, batch_size, threads))
+        theirs = network()
         steps[path] = timms.make_step(theirs, batches, precision), theirs
     ours = trial_setup(spec, device, images)
     return steps | {OURS: (_our_step(ours, size), ours.network)}
+
+
+def _started(batches: Iterator[Any]) -> Iterator[Any]:
+    """Return `batches` with its workers started: each keeps what this process holds at that time, which is little yet."""
+    next(batches)
+    return batches
 
 
 def _our_step(setup: Setup, size: int) -> Callable[[], None]:
