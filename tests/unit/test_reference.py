@@ -138,7 +138,7 @@ def test_what_pretrained_weights_are_worth_in_one_network(published, tmp_path):
 
 
 def with_costs(published, copy, **columns):
-    """A copy of a published study whose runs took these seconds, a value per model in the order of MODELS."""
+    """A copy of a published study whose runs cost this, a value per model in the order of MODELS."""
     shutil.copytree(published, copy)
     for name, column in (("costs", "model"), ("models", "model")):
         path = copy / f"tables/{name}.csv"
@@ -177,6 +177,13 @@ def test_features_count_once_for_every_thread_and_time_is_what_passed_where_cpu_
                          features_seconds=[None, None, 30, None])  # fmt: skip
     seconds, unit = findings.run_seconds(sources)
     assert (seconds["lite0_frozen"], seconds["scratch_cnn"], unit) == (33, 1, "minutes")
+
+
+def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):
+    several = with_costs(published, tmp_path / "a", device_name=["A", "B", "A", "A"])
+    assert "Times are from 2 kinds of machine" in page_text(several)
+    one = with_costs(published, tmp_path / "b", device_name=["A", "A", "A", "A"])
+    assert "Times are from one kind of machine" in page_text(one)
 
 
 def test_the_marked_parts_of_a_readme_are_renewed_and_no_other(published, tmp_path):

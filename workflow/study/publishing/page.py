@@ -210,7 +210,7 @@ def _limits(sources: Sources) -> list[str]:
         "Many of the classes occur in ImageNet too. The study does not say how much of the gain comes from that.",
         f"{copies:,} test images are near-duplicates of training images. Without them {sources.labels[best]} has "
         f"{text.percent(found['accuracy'])} % ({text.points(found['difference'])} points).",
-        "Times are of one machine, with whatever else ran on it.",
+        _where_timed(sources),
     ]
     if few:
         limits.insert(0, f"Fewer than {MIN_SEEDS} seeds so far, and so no interval: {'; '.join(few)}.")
@@ -218,6 +218,13 @@ def _limits(sources: Sources) -> list[str]:
         limits.insert(0, "The images are synthetic: the numbers show only that the workflow works.")
     runs = sources.tables["runs"]
     return limits + lost_runs(sources.config, runs[runs["outcome"] != "missing"])
+
+
+def _where_timed(sources: Sources) -> str:
+    kinds = sources.finished_costs()["device_name"].nunique()
+    if kinds == 1:
+        return "Times are from one kind of machine, with whatever else ran on it."
+    return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
