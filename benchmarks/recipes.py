@@ -80,7 +80,7 @@ def steps_of(
 
 
 def _started(batches: Iterator[Any]) -> Iterator[Any]:
-    """Return `batches` with its workers started: each keeps what this process holds at that time, which is little yet."""
+    """Return `batches` with its workers started now, while there is little in memory that each of them would keep."""
     next(batches)
     return batches
 

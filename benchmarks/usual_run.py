@@ -6,6 +6,7 @@ at one size, in float32. Seconds are those of training and validation, as in the
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,11 @@ from study.training import device as devices
 from study.training.setup import make_setup, read_data
 
 
-def train(path: Path, folder: Path, epochs: int, learning_rate: float) -> None:
-    """Train for `epochs`, adding to history.csv after each."""
+def train(path: Path, folder: Path, epochs: int, learning_rate: float, size: int | None) -> None:
+    """Train for `epochs` at `size` px, the network's own input size if None, adding to history.csv after each."""
     spec = read_run_spec(path)
+    if size is not None:
+        spec = replace(spec, network=replace(spec.network, input=replace(spec.network.input, size=size)))
     study = StudyPaths.of_run(path.parent)
     device = devices.prepare(spec.compute)
     data = read_data(spec, study)
@@ -73,8 +76,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where to write history.csv")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--size", type=int, help="px; the size at which the run is tested if not given")
     args = parser.parse_args()
-    train(args.spec, args.folder, args.epochs, args.learning_rate)
+    train(args.spec, args.folder, args.epochs, args.learning_rate, args.size)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def test_timms_loader_gives_normalised_images_of_the_size_asked_for():
 
 def test_a_run_in_the_usual_way_leaves_a_history_that_the_table_reads(tmp_path):
     path = write_spec(tmp_path, scratch_spec())
-    usual_run.train(path, tmp_path / "histories" / "scratch_cnn", epochs=2, learning_rate=1e-3)
+    usual_run.train(path, tmp_path / "histories" / "scratch_cnn", epochs=2, learning_rate=1e-3, size=64)
     (row,) = time_to_accuracy.table(tmp_path / "histories").to_dict("records")
     assert (row["run"], row["epochs"]) == ("scratch_cnn", 2)
     assert 0 <= row["best_val_accuracy"] <= 1 and row["seconds"] > 0
