@@ -34,7 +34,7 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 	$(RUN) $(DEMO) --quiet rules host reason --report report.html
 	@echo "The demo's report is $(CURDIR)/report.html - open it in a browser. Its data are synthetic."
 
-test: $(READY) ## run all tests but the heavy ones (15 to 20 minutes on two cores)
+test: $(READY) ## run all tests but the heavy ones (about 20 minutes on two cores)
 	$(RUN) python -m pytest
 
 test-system: $(READY) ## run the heavy tests: browser, cluster, kills, full disk, invalid input; skips what the machine lacks
