@@ -11,7 +11,7 @@ from scipy import stats
 
 from study.analysis.agreement import agreement_table, mcnemar, mcnemar_table, pair_shares
 from study.analysis.contrasts import contrast
-from study.analysis.costs import front_table
+from study.analysis.costs import costs_table, front_table
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
 from study.analysis.ranking import best_by_validation, on_front
@@ -147,10 +147,31 @@ def test_the_front_counts_features_and_means_over_runs():
     first = run(0, 0, 1, 9, 9, cost=cost(10, 5.0, None), parameters=7, macs=None)
     second = run(1, 0, 1, 2, 9, cost=cost(20, 5.0, 100), parameters=7)
     slow = run(0, 0, 9, 9, 9, cost=cost(30, None, None), parameters=8, macs=9)
-    table = front_table(CONFIG, {"a": [first, second], "b": [slow], "c": []}).set_index("model")
-    assert table.loc["a", ["accuracy", "train_seconds", "peak_memory_mb", "on_front"]].tolist() == [0.625, 20, 100, 1]
-    assert table.loc["b", ["train_seconds", "macs", "on_front"]].tolist() == [30, 9, 0]
+    table = front_table(CONFIG, {"a": [first, second], "b": [slow], "c": []}, "wall").set_index("model")
+    assert table.loc["a", ["accuracy", "run_seconds", "peak_memory_mb", "on_front"]].tolist() == [0.625, 20, 100, 1]
+    assert table.loc["b", ["run_seconds", "macs", "on_front"]].tolist() == [30, 9, 0]
     assert table["macs"].isna().tolist() == [True, False]
+
+
+def timed(train, cpu, features=None, **environment):
+    cost = {"train_seconds": train, "cpu_seconds": cpu, "features_seconds": features}
+    return run(0, cost=cost, environment={"device": "cpu", "threads": 2} | environment)
+
+
+@pytest.mark.parametrize(
+    ("other", "clock", "seconds"),
+    [
+        (timed(10, 15), "CPU", [50, 15]),  # the first: 30, and 10 seconds of features on two threads
+        (timed(10, None), "wall", [30, 10]),
+        (timed(10, 15, device="cuda"), "wall", [30, 10]),
+        (run(0), "CPU", [50, np.nan]),  # missing
+    ],
+)
+def test_a_run_costs_cpu_time_where_all_runs_have_it_and_otherwise_the_time_that_passed(other, clock, seconds):
+    config = {"models": {"m": {"label": "M"}}}
+    table = costs_table(config, [timed(20, 30, 10.0), other])
+    assert table["clock"].tolist() == [clock, clock]
+    assert table["run_seconds"].tolist() == pytest.approx(seconds, nan_ok=True)
 
 
 def test_the_best_model_is_the_first_of_those_with_the_highest_validation_accuracy():

@@ -165,17 +165,18 @@ def test_a_remark_where_temperature_scaling_made_things_worse_and_none_elsewhere
 
 
 @pytest.mark.parametrize(
-    ("seconds", "features", "said"),
+    ("seconds", "clock", "said"),
     [
-        ((100, 250), (NAN, NAN), "B0 takes 2.5 times as long to train as CNN"),
-        ((100, 20), (NAN, 30), "B0 trains 2.0 times as fast as CNN"),
-        ((100, 105), (NAN, NAN), "B0 and CNN take about the same time to train"),
+        ((100, 250), "wall", "B0 takes 2.5 times as long to train as CNN"),
+        ((100, 50), "wall", "B0 trains 2.0 times as fast as CNN"),
+        ((100, 105), "wall", "B0 and CNN take about the same time to train"),
+        ((100, 250), "CPU", "B0 needs 2.5 times as much CPU time to train as CNN"),
+        ((100, 50), "CPU", "CNN needs 2.0 times as much CPU time to train as B0"),
+        ((100, 105), "CPU", "B0 and CNN need about the same CPU time to train"),
     ],
 )
-def test_the_cost_counts_the_features_of_a_frozen_backbone(seconds, features, said):
-    costs = pd.DataFrame(
-        {"model": ["cnn", "b0"], "seed": [0, 0], "train_seconds": seconds, "features_seconds": features}
-    )
+def test_the_cost_of_the_better_model_against_the_other(seconds, clock, said):
+    costs = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "run_seconds": seconds, "clock": clock})
     assert findings.costs(sources_of(costs=costs)) == said
 
 

@@ -154,9 +154,8 @@ def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, t
     sources = with_costs(
         published,
         tmp_path / "copy",
-        cpu_seconds=[60, 180, 200, 1080],
+        run_seconds=[60, 180, 200, 1080],
         mean=[0.3, 0.5, 0.45, 0.8],
-        features_seconds=[0] * 4,
     )
     said = findings.cost_of_a_point(sources)
     assert said.startswith(
@@ -165,18 +164,6 @@ def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, t
     assert "; scratch modern 3.0 for 50.0 %, 0.10 for each point more" in said  # 2 minutes for 20 points
     assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. Others take" in said
     assert said.endswith("longer for less: lite0 frozen (3.3).")
-
-
-def test_features_count_once_for_every_thread_and_time_is_what_passed_where_cpu_time_is_not_known(published, tmp_path):
-    sources = with_costs(
-        published, tmp_path / "a", cpu_seconds=[60, 60, 60, 60], features_seconds=[None, None, 30, None]
-    )
-    seconds, unit = findings.run_seconds(sources)
-    assert (seconds["lite0_frozen"], seconds["scratch_cnn"], unit) == (120, 60, "CPU minutes")  # on two threads
-    sources = with_costs(published, tmp_path / "b", cpu_seconds=[60, 60, 60, None], train_seconds=[1, 2, 3, 4],
-                         features_seconds=[None, None, 30, None])  # fmt: skip
-    seconds, unit = findings.run_seconds(sources)
-    assert (seconds["lite0_frozen"], seconds["scratch_cnn"], unit) == (33, 1, "minutes")
 
 
 def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):

@@ -257,10 +257,10 @@ def test_a_missing_table_is_named(study, tmp_path):
 def test_what_was_run_counts_images_runs_and_minutes(study):
     data, runs = was_run(read_sources(study, study / "tables"))
     assert "300 training, 200 validation and 1,000 test images" in data
-    # 60 to 68 seconds for nine runs, and 12.5 once for the features that three of them share
+    # 110 to 118 seconds for nine runs, and once 12.5 on two threads for the features that three of them share
     assert runs == (
         "Runs: 3 models, seeds 0 to 2 each: 9 runs on CPU (float32, 2 CPU threads a run), "
-        "10 minutes of training in all."
+        "18 minutes of CPU time in all."
     )
 
 

@@ -1,5 +1,6 @@
 """What the runs took, and the Pareto front of accuracy and time. Seconds are never the same twice: own tables."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,18 @@ from study.analysis.runs import Finished, Run
 
 MEASURED = ["train_seconds", "cpu_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
 MACHINE = ["device_name", "precision", "threads"]
-FRONT = ["model", "label", "accuracy", "train_seconds", "macs", "parameters", "peak_memory_mb", "images_per_second",
-         "on_front"]  # fmt: skip
+CPU_TIME, WALL_TIME = "CPU", "wall"
+FRONT = ["model", "label", "accuracy", "run_seconds", "clock", "macs", "parameters", "peak_memory_mb",
+         "images_per_second", "on_front"]  # fmt: skip
 
 
 def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
     """What every run of the grid took, diverged ones too; a missing run's numbers are empty.
 
-    `macs` are the multiply-accumulates of one forward pass of one image; empty for runs that did not count them.
+    `run_seconds` is what a run takes on its own, by the study's `clock`. `macs` are the multiply-accumulates of one
+    forward pass of one image; empty for runs that did not count them.
     """
+    clock = clock_of(runs)
     rows = [
         {
             "model": run.model,
@@ -29,31 +33,56 @@ def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
         }
         | {name: run.record.get("cost", {}).get(name) for name in MEASURED}
         | {name: run.record.get("environment", {}).get(name) for name in MACHINE}
+        | {"run_seconds": run_seconds(run.record, clock) if "cost" in run.record else None, "clock": clock}
         for run in runs
     ]
     counts = dict.fromkeys(("parameters", "macs", "threads"), "Int64")
-    return pd.DataFrame(rows).astype(counts | dict.fromkeys(MEASURED, float))
+    return pd.DataFrame(rows).astype(counts | dict.fromkeys([*MEASURED, "run_seconds"], float))
 
 
-def front_table(config: dict[str, Any], finished: Finished) -> pd.DataFrame:
-    """Mean test accuracy of each model with a finished run, and what one of its runs takes on average.
+def clock_of(runs: Iterable[Run]) -> str:
+    """Return "CPU" if every run was on a CPU and counted its CPU time, which pauses and other work change little.
 
-    `train_seconds` here is all of it: the training, and for a frozen backbone the features too, which one run alone
-    could not do without. `on_front` is 1 for models on the Pareto front of accuracy and seconds; seconds of different
-    devices compare devices too.
+    Otherwise "wall": the time that passed.
+    """
+    records = [run.record for run in runs if "cost" in run.record]
+    counted = all(
+        record["cost"].get("cpu_seconds") is not None and record.get("environment", {}).get("device") == "cpu"
+        for record in records
+    )
+    return CPU_TIME if records and counted else WALL_TIME
+
+
+def run_seconds(record: dict[str, Any], clock: str) -> float:
+    """Seconds that the run of this run.json takes on its own, a frozen backbone's features included.
+
+    The CPU time of features is not recorded: it is the time that passed, on every thread.
+    """
+    cost = record["cost"]
+    features = cost["features_seconds"] or 0.0
+    if clock == CPU_TIME:
+        return cost["cpu_seconds"] + features * record["environment"]["threads"]
+    return cost["train_seconds"] + features
+
+
+def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.DataFrame:
+    """Mean test accuracy of each model with a finished run, and what one of its runs takes on average by this clock.
+
+    `on_front` is 1 for models on the Pareto front of accuracy and seconds; seconds of different devices compare devices
+    too.
     """
     rows = []
     for model, runs in finished.items():
         if not runs:
             continue
         costs = [run.record["cost"] for run in runs]
-        seconds = [cost["train_seconds"] + (cost["features_seconds"] or 0) for cost in costs]
         rows.append(
             {
                 "model": model,
                 "label": config["models"][model]["label"],
                 "accuracy": np.mean([run.numbers["test_accuracy"] for run in runs]),
-                "train_seconds": np.mean(seconds),
+                "run_seconds": np.mean([run_seconds(run.record, clock) for run in runs]),
+                "clock": clock,
                 "macs": runs[0].record.get("macs"),
                 "parameters": runs[0].record["parameters"],
                 "peak_memory_mb": _mean([cost["peak_memory_mb"] for cost in costs]),
@@ -61,7 +90,7 @@ def front_table(config: dict[str, Any], finished: Finished) -> pd.DataFrame:
             }
         )
     table = pd.DataFrame(rows, columns=FRONT)
-    table["on_front"] = on_front(table["accuracy"].to_numpy(float), table["train_seconds"].to_numpy(float)).astype(int)
+    table["on_front"] = on_front(table["accuracy"].to_numpy(float), table["run_seconds"].to_numpy(float)).astype(int)
     return table.astype({"macs": "Int64", "parameters": "Int64"})
 
 

@@ -19,7 +19,7 @@ from study.analysis.calibration import calibration_table
 from study.analysis.claims import claims_table
 from study.analysis.classes import classes_table, confusion_table, errors_table, superclasses_table
 from study.analysis.contrasts import VARIANCES, contrasts_table
-from study.analysis.costs import costs_table, front_table
+from study.analysis.costs import clock_of, costs_table, front_table
 from study.analysis.differences import class_differences_table, superclass_differences_table
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
@@ -74,7 +74,7 @@ def compute_tables(
         "claims": lambda: claims_table(config, finished, dataset),
         "learning": lambda: learning_table(runs),
         "costs": lambda: costs_table(config, runs),
-        "front": lambda: front_table(config, finished),
+        "front": lambda: front_table(config, finished, clock_of(runs)),
         "provenance": lambda: provenance_table(runs),
     }
     for name in table_names(config):

@@ -10,7 +10,7 @@ from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, WORSE
 from study.analysis.ranking import best_by_validation, on_front
 from study.reporting import text
 from study.reporting.comparing import Compared, class_differences, difference
-from study.reporting.costs import run_seconds as wall_seconds
+from study.reporting.costs import minutes_unit
 from study.reporting.sources import Sources, best_model
 
 NAMED = 5  # classes that a sentence names at most
@@ -140,16 +140,9 @@ def remaining_errors(sources: Sources) -> str:
 
 
 def run_seconds(sources: Sources) -> tuple[pd.Series, str]:
-    """What a finished run of each model takes on average, in seconds by model, and of what: "CPU minutes" or "minutes".
-
-    Where everything ran on CPUs, it is CPU time, which other work on the machine hardly changes; else time that passed.
-    A frozen backbone's features are in it, as one run alone could not do without them.
-    """
+    """Seconds that a finished run of each model takes on average, and what they are: "CPU minutes" or "minutes"."""
     costs = sources.finished_costs()
-    features = costs["features_seconds"].fillna(0)
-    is_cpu = (sources.tables["provenance"]["device"] == "cpu").all() and costs["cpu_seconds"].notna().all()
-    seconds = costs["cpu_seconds"] + features * costs["threads"] if is_cpu else wall_seconds(costs)
-    return seconds.groupby(costs["model"]).mean(), "CPU minutes" if is_cpu else "minutes"
+    return costs.groupby("model")["run_seconds"].mean(), minutes_unit(costs)
 
 
 def cost_of_a_point(sources: Sources) -> str:

@@ -11,7 +11,7 @@ from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS
 from study.paths import MODEL, StudyPaths
 from study.reporting import text
-from study.reporting.costs import run_seconds, trained_part
+from study.reporting.costs import minutes_unit, trained_part
 from study.reporting.markup import Column, facts, prose, table
 from study.reporting.methods import paragraphs
 from study.reporting.models import head, show
@@ -120,14 +120,15 @@ def _superclasses(sources: Sources, model: str) -> dict[str, Any]:
 def _cost(sources: Sources, model: str) -> list[tuple[str, str]]:
     costs = sources.finished_costs()
     costs = costs[costs["model"] == model]
-    mean = costs.assign(seconds=run_seconds(costs)).mean(numeric_only=True)
+    mean = costs.mean(numeric_only=True)
+    time = f"{text.minutes(mean['run_seconds'])} {minutes_unit(costs)}"
     devices = ", ".join(sorted(costs["device_name"].dropna().unique()))
     macs = text.NOTHING if pd.isna(mean["macs"]) else text.millions(mean["macs"]) + " million"
     frozen = sources.config["models"][model]["regime"] == "frozen"
     speed = "images per second through the head alone, on stored features" if frozen else "images per second"
     return [
         ("device", devices or text.NOTHING),
-        ("training time of one run", text.minutes(mean["seconds"]) + " minutes" if len(costs) else text.NOTHING),
+        ("training time of one run", time if len(costs) else text.NOTHING),
         (speed, text.number(mean["images_per_second"], 0)),
         ("peak memory", text.number(mean["peak_memory_mb"], 0) + " MB"),
         ("multiply-accumulates per image", macs),

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from study.analysis.costs import CPU_TIME
 from study.analysis.ranking import on_front
 from study.reporting import text
 from study.reporting.charts import numbers
@@ -17,7 +18,6 @@ from study.reporting.sources import Sources
 from study.reporting.style import WIDTH, colours, markers, new_figure, percent_axis, say, wrap
 
 COSTS = {
-    "train_seconds": "training time of one run (s)",
     "macs": "multiply-accumulates for one image",
     "parameters": "parameters",
     "peak_memory_mb": "peak memory (MB)",
@@ -45,9 +45,23 @@ def trained_part(config: dict[str, Any], model: str) -> str:
     return "part of them trained" if recipe.get("frozen_blocks") or recipe.get("frozen_depthwise") else ""
 
 
-def run_seconds(costs: pd.DataFrame) -> pd.Series:
-    """Seconds that a run takes on its own: its training, and for a frozen backbone the features its seeds share."""
-    return costs["train_seconds"] + costs["features_seconds"].fillna(0)
+def is_cpu_time(costs: pd.DataFrame) -> bool:
+    """Return whether `run_seconds` of these rows of costs.csv or front.csv are CPU time, not time that passed."""
+    return bool(costs["clock"].eq(CPU_TIME).any())
+
+
+def minutes_unit(costs: pd.DataFrame) -> str:
+    """ "CPU minutes" or "minutes", whichever `run_seconds` / 60 are."""
+    return "CPU minutes" if is_cpu_time(costs) else "minutes"
+
+
+def minutes_heading(costs: pd.DataFrame) -> str:
+    """The head of a column with these minutes."""
+    return "CPU minutes per run" if is_cpu_time(costs) else "Minutes per run"
+
+
+def _training_time(costs: pd.DataFrame) -> str:
+    return "CPU time for training" if is_cpu_time(costs) else "training time"
 
 
 def draw_costs(sources: Sources) -> Figure:
@@ -55,7 +69,8 @@ def draw_costs(sources: Sources) -> Figure:
     figure = new_figure(WIDTH, 4.7, "Accuracy and training time of every run")
     axis = figure.subplots()
     runs = sources.rows("runs", outcome="finished")
-    costs = sources.tables["costs"].assign(minutes=run_seconds(sources.tables["costs"]) / 60)
+    costs = sources.tables["costs"]
+    costs = costs.assign(minutes=costs["run_seconds"] / 60)
     both = runs.merge(costs[["model", "seed", "minutes"]], on=["model", "seed"])
     if both.empty:
         say(axis, "No run finished.")
@@ -68,7 +83,7 @@ def draw_costs(sources: Sources) -> Figure:
     percent_axis(axis, "test accuracy (%)", "y")
     axis.grid(axis="x")
     devices = "; ".join(sorted(costs["device_name"].dropna().unique()))
-    axis.set_xlabel(wrap(f"training time of one run on {devices} (minutes)", 90))
+    axis.set_xlabel(wrap(f"{_training_time(costs)} of one run on {devices} (minutes)", 90))
     figure.legend(loc="outside lower left", ncols=min(3, len(sources.models)))
     return figure
 
@@ -88,9 +103,10 @@ def _scale(axis: Axes, minutes: pd.Series) -> None:
 def front_section(sources: Sources) -> dict[str, Any]:
     """Accuracy over every cost that front.csv has for a model, and which models are on the Pareto front of each."""
     front = sources.tables["front"].set_index("model").reindex(sources.models)
+    titles = {"run_seconds": f"{_training_time(front)} of one run (s)"} | COSTS
     costs = [
         {"title": title, "values": numbers(front[key]), "front": _front_of(front, key)}
-        for key, title in COSTS.items()
+        for key, title in titles.items()
         if front[key].notna().any()
     ]
     note = (
@@ -112,10 +128,9 @@ def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
 def costs_page(sources: Sources) -> list[dict[str, Any]]:
     """Time, speed and memory, by model and by run."""
     frame = with_speeds(sources, sources.tables["costs"])
-    frame = frame.assign(run_seconds=run_seconds(frame))
     quantities = [
         Column("parameters", "Parameters", text.whole, "trained"),
-        Column("run_seconds", "Minutes per run", text.minutes),
+        Column("run_seconds", minutes_heading(frame), text.minutes),
         Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
         *SPEEDS,
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
@@ -123,7 +138,6 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
     ]
     keys = [column.key for column in quantities]
     finished = with_speeds(sources, sources.finished_costs())
-    finished = finished.assign(run_seconds=run_seconds(finished))
     means = finished.groupby(["model", "label", "trained"], sort=False)[keys].mean().reset_index()
     device = Column("device_name", "Device")
     by_run = [Column("label", "Model"), Column("seed", "Seed", text.whole), *quantities, device]
@@ -140,12 +154,13 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
 def front_table(sources: Sources) -> dict[str, Any]:
     """Accuracy and cost of every model, and whether another one beats it in both."""
     frame = with_speeds(sources, sources.tables["front"])
+    seconds = "CPU seconds per run" if is_cpu_time(frame) else "Seconds per run"
     frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
     columns = [
         Column("label", "Model"),
         Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
         Column("front", "On the Pareto front"),
-        Column("train_seconds", "Seconds per run", partial(text.number, digits=1)),
+        Column("run_seconds", seconds, partial(text.number, digits=1)),
         Column("macs", "MACs per image (millions)", text.millions),
         Column("parameters", "Parameters", text.whole, "trained"),
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
@@ -157,7 +172,7 @@ def front_table(sources: Sources) -> dict[str, Any]:
         columns,
         sources.csv("front"),
         (
-            "Mean over seeds. On the Pareto front: no other model is at least as accurate in less training time. MACs "
+            "Mean over seeds. On the Pareto front: no other model is at least as accurate in less time. MACs "
             "are the multiply-accumulates of one forward pass of one image."
         ),
     )

@@ -9,7 +9,7 @@ from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
 from study.reporting.comparing import Compared, class_differences, difference
-from study.reporting.costs import run_seconds
+from study.reporting.costs import is_cpu_time
 from study.reporting.provenance import code_sentence
 from study.reporting.sources import Sources, best_model
 
@@ -162,18 +162,27 @@ def calibrations(sources: Sources) -> list[str]:
 
 
 def costs(sources: Sources) -> str:
-    """What the better model costs in training time, against the other."""
+    """What training the better model costs in time, against the other."""
     two = compared(sources)
     finished = sources.finished_costs()
-    seconds = run_seconds(finished).groupby(finished["model"]).mean()
+    seconds = finished.groupby("model")["run_seconds"].mean()
     if two is None or not {two.model, two.other} <= set(seconds.dropna().index) or not seconds[two.other] > 0:
         return "What a run of each model costs"
     name, other, ratio = sources.labels[two.model], sources.labels[two.other], seconds[two.model] / seconds[two.other]
+    if is_cpu_time(finished):
+        return _cpu_time(name, other, ratio)
     if ratio > CLEARLY:
         return f"{name} takes {_times(ratio)} times as long to train as {other}"
     if ratio < 1 / CLEARLY:
         return f"{name} trains {_times(1 / ratio)} times as fast as {other}"
     return f"{name} and {other} take about the same time to train"
+
+
+def _cpu_time(name: str, other: str, ratio: float) -> str:
+    if 1 / CLEARLY <= ratio <= CLEARLY:
+        return f"{name} and {other} need about the same CPU time to train"
+    dear, cheap = (name, other) if ratio > 1 else (other, name)
+    return f"{dear} needs {_times(max(ratio, 1 / ratio))} times as much CPU time to train as {cheap}"
 
 
 def _times(ratio: float) -> str:

@@ -13,7 +13,7 @@ from study.reporting.calibration import calibration_page
 from study.reporting.claims import claims_in_short, claims_page
 from study.reporting.classes import classes_page, classes_section
 from study.reporting.confusion import confusion_section, errors_table, mistakes_table
-from study.reporting.costs import front_section, front_table, run_seconds
+from study.reporting.costs import front_section, front_table, minutes_heading
 from study.reporting.differences import class_differences_page
 from study.reporting.hero import dots, gain, only_one_right
 from study.reporting.how_sure import how_sure_section
@@ -93,7 +93,7 @@ def headline(sources: Sources) -> Section:
     by_metric = models.pivot(index="model", columns="metric", values="mean").reindex(sources.models)
     frame = models[models["metric"] == "test_accuracy"].set_index("model").reindex(sources.models)
     costs, best = sources.finished_costs(), best_model(models)
-    seconds = run_seconds(costs).groupby(costs["model"]).mean()
+    seconds = costs.groupby("model")["run_seconds"].mean()
     rows = []
     for name, entry in sources.config["models"].items():
         planned, seeds = int((runs["model"] == name).sum()), int(frame.loc[name, "n_seeds"])
@@ -118,7 +118,7 @@ def headline(sources: Sources) -> Section:
         Column("range", "Lowest – highest (%)"),
         Column("validation", "Validation (%)", text.percent),
         Column("train", "Train (%)", text.percent),
-        Column("minutes", "Minutes per run", text.minutes),
+        Column("minutes", minutes_heading(costs), text.minutes),
     ]
     return table("The models in numbers", pd.DataFrame(rows), columns, sources.csv("models"))
 
