@@ -46,7 +46,7 @@ chaos: $(READY) ## kill the study's processes at random, 100 times (KILLS=...), 
 fuzz: $(READY) ## try 10,000 generated configs (TIMES=...) and as many damaged files
 	$(RUN) FUZZ=$(TIMES) python -m pytest tests/system/test_fuzz.py
 
-bench: $(READY) ## measure the speed of training and of the workflow; writes results/bench/*.csv (about 15 minutes)
+bench: $(READY) ## measure the speed of training and of the workflow; writes results/bench/*.csv (about half an hour)
 	$(RUN) PYTHONPATH=workflow:. python -m benchmarks.run --output results/bench
 	$(RUN) python tests/system/overhead.py 100
 

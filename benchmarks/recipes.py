@@ -47,9 +47,10 @@ def _time_size(spec: RunSpec, size: int, rounds: int, seconds: float) -> list[di
     devices.forget_peak_memory(device)  # hands back what the size before has freed
     steps = steps_of(spec, size, device, IMAGES)
     rates: dict[str, list[float]] = {path: [] for path in steps}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for path, (step, _) in steps.items():
-            rates[path].append(batch_size * steps_per_second(step, seconds, device))
+            warm_up = 1 if turn == 0 else 0  # a step may take half a minute
+            rates[path].append(batch_size * steps_per_second(step, seconds, device, warm_up, least=1))
     case = {"model": spec.model, "size": size, "batch_size": batch_size}
     return [
         {**case, "path": path, "images_per_second": statistics.median(found), "lowest": min(found),

@@ -94,13 +94,15 @@ def time_case(name: str, compute: ComputeSpec, rounds: int, seconds: float) -> l
     ]
 
 
-def steps_per_second(step: Callable[[], None], seconds: float, device: torch.device) -> float:
-    """The rate of `step` over at least `seconds` and two calls, after a warm-up."""
-    for _ in range(WARM_UP):
+def steps_per_second(
+    step: Callable[[], None], seconds: float, device: torch.device, warm_up: int = WARM_UP, least: int = 2
+) -> float:
+    """The rate of `step` over at least `seconds` and `least` calls, after `warm_up` others."""
+    for _ in range(warm_up):
         step()
     devices.synchronise(device)
     start, done = time.perf_counter(), 0
-    while done < 2 or time.perf_counter() - start < seconds:
+    while done < least or time.perf_counter() - start < seconds:
         step()
         done += 1
     devices.synchronise(device)
