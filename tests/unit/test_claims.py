@@ -83,7 +83,7 @@ def test_two_seeds_are_too_few_for_a_direction():
     runs = [run_of(test_accuracy=accuracy) for accuracy in (0.4, 0.6)]
     found = measure(claim_of(), {"scratch_cnn": runs}, labels_of(np.repeat(CLASSES, 2)))
     assert (found.value, np.isnan(found.low)) == (0.5, True)
-    said = "Its interval needs 3 finished seeds; here are 2."
+    said = "Its interval needs 3 finished seeds; 2 have finished."
     assert judge(claim_of(expected=0.3), found) == ("inconclusive", said)
 
 
@@ -171,9 +171,10 @@ def test_a_rounded_number_is_reproduced_where_any_it_may_stand_for_is():
     assert judge(claim_of(judgement="equals", expected=0.38, rounding=0.005), found)[0] == "reproduced"
 
 
-def test_what_is_missing_is_said():
-    few = Measured(0.37, np.nan, np.nan, 2, "")
-    assert judge(claim_of(judgement="equals"), few)[1] == "Its interval needs 3 finished seeds; here are 2."
+@pytest.mark.parametrize(("seeds", "said"), [(1, "1 has finished."), (2, "2 have finished.")])
+def test_what_is_missing_is_said(seeds, said):
+    few = Measured(0.37, np.nan, np.nan, seeds, "")
+    assert judge(claim_of(judgement="equals"), few)[1] == f"Its interval needs 3 finished seeds; {said}"
 
 
 @given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1), st.floats(-1, 1))

@@ -162,7 +162,8 @@ def judge(claim: Claim, measured: Measured) -> tuple[str, str]:
     if np.isnan(measured.value):
         return INCONCLUSIVE, "The finished runs have no such number."
     if np.isnan(measured.low):
-        return INCONCLUSIVE, f"Its interval needs {MIN_SEEDS} finished seeds; here are {measured.n_seeds}."
+        have = "has" if measured.n_seeds == 1 else "have"
+        return INCONCLUSIVE, f"Its interval needs {MIN_SEEDS} finished seeds; {measured.n_seeds} {have} finished."
     return (_judge_number if claim["judgement"] == "equals" else _judge_direction)(claim, measured)
 
 
