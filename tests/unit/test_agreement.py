@@ -172,6 +172,8 @@ def test_a_run_costs_cpu_time_where_all_runs_have_it_and_otherwise_the_time_that
     table = costs_table(config, [timed(20, 30, 10.0), other])
     assert table["clock"].tolist() == [clock, clock]
     assert table["run_seconds"].tolist() == pytest.approx(seconds, nan_ok=True)
+    own = {"CPU": 30, "wall": 20}[clock]
+    assert table["shared_seconds"].tolist() == pytest.approx([seconds[0] - own, np.nan], nan_ok=True)
 
 
 def test_the_best_model_is_the_first_of_those_with_the_highest_validation_accuracy():

@@ -11,6 +11,8 @@ from study.analysis.runs import Finished, Run
 
 MEASURED = ["train_seconds", "cpu_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
 MACHINE = ["device_name", "precision", "threads"]
+SECONDS = ["run_seconds", "shared_seconds"]
+COSTS = ["model", "label", "seed", "parameters", "macs", *MEASURED, *MACHINE, *SECONDS, "clock"]
 CPU_TIME, WALL_TIME = "CPU", "wall"
 FRONT = ["model", "label", "accuracy", "run_seconds", "clock", "macs", "parameters", "peak_memory_mb",
          "images_per_second", "on_front"]  # fmt: skip
@@ -19,7 +21,8 @@ FRONT = ["model", "label", "accuracy", "run_seconds", "clock", "macs", "paramete
 def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
     """What every run of the grid took, diverged ones too; a missing run's numbers are empty.
 
-    `run_seconds` is what a run takes on its own, by the study's `clock`. `macs` are the multiply-accumulates of one
+    `run_seconds` is what a run takes on its own, by the study's `clock`; `shared_seconds` of it went into a frozen
+    backbone's features, which all seeds share. `macs` are the multiply-accumulates of one
     forward pass of one image; empty for runs that did not count them.
     """
     clock = clock_of(runs)
@@ -33,11 +36,12 @@ def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
         }
         | {name: run.record.get("cost", {}).get(name) for name in MEASURED}
         | {name: run.record.get("environment", {}).get(name) for name in MACHINE}
-        | {"run_seconds": run_seconds(run.record, clock) if "cost" in run.record else None, "clock": clock}
+        | (_seconds(run.record, clock) if "cost" in run.record else {})
+        | {"clock": clock}
         for run in runs
     ]
     counts = dict.fromkeys(("parameters", "macs", "threads"), "Int64")
-    return pd.DataFrame(rows).astype(counts | dict.fromkeys([*MEASURED, "run_seconds"], float))
+    return pd.DataFrame(rows, columns=COSTS).astype(counts | dict.fromkeys([*MEASURED, *SECONDS], float))
 
 
 def clock_of(runs: Iterable[Run]) -> str:
@@ -53,16 +57,17 @@ def clock_of(runs: Iterable[Run]) -> str:
     return CPU_TIME if records and counted else WALL_TIME
 
 
-def run_seconds(record: dict[str, Any], clock: str) -> float:
-    """Seconds that the run of this run.json takes on its own, a frozen backbone's features included.
+def _seconds(record: dict[str, Any], clock: str) -> dict[str, float | None]:
+    """Seconds that the run of this run.json takes on its own, and those of them that made a frozen backbone's features.
 
     The CPU time of features is not recorded: it is the time that passed, on every thread.
     """
-    cost = record["cost"]
-    features = cost["features_seconds"] or 0.0
-    if clock == CPU_TIME:
-        return cost["cpu_seconds"] + features * record["environment"]["threads"]
-    return cost["train_seconds"] + features
+    cost, is_cpu = record["cost"], clock == CPU_TIME
+    shared = cost["features_seconds"]
+    if shared is not None and is_cpu:
+        shared *= record["environment"]["threads"]
+    own = cost["cpu_seconds" if is_cpu else "train_seconds"]
+    return {"run_seconds": own + (shared or 0.0), "shared_seconds": shared}
 
 
 def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.DataFrame:
@@ -81,7 +86,7 @@ def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.Da
                 "model": model,
                 "label": config["models"][model]["label"],
                 "accuracy": np.mean([run.numbers["test_accuracy"] for run in runs]),
-                "run_seconds": np.mean([run_seconds(run.record, clock) for run in runs]),
+                "run_seconds": np.mean([_seconds(run.record, clock)["run_seconds"] for run in runs]),
                 "clock": clock,
                 "macs": runs[0].record.get("macs"),
                 "parameters": runs[0].record["parameters"],

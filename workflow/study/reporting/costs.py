@@ -131,7 +131,7 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
     quantities = [
         Column("parameters", "Parameters", text.whole, "trained"),
         Column("run_seconds", minutes_heading(frame), text.minutes),
-        Column("features_seconds", "of which features (s)", partial(text.number, digits=1)),
+        Column("shared_seconds", "of which features (s)", partial(text.number, digits=1)),
         *SPEEDS,
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
         Column("macs", "MACs per image (millions)", text.millions),

@@ -15,13 +15,12 @@ def was_run(sources: Sources) -> list[str]:
     each = f"seeds {text.listed(*seeds)} each" if len(seeds) == 1 else "with different numbers of seeds"
     if len(seeds) == 1 and len(next(iter(seeds))) == 1:
         each = f"seed {next(iter(seeds))[0]}"
-    cpu = is_cpu_time(costs)
-    features = costs["features_seconds"] * (costs["threads"].astype(float) if cpu else 1)
-    shared = features.groupby(costs["model"]).max().sum()  # once for all seeds
-    total = text.duration(costs["cpu_seconds" if cpu else "train_seconds"].sum() + shared)
+    shared = costs["shared_seconds"]
+    once = shared.groupby(costs["model"]).max().sum()  # not for each seed
+    total = text.duration(costs["run_seconds"].sum() - shared.sum() + once)
     return [
         f"Data: {sources.config['dataset']['title']}, {parts[0]} training, {parts[1]} validation and {parts[2]} test "
         "images of 32 × 32 pixels, resized to each model's input.",
         f"Runs: {text.counted(len(sources.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on "
-        f"{machine(sources)}, {total} of {'CPU time' if cpu else 'training'} in all.",
+        f"{machine(sources)}, {total} of {'CPU time' if is_cpu_time(costs) else 'training'} in all.",
     ]
