@@ -10,9 +10,10 @@ import zipfile
 import fuzz
 import pytest
 import torch
+from hostile_pickles import HOSTILE
 from hypothesis import HealthCheck, given, settings
+from official_files import INNER, archive_of, contents, manifest_of
 from runs import make_dataset
-from test_source import HOSTILE, INNER, archive_of, contents, manifest_of
 
 from study.data.dataset import read_dataset
 from study.data.source import load_pickle, read_archive

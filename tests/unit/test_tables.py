@@ -1,49 +1,19 @@
 import json
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import jsonschema
 import numpy as np
-import pandas as pd
 import pytest
+from analysed import CLAIM, SCHEMA, analyse, edit_json, edit_predictions
 from runs import scratch_spec
 from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix
 from study_factory import make_study, superclass_of
 
-from study.analysis import summary as summary_module
 from study.analysis.contrasts import contrast
-from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.config.specs import WeightsSpec
-from study.data.dataset import read_labels
-from study.errors import StudyError
-from study.files import read_json, write_json
-from study.paths import NEAR_DUPLICATES_TABLE, table_names
-
-CLAIM = {"id": "c", "text": "t", "source": "s", "model": "cnn", "baseline": None, "metric": "test_accuracy",
-         "judgement": "at_least", "expected": 0.5, "rounding": 0.0}  # fmt: skip
-
-
-def analyse(study):
-    """Every table of a study, and its summary."""
-    write_tables(study, study / "tables")
-    write_summary(study, study / "tables", study / "summary.json")
-    names = [*table_names(read_json(study / "config.json")), NEAR_DUPLICATES_TABLE]
-    tables = {name: pd.read_csv(study / "tables" / f"{name}.csv") for name in names}
-    return tables, json.loads((study / "summary.json").read_text())
-
-
-def edit_json(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def edit_predictions(study, model, seed, edit):
-    path = study / "runs" / model / f"seed-{seed}" / "predictions.npz"
-    arrays = dict(np.load(path))
-    edit(arrays)
-    np.savez(path, **arrays)
+from study.files import write_json
 
 
 def labels_and_predictions(study, model):
@@ -268,78 +238,6 @@ def test_the_best_model_is_chosen_on_validation(tmp_path):
     assert summary["models"][1]["mean"] > summary["models"][0]["mean"]
 
 
-def test_the_summary_says_what_the_tables_say(study, analysed):
-    tables, summary = analysed
-    assert (summary["schema"], summary["study"], summary["synthetic"]) == (3, "demo", True)
-    assert summary["dataset"]["fingerprint"] == read_labels(study / "dataset.npz").meta["fingerprint"]
-    assert summary["dataset"]["images"] == {"train": 300, "validation": 200, "test": 1000}
-    row = tables["models"].set_index(["model", "metric"]).loc[("lite0_frozen", "test_accuracy")]
-    entry = summary["models"][2]
-    assert [entry["model"], entry["label"], entry["regime"]] == ["lite0_frozen", "Lite0 frozen", "frozen"]
-    for name in ("mean", "sd", "ci_low", "ci_high", "test_low", "test_high"):
-        assert entry[name] == row[name]
-    assert len(summary["contrasts"]) == 6
-    assert summary["cost"]["by_model"]["lite0_frozen"]["features_seconds"] == 12.5
-    assert summary["cost"]["by_model"]["scratch_cnn"]["features_seconds"] is None
-
-
-SCHEMA = Path(summary_module.__file__).with_name("summary.schema.json")
-
-
-def described(schema):
-    """Every property of a schema has a description, at every depth."""
-    for key, entry in schema.get("properties", {}).items():
-        assert entry.get("description"), key
-    for entry in [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]:
-        if isinstance(entry, dict):
-            described(entry)
-
-
-def test_the_summary_is_as_its_schema_says(analysed, tmp_path):
-    schema = json.loads(SCHEMA.read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    described(schema)
-    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, range(2), {("vit", 0), ("vit", 1)})
-    suspects = {"file": "list.txt", "sha256": "7" * 64, "images": [0, 1]}
-    ladder = [{"model": "vit", "label": "ViT", "change": "x"}]
-    edit_json(study / "config.json", suspect_labels=suspects, ladder=ladder, claims=[CLAIM])
-    for summary in (analysed[1], analyse(study)[1]):
-        jsonschema.validate(summary, schema)
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(analysed[1] | {"more": 1}, schema)
-
-
-def test_missing_runs_are_listed_where_the_config_allows_them(tmp_path):
-    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7, "gone": 0.9}, range(4), {("vit", 2)})
-    for seed in range(4):
-        shutil.rmtree(study / "runs" / "gone" / f"seed-{seed}")
-    shutil.rmtree(study / "runs" / "vit" / "seed-1")
-    with pytest.raises(StudyError, match=r"vit/seed-1/run\.json is missing: vit seed 1 is in the grid but"):
-        write_tables(study, tmp_path / "tables")
-    ladder = [{"model": name, "label": name, "change": "x"} for name in ("gone", "vit")]
-    edit_json(study / "config.json", allow_missing=True, ladder=ladder, claims=[CLAIM | {"model": "gone"}])
-    tables, summary = analyse(study)
-    jsonschema.validate(summary, json.loads(SCHEMA.read_text()))
-    assert tables["runs"].query("model == 'vit'")["outcome"].tolist() == ["finished", "missing", "diverged", "finished"]
-    assert summary["runs"] == {
-        "grid": 12,
-        "finished": 6,
-        "allow_missing": True,
-        "diverged": [{"model": "vit", "seed": 2}],
-        "missing": [{"model": "vit", "seed": 1}, *({"model": "gone", "seed": seed} for seed in range(4))],
-        "other_settings": [],
-    }
-    assert len(tables["costs"]) == 12 and tables["costs"].query("model == 'gone'")["train_seconds"].isna().all()
-    models = tables["models"].set_index(["model", "metric"])["n_seeds"]
-    assert (models["vit", "test_accuracy"], models["gone", "test_accuracy"]) == (2, 0)
-    contrasts = tables["contrasts"].set_index(["model", "metric"])["method"]
-    assert contrasts["gone", "test_accuracy"] == "not tested here (no finished seed)"
-    assert tables["ladder"]["n_seeds"].tolist() == [0, 2]
-    assert tables["claims"]["verdict"].tolist() == ["not tested here"]
-    assert "gone" not in set(tables["classes"]["model"]) | set(tables["front"]["model"])
-    assert set(tables["learning"]["model"]) == {"cnn", "vit"}
-
-
 def test_runs_tell_whether_they_were_trained_with_the_configs_settings(tmp_path):
     study = make_study(tmp_path / "demo", {"cnn": 0.5}, range(4))
     asked = scratch_spec(epochs=4)
@@ -373,95 +271,3 @@ def test_the_gaps_are_differences_of_the_runs_own_accuracies(study, analysed):
     assert (runs["val_test_gap"] + runs["test_accuracy"]).tolist() == pytest.approx(runs["val_accuracy"].tolist())
     mean = runs.query("model == 'lite0_frozen'")["val_test_gap"].mean()
     assert models["lite0_frozen", "val_test_gap"] == pytest.approx(mean, abs=1e-6)
-
-
-def swap_ids(arrays):
-    arrays["test_ids"], arrays["test_logits"] = arrays["val_ids"], arrays["val_logits"]
-
-
-def push_ids(arrays):
-    arrays["test_ids"] = arrays["test_ids"] + 1_000_000
-
-
-def repeat_an_id(arrays):
-    arrays["test_ids"][1] = arrays["test_ids"][0]
-
-
-def drop_a_class(arrays):
-    arrays["test_logits"] = arrays["test_logits"][:, 1:]
-
-
-def drop_a_row(arrays):
-    arrays["val_logits"] = arrays["val_logits"][1:]
-
-
-def break_a_logit(arrays):
-    arrays["val_logits"][0, 0] = np.nan
-
-
-@pytest.mark.parametrize(
-    ("edit", "message"),
-    [
-        (swap_ids, "test ids are not the test split"),
-        (push_ids, "test ids are not the test split"),
-        (repeat_an_id, "test ids are not the test split"),
-        (drop_a_class, r"test logits have shape \[1000, 99\] instead of \[1000, 100\]"),
-        (drop_a_row, r"validation logits have shape \[199, 100\]"),
-        (break_a_logit, "logits of 1 images are not finite"),
-    ],
-)
-def test_predictions_that_do_not_fit_are_refused_by_name(tmp_path, edit, message):
-    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1))
-    edit_predictions(study, "cnn", 1, edit)
-    with pytest.raises(StudyError, match=rf"cnn/seed-1.*{message}"):
-        write_tables(study, tmp_path / "tables")
-
-
-@pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz"])
-def test_a_missing_file_is_named(tmp_path, name):
-    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1))
-    (study / "runs/cnn/seed-1" / name).unlink()
-    with pytest.raises(StudyError, match=f"cnn/seed-1/{name} is missing"):
-        write_tables(study, tmp_path / "tables")
-
-
-def test_a_run_of_other_data_is_refused(tmp_path):
-    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0, 1))
-    edit_json(study / "runs/cnn/seed-0/run.json", data={"fingerprint": "6" * 64})
-    with pytest.raises(StudyError, match=r"cnn/seed-0/run\.json: the run was trained on other data"):
-        write_tables(study, tmp_path / "tables")
-
-
-def test_a_truncated_file_is_refused(tmp_path):
-    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0,))
-    path = study / "runs/cnn/seed-0/predictions.npz"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(StudyError, match=r"predictions\.npz is not a complete npz file"):
-        write_tables(study, tmp_path / "tables")
-
-
-def test_a_chosen_epoch_that_the_history_lacks_is_refused(tmp_path):
-    study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0,))
-    edit_json(study / "runs/cnn/seed-0/run.json", chosen_epoch=9)
-    with pytest.raises(StudyError, match=r"history\.csv: epoch 9"):
-        write_tables(study, tmp_path / "tables")
-
-
-def test_a_run_with_a_split_of_its_own_is_judged_on_the_images_it_held_out(tmp_path):
-    study = make_study(tmp_path / "study", {"cnn": 0.5}, seeds=[0])
-    split, fine = (np.load(study / "dataset.npz")[name] for name in ("split", "fine"))
-    own = np.flatnonzero(split == 0)[:40]
-    logits = np.eye(100, dtype=np.float32)[fine[own]] * 9
-    logits[:10] = np.roll(logits[:10], 1, axis=1)  # a quarter is wrong
-
-    def hold_out(arrays):
-        arrays["val_ids"], arrays["val_logits"] = own.astype(np.int32), logits
-
-    edit_predictions(study, "cnn", 0, hold_out)
-    with pytest.raises(StudyError, match="its validation ids are not the validation split"):
-        analyse(study)
-    edit_json(study / "runs" / "cnn" / "seed-0" / "run.json", validation={"fraction": 0.1, "seed": 1})
-    assert analyse(study)[0]["runs"]["val_accuracy"].tolist() == [0.75]
-    edit_predictions(study, "cnn", 0, lambda arrays: arrays.update(val_ids=np.flatnonzero(split == 2)[:40]))
-    with pytest.raises(StudyError, match="its validation ids are not of training images"):
-        analyse(study)

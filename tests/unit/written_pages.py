@@ -1,0 +1,41 @@
+"""What tests read of a report, and the tables it is made from."""
+
+import json
+from html.parser import HTMLParser
+
+from study.analysis.summary import write_summary
+from study.analysis.tables import write_tables
+from study.reporting.items import report_figures, report_pages
+
+
+def analyse(study):
+    """The tables and the summary of a study."""
+    write_tables(study, study / "tables")
+    write_summary(study, study / "tables", study / "summary.json")
+
+
+def config_of_study(study):
+    return json.loads((study / "config.json").read_text())
+
+
+def figure_names(config):
+    return [part.file for part in report_figures(config)]
+
+
+def page_names(config):
+    return ["landing.html", "index.html", *(page.file for page in report_pages(config))]
+
+
+class Parsed(HTMLParser):
+    """The start tags of a page with their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
