@@ -19,18 +19,21 @@ from study.machine.memory import forget_process_peak, keep_freed_memory, process
 def prepare(compute: ComputeSpec) -> torch.device:
     """Set threads and determinism, and return the device of `compute`.
 
-    Raises StudyError if a GPU is asked for and this torch cannot use it.
+    Raises StudyError if a GPU is asked for and this torch cannot use it, torch.OutOfMemoryError if it is full.
     """
     torch.set_num_threads(compute.threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
     torch.use_deterministic_algorithms(compute.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # only helps to find operators that read what they made
     torch.backends.cudnn.benchmark = not compute.deterministic
+    torch.backends.cudnn.allow_tf32 = False  # else convolutions in float32 keep 10 bits of the mantissa
     if compute.device == "cpu":
         keep_freed_memory()
         return torch.device("cpu")
     try:
         torch.zeros(1, device="cuda")
+    except torch.OutOfMemoryError:  # others fill the GPU, but it works
+        raise
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StudyError(
