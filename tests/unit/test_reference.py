@@ -1,9 +1,11 @@
 """The page on a published study says what its tables say, and the repository's reference study is as published."""
 
+import os
 import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from study_factory import make_study
 
@@ -17,9 +19,13 @@ from study.publishing.verify import verify
 from study.reporting.sources import read_table
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "reference" / "cpu"
-PAGE, README = ROOT / "reference" / "README.md", ROOT / "README.md"
-needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="the reference study has not been published yet")
+README = ROOT / "README.md"
+# The published studies of the repository, and the page on each.
+PAGES = {
+    ROOT / "reference" / "cpu": ROOT / "reference" / "README.md",
+    ROOT / "reference" / "gpu": ROOT / "reference" / "gpu" / "README.md",
+}
+of_each = pytest.mark.parametrize(("folder", "page"), PAGES.items(), ids=lambda path: path.name)
 MODELS = {"scratch_cnn": 0.3, "scratch_modern": 0.5, "lite0_frozen": 0.6, "lite0_finetune": 0.8}
 
 
@@ -173,42 +179,50 @@ def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(pub
     assert "Times are from one kind of machine" in page_text(one)
 
 
+def test_times_of_runs_that_shared_a_machine_are_said_to(published, tmp_path):
+    sources = with_costs(published, tmp_path / "copy", clock=["wall"] * 4)
+    made, noon = sources.tables["provenance"], pd.Timestamp("2026-01-01T12:00Z")
+    made["started"] = [(noon + pd.Timedelta(minutes=10 * number)).isoformat() for number in range(len(made))]
+    made["finished"] = [(noon + pd.Timedelta(minutes=10 * number + 25)).isoformat() for number in range(len(made))]
+    assert "on which up to 3 runs went on at once" in flat(page_text(sources))  # each ends as the fourth is under way
+    made["finished"] = [(noon + pd.Timedelta(minutes=10 * number + 10)).isoformat() for number in range(len(made))]
+    assert "with whatever else ran on it." in flat(page_text(sources))
+
+
 def test_the_marked_parts_of_a_readme_are_renewed_and_no_other(published, tmp_path):
     readme = tmp_path / "README.md"
-    marked = "a\n<!-- reference:begin {} -->\nold\n<!-- reference:end -->\nb\n"
-    readme.write_text(marked.format("answer") + marked.format("results"))
+    folder = os.path.relpath(published, tmp_path)
+    marked = f"a\n<!-- reference:begin {{}} {folder} -->\nold\n<!-- reference:end -->\nb\n"
+    other = "<!-- reference:begin answer other -->\nstays\n<!-- reference:end -->\n"
+    readme.write_text(marked.format("answer") + marked.format("results") + other)
     command = ["describe", str(published), "--output", str(tmp_path / "sub/page.md"), "--readme", str(readme)]
     assert main(command) == 0
     text = readme.read_text()
-    assert text.startswith("a\n<!-- reference:begin answer -->\n**With ImageNet weights, ")
-    assert "<!-- reference:end -->\nb\na\n<!-- reference:begin results -->\n| model |" in text
-    assert text.endswith("<!-- reference:end -->\nb\n")
+    assert text.startswith(f"a\n<!-- reference:begin answer {folder} -->\n**With ImageNet weights, ")
+    assert f"<!-- reference:end -->\nb\na\n<!-- reference:begin results {folder} -->\n| model |" in text
+    assert text.endswith("<!-- reference:end -->\nb\n" + other)
     assert "old" not in text
     assert "[![Test accuracy of every run](sub/accuracy.svg)](sub/page.md)" in text
     assert (tmp_path / "sub/accuracy.svg").read_text().startswith("<?xml")
     assert main(command) == 0
     assert readme.read_text() == text
     readme.write_text("nothing is marked\n")
-    with pytest.raises(StudyError, match="has 0 parts between <!-- reference:begin answer -->"):
+    with pytest.raises(StudyError, match=f"has 0 parts between <!-- reference:begin answer {folder} -->"):
         renewed(readme, read_published(published), tmp_path / "page.md")
 
 
-def test_the_readme_of_the_repository_has_the_marks(published):
-    assert renewed(README, read_published(published), PAGE).count("reference:end") == 2
+@of_each
+def test_a_reference_study_is_what_its_evidence_says(folder, page):
+    verify(folder)
+    assert sum((folder / name).stat().st_size for name in published_files(folder)) < 8e6
 
 
-@needs_reference
-def test_the_reference_study_is_what_its_evidence_says():
-    verify(REFERENCE)
-    assert sum((REFERENCE / name).stat().st_size for name in published_files(REFERENCE)) < 8e6
-
-
-@pytest.mark.skipif(not PAGE.exists(), reason="the page on the reference study has not been written yet")
-def test_the_pages_on_the_reference_study_are_up_to_date(monkeypatch, tmp_path):
+@of_each
+def test_the_pages_on_a_reference_study_are_up_to_date(monkeypatch, tmp_path, folder, page):
     monkeypatch.chdir(ROOT)
-    sources = read_published(REFERENCE.relative_to(ROOT))
-    assert page_text(sources) == PAGE.read_text(encoding="utf-8"), "run make reference"
-    assert renewed(README, sources, PAGE) == README.read_text(encoding="utf-8"), "run make reference"
-    assert main(["describe", str(REFERENCE), "--output", str(tmp_path / "page.md")]) == 0
-    texts = [re.findall("<text.*?</text>", (path / "accuracy.svg").read_text()) for path in (tmp_path, PAGE.parent)]
+    sources = read_published(folder.relative_to(ROOT))
+    assert page_text(sources) == page.read_text(encoding="utf-8"), "run make reference"
+    assert renewed(README, sources, page) == README.read_text(encoding="utf-8"), "run make reference"
+    assert main(["describe", str(folder), "--output", str(tmp_path / "page.md")]) == 0
+    texts = [re.findall("<text.*?</text>", (path / "accuracy.svg").read_text()) for path in (tmp_path, page.parent)]
     assert [re.sub("<[^>]*>", "", text) for text in texts[0]] == [re.sub("<[^>]*>", "", text) for text in texts[1]]

@@ -24,7 +24,7 @@ from study.reporting.figures import draw_figures
 from study.reporting.items import ALL_TABLES, tables_of
 from study.reporting.markup import BANNER, Column, table
 from study.reporting.pages import write_pages
-from study.reporting.samples import sample_ids, top_classes
+from study.reporting.samples import sample_ids
 
 LABEL = '<b>x</b>" $1$ & co'
 CLASS = "<script>alert(1)</script>"
@@ -246,10 +246,3 @@ def test_samples_are_the_first_test_image_of_every_eighth_class(study):
     for image in ids:
         same = (dataset.fine == dataset.fine[image]) & (dataset.split == TEST)
         assert image == np.flatnonzero(same).min()
-
-
-def test_top_classes_are_probabilities_best_first():
-    logits = np.log(np.array([0.1, 0.6, 0.05, 0.25]))
-    best = top_classes(logits)
-    assert [label for label, _ in best] == [1, 3, 0]
-    assert [round(probability, 6) for _, probability in best] == [0.6, 0.25, 0.1]

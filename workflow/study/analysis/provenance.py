@@ -8,8 +8,8 @@ from study.analysis.runs import Run
 
 ENVIRONMENT = ("python", "torch", "timm", "numpy", "platform", "device", "device_name", "threads", "precision",
                "deterministic")  # fmt: skip
-COLUMNS = ["model", "seed", "finished", "code_sha256", "spec_sha256", "weights", "weights_sha256", "data_fingerprint",
-           "stopped", *ENVIRONMENT]  # fmt: skip
+COLUMNS = ["model", "seed", "started", "finished", "code_sha256", "spec_sha256", "weights", "weights_sha256",
+           "data_fingerprint", "stopped", *ENVIRONMENT]  # fmt: skip
 
 
 def provenance_table(runs: list[Run]) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def _row(run: Run) -> dict[str, Any]:
     return {
         "model": run.model,
         "seed": run.seed,
-        **{key: record[key] for key in ("finished", "code_sha256", "spec_sha256", "stopped")},
+        **{key: record[key] for key in ("started", "finished", "code_sha256", "spec_sha256", "stopped")},
         "weights": weights_name(weights.get("source")),
         "weights_sha256": weights.get("sha256", ""),
         "data_fingerprint": record["data"]["fingerprint"],

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
+import pandas as pd
 
+from study.analysis.costs import WALL_TIME
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST, TRAIN, VALIDATION, read_labels
 from study.errors import StudyError
@@ -29,7 +31,7 @@ TEMPLATE = Path(__file__).with_name("page.md.j2")
 FIGURE = "accuracy.svg"
 WIDTH = 120
 PARTS = ("answer", "results")
-MARKED = r"(?<=<!-- reference:begin {} -->\n).*?(?=<!-- reference:end -->)"
+BEGIN, END = "<!-- reference:begin {part} {folder} -->", "<!-- reference:end -->"
 
 
 def describe(published: Path, page: Path, readme: Path | None) -> None:
@@ -94,8 +96,13 @@ def page_text(sources: Sources) -> str:
 
 
 def renewed(readme: Path, sources: Sources, page: Path) -> str:
-    """The text of the `readme` with its marked parts written from the study. Raises StudyError if one is not marked."""
-    link, figure = (Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE)))
+    """The text of the `readme` with the parts that are marked as the study's written from it.
+
+    Raises StudyError if one is not marked.
+    """
+    link, figure, folder = (
+        Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE), sources.study)
+    )
     content = readme.read_text(encoding="utf-8")
     paragraphs = [
         _fold(findings.answer(sources)),
@@ -108,12 +115,11 @@ def renewed(readme: Path, sources: Sources, page: Path) -> str:
         "results": f"{results_table(sources)}\n\n{_fold(_was_run(sources))} [Details, claims and limits]({link}).\n",
     }
     for name in PARTS:
-        content, count = re.subn(MARKED.format(name), lambda _, name=name: said[name], content, flags=re.DOTALL)
+        begin = BEGIN.format(part=name, folder=folder)
+        marked = f"{re.escape(begin)}\n.*?{re.escape(END)}"
+        content, count = re.subn(marked, lambda _, new=f"{begin}\n{said[name]}{END}": new, content, flags=re.DOTALL)
         if count != 1:
-            raise StudyError(
-                f"{readme} has {count} parts between <!-- reference:begin {name} --> and <!-- reference:end -->; mark "
-                "one."
-            )
+            raise StudyError(f"{readme} has {count} parts between {begin} and {END}; mark one.")
     return content
 
 
@@ -221,10 +227,22 @@ def _limits(sources: Sources) -> list[str]:
 
 
 def _where_timed(sources: Sources) -> str:
-    kinds = sources.finished_costs()["device_name"].nunique()
-    if kinds == 1:
-        return "Times are from one kind of machine, with whatever else ran on it."
-    return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
+    costs = sources.finished_costs()
+    kinds, at_once = costs["device_name"].nunique(), _most_at_once(sources.tables["provenance"])
+    if kinds > 1:
+        return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
+    if at_once > 1 and costs["clock"].eq(WALL_TIME).any():
+        return (
+            f"Times are from one kind of machine, on which up to {at_once} runs went on at once: a run that has it to "
+            "itself can take less."
+        )
+    return "Times are from one kind of machine, with whatever else ran on it."
+
+
+def _most_at_once(provenance: pd.DataFrame) -> int:
+    """The most runs that went on at the same time, by when each started and finished."""
+    starts, ends = (pd.to_datetime(provenance[end], utc=True) for end in ("started", "finished"))
+    return max((int(((starts <= moment) & (ends > moment)).sum()) for moment in starts), default=0)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,15 +5,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import softmax
 
 from study.data.dataset import TEST, Dataset
 from study.reporting import text
+from study.reporting.answers import TOP
 from study.reporting.markup import picture_uri
 from study.reporting.sources import Sources
 from study.reporting.style import FAINT, INK, colours, new_figure, say, wrap
 
-IMAGES, PER_BLOCK, ENLARGED, TOP = 12, 6, 4, 3
+IMAGES, PER_BLOCK, ENLARGED = 12, 6, 4
+
+Named = list[tuple[int, float]]  # the most probable classes and their probabilities, NaN where these are not known
 
 
 def sample_ids(dataset: Dataset) -> np.ndarray:
@@ -31,13 +33,6 @@ def step(dataset: Dataset) -> int:
 def rule(dataset: Dataset) -> str:
     """By what rule the images are chosen."""
     return "The first test image of every " + ("class" if step(dataset) == 1 else f"{step(dataset)}th class")
-
-
-def top_classes(logits: np.ndarray) -> list[tuple[int, float]]:
-    """The most probable classes of logits float [classes], with their probabilities, best first."""
-    probabilities = softmax(logits.astype(float))
-    best = np.argsort(-probabilities, kind="stable")[:TOP]
-    return [(int(label), float(probabilities[label])) for label in best]
 
 
 def draw_samples(sources: Sources) -> Figure:
@@ -70,17 +65,21 @@ def draw_samples(sources: Sources) -> Figure:
     return figure
 
 
-def _answers(sources: Sources, model: str, ids: np.ndarray) -> tuple[int | None, dict[int, np.ndarray]]:
-    """The first finished seed of a model, and its logits by image; (None, {}) where no run finished."""
+def _answers(sources: Sources, model: str, ids: np.ndarray) -> tuple[int | None, dict[int, Named]]:
+    """The first finished seed of a model, and what it named for each image; (None, {}) where no run finished."""
     seeds = sources.rows("runs", model=model, outcome="finished")["seed"]
     if seeds.empty:
         return None, {}
     seed = int(seeds.min())
-    test_ids, logits = sources.test_logits(model, seed)
-    return seed, {int(image): row for image, row in zip(test_ids, logits, strict=True) if image in ids}
+    answers = sources.answers(model, seed)
+    places = np.searchsorted(sources.dataset.ids(TEST), ids)
+    return seed, {
+        int(image): list(zip(answers.classes[place].tolist(), answers.probabilities[place].tolist(), strict=True))
+        for image, place in zip(ids, places, strict=True)
+    }
 
 
-def _name(axis: Axes, sources: Sources, model: str, answer: tuple[int | None, dict[int, np.ndarray]]) -> None:
+def _name(axis: Axes, sources: Sources, model: str, answer: tuple[int | None, dict[int, Named]]) -> None:
     seed, _ = answer
     lines = wrap(sources.labels[model], 20, 3)
     axis.set_xlim(0, 1)
@@ -99,20 +98,24 @@ def _image(axis: Axes, dataset: Dataset, image: int) -> None:
     axis.set_title(wrap(name, 18, 1), fontsize=9, pad=3)
 
 
-def _bars(axis: Axes, sources: Sources, model: str, logits: np.ndarray | None, image: int) -> None:
+def _bars(axis: Axes, sources: Sources, model: str, named: Named | None, image: int) -> None:
     """Three lines, each a class with its probability as a bar; the true class in bold."""
     axis.set_xlim(0, 1)
     axis.set_ylim(TOP - 0.25, -0.75)
-    if logits is None:
-        return
-    for row, (label, probability) in enumerate(top_classes(logits)):
+    for row, (label, probability) in enumerate(named or []):
         true = label == sources.dataset.fine[image]
-        axis.barh(row, probability, height=0.84, color=colours(sources.models)[model], alpha=0.32 if true else 0.14)
+        axis.barh(
+            row,
+            np.nan_to_num(probability),
+            height=0.84,
+            color=colours(sources.models)[model],
+            alpha=0.32 if true else 0.14,
+        )
         name = wrap(text.words(sources.dataset.fine_names[label]), 22, 1)
         size = 7.2 if len(name) <= 15 else 7.2 * 15 / len(name)
         style = {"fontsize": size, "va": "center_baseline", "weight": "bold" if true else "normal", "color": INK}
         axis.text(0.02, row, name, **style)
-        axis.text(0.98, row, f"{100 * probability:.0f}", ha="right", **style)
+        axis.text(0.98, row, text.percent(probability, 0), ha="right", **style)
 
 
 def samples_page(sources: Sources) -> list[dict[str, Any]]:
@@ -123,9 +126,9 @@ def samples_page(sources: Sources) -> list[dict[str, Any]]:
     samples = []
     for image in ids:
         models = []
-        for model, (seed, logits) in answers.items():
+        for model, (seed, named) in answers.items():
             label = sources.labels[model] + ("" if seed is None else f", seed {seed}")
-            said = [] if seed is None else _said(sources, int(image), logits[int(image)])
+            said = [] if seed is None else _said(sources, int(image), named[int(image)])
             models.append({"label": label, "colour": palette[model], "answers": said})
         name = text.words(sources.dataset.fine_names[sources.dataset.fine[image]])
         address = picture_uri(sources.dataset.images[image])
@@ -135,15 +138,18 @@ def samples_page(sources: Sources) -> list[dict[str, Any]]:
         "smoothing. Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
         "in percent, of each model's first finished seed."
     )
+    if any(np.isnan(share) for _, named in answers.values() for image in named.values() for _, share in image):
+        note += " Of a published run, only the probabilities of its first answer and of the true class are known."
     return [{"kind": "samples", "title": "The same images through every model", "note": note, "samples": samples}]
 
 
-def _said(sources: Sources, image: int, logits: np.ndarray) -> list[dict[str, Any]]:
+def _said(sources: Sources, image: int, named: Named) -> list[dict[str, Any]]:
     return [
         {
             "name": text.words(sources.dataset.fine_names[label]),
-            "percent": f"{100 * probability:.0f}",
+            "share": np.nan_to_num(probability),
+            "percent": text.percent(probability, 0),
             "true": bool(label == sources.dataset.fine[image]),
         }
-        for label, probability in top_classes(logits)
+        for label, probability in named
     ]

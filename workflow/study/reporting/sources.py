@@ -11,17 +11,18 @@ import pandas as pd
 from study.analysis.ranking import best_by_validation
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
-from study.files import DAMAGED, read_json
-from study.paths import PREDICTIONS, StudyPaths
+from study.files import read_json
+from study.paths import StudyPaths
 from study.reporting import text
+from study.reporting.answers import Answers, read_answers
 from study.reporting.items import tables_of
 from study.reporting.markup import Picture
 
 _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name",
          "id", "text", "source", "judgement", "verdict", "reason", "model_a", "model_b", "most_named", "subset",
-         "change", "as_configured", "precision", "finished", "code_sha256", "spec_sha256", "weights", "weights_sha256",
-         "data_fingerprint", "stopped", "python", "torch", "timm", "numpy", "platform", "device", "deterministic",
-         "trial")  # fmt: skip
+         "change", "as_configured", "precision", "started", "finished", "code_sha256", "spec_sha256", "weights",
+         "weights_sha256", "data_fingerprint", "stopped", "python", "torch", "timm", "numpy", "platform", "device",
+         "deterministic", "trial")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,8 +109,7 @@ class Sources:
         seeds = sorted(self.rows("runs", model=model, outcome="finished")["seed"].tolist())
         named = np.zeros((len(seeds), len(self.dataset.ids(TEST))), dtype=np.uint8)
         for place, seed in enumerate(seeds):
-            ids, logits = self.test_logits(model, seed)
-            named[place, np.searchsorted(self.dataset.ids(TEST), ids)] = logits.argmax(axis=1)
+            named[place] = self.answers(model, seed).classes[:, 0]
         return seeds, named
 
     def picture(self, image: int, below: str = "") -> Picture:
@@ -117,14 +117,9 @@ class Sources:
         name = text.words(self.dataset.fine_names[self.dataset.fine[image]])
         return Picture(int(image), f"Image {image}, labelled {name}", below)
 
-    def test_logits(self, model: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers int [images] and logits float [images, classes] of a run. Raises StudyError if unreadable."""
-        path = StudyPaths(self.study).run(model, seed) / PREDICTIONS
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                return stored["test_ids"], stored["test_logits"]
-        except DAMAGED as error:
-            raise StudyError(f"{path} cannot be read ({error}); delete it and run this training again.") from None
+    def answers(self, model: str, seed: int) -> Answers:
+        """What a finished run named for each test image. Raises StudyError where its file cannot be read."""
+        return read_answers(StudyPaths(self.study).run(model, seed), self.dataset)
 
     def class_order(self) -> np.ndarray:
         """Class ids int [classes], by superclass if any and then by class, as the figures show them."""

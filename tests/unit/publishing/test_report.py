@@ -1,0 +1,47 @@
+"""The report of a published study, drawn with the images beside it, shows what that of its results does."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from study.__main__ import main
+from study.data.dataset import TEST, read_dataset, read_labels
+from study.errors import StudyError
+from study.paths import EVIDENCE
+from study.reporting.answers import of_logits, read_answers
+
+RUN = "runs/scratch_cnn/seed-0"
+
+
+def test_answers_are_the_most_probable_classes_best_first():
+    answers = of_logits(np.log([[0.1, 0.6, 0.05, 0.25], [0.3, 0.1, 0.3, 0.3]]))
+    assert answers.classes.tolist() == [[1, 3, 0], [0, 2, 3]]  # among equals, the lowest first
+    np.testing.assert_allclose(answers.probabilities, [[0.6, 0.25, 0.1], [0.3, 0.3, 0.3]])
+
+
+def test_evidence_names_the_classes_that_the_logits_do(study, once):
+    dataset = read_dataset(study / "dataset.npz")
+    full, published = read_answers(study / RUN, dataset), read_answers(once / RUN, dataset)
+    np.testing.assert_array_equal(published.classes, full.classes)
+    is_true = full.classes == dataset.fine[dataset.ids(TEST)][:, None]
+    is_known = is_true | (np.arange(3) == 0)
+    np.testing.assert_array_equal(np.isfinite(published.probabilities), is_known)
+    # A logarithm rounded to float16 is off by a 2048th, so p by p |log p| / 2048, and p |log p| is at most 1 / e.
+    np.testing.assert_allclose(published.probabilities[is_known], full.probabilities[is_known], rtol=0, atol=2e-4)
+    assert is_true[:, 1:].any()
+
+
+def test_damaged_evidence_is_named(published):
+    (published / RUN / EVIDENCE).write_bytes(b"PK")
+    with pytest.raises(StudyError, match=r"evidence\.npz cannot be read .*; publish the study again"):
+        read_answers(published / RUN, read_labels(published / "labels.npz"))
+
+
+def test_the_report_is_drawn_from_a_published_study_and_the_images(study, published):
+    shutil.copy(study / "dataset.npz", published)
+    assert main(["figures", "--study", str(published), "--output", str(published / "figures")]) == 0
+    assert main(["pages", "--study", str(published), "--output", str(published / "pages")]) == 0
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (published / "pages").glob("*.html")}
+    assert any("Of a published run, only the probabilities of its first answer" in page for page in pages.values())
+    assert "index.html" in pages

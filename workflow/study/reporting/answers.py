@@ -1,0 +1,57 @@
+"""What a run named for each test image: from its logits or, of a published run, from its evidence."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from scipy.special import softmax
+
+from study.analysis.evidence import Evidence
+from study.data.dataset import TEST, Labels
+from study.errors import StudyError
+from study.files import DAMAGED
+from study.paths import EVIDENCE, PREDICTIONS
+
+TOP = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Of T test images, in the order of `Labels.ids(TEST)`: the classes uint8 [T, TOP], the most probable first.
+
+    `probabilities` float64 [T, TOP] are theirs. Of a published run only those of the best and of the true class are
+    known; the others are NaN.
+    """
+
+    classes: np.ndarray
+    probabilities: np.ndarray
+
+
+def read_answers(run: Path, dataset: Labels) -> Answers:
+    """Read the answers of the run in folder `run`. Raises StudyError where its file cannot be read."""
+    is_published = (run / EVIDENCE).exists() and not (run / PREDICTIONS).exists()
+    path = run / (EVIDENCE if is_published else PREDICTIONS)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if is_published:
+                return of_evidence(dict(stored), dataset)
+            return of_logits(stored["test_logits"][np.argsort(stored["test_ids"])])
+    except DAMAGED as error:
+        remedy = "publish the study again" if is_published else "delete it and run this training again"
+        raise StudyError(f"{path} cannot be read ({error}); {remedy}.") from None
+
+
+def of_logits(logits: np.ndarray) -> Answers:
+    """Return the answers of logits float [T, C]; among equals, the lowest class goes first."""
+    classes = np.argsort(-logits, axis=1, kind="stable")[:, :TOP].astype(np.uint8)
+    return Answers(classes, np.take_along_axis(softmax(logits.astype(float), axis=1), classes.astype(int), axis=1))
+
+
+def of_evidence(stored: dict[str, np.ndarray], dataset: Labels) -> Answers:
+    """Return the answers in the arrays of evidence.npz."""
+    true = dataset.fine[dataset.ids(TEST)]
+    evidence = Evidence.from_arrays(stored, "test", len(true), dataset.coarse is not None)
+    classes = evidence.top5[:, :TOP]
+    probabilities = np.where(classes == true[:, None], np.exp(evidence.log_true)[:, None], np.nan)
+    probabilities[:, 0] = np.exp(evidence.log_top)
+    return Answers(classes, probabilities)
