@@ -12,6 +12,7 @@ from runs import history, scratch_spec, train, write_spec
 from study_factory import make_study
 from torch.nn import functional
 
+from study.__main__ import main
 from study.data.dataset import TEST, VALIDATION, read_dataset
 from study.errors import StudyError
 from study.files import read_json, write_json
@@ -183,6 +184,17 @@ def test_a_gpu_that_torch_cannot_use_stops_the_run(tmp_path):
     spec = replace(spec, compute=replace(spec.compute, device="cuda"))
     with pytest.raises(StudyError, match=r"cannot use this machine's GPU .*compute: device: cpu"):
         train(write_spec(tmp_path, spec))
+
+
+def test_a_full_gpu_is_not_said_to_lack_a_driver(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch, "zeros", full)  # the first tensor that a run puts there
+    spec = scratch_spec()
+    path = write_spec(tmp_path, replace(spec, compute=replace(spec.compute, device="cuda")))
+    assert main(["train", str(path)]) == 1
+    assert "Error: The GPU's memory is used up: lower compute: runs_per_gpu" in capsys.readouterr().err
 
 
 def test_the_train_command_needs_nothing_but_the_spec(tmp_path):
