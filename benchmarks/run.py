@@ -27,7 +27,8 @@ from study.machine.hardware import resolve_compute
 from study.training import device as devices
 
 ROOT = Path(__file__).parents[1]
-HISTORIES = ROOT / "reference" / "cpu" / "runs"  # of runs on the real CIFAR-100, kept because they take hours
+# Of runs on the real CIFAR-100, kept because they take hours: ours, and the usual way's (docs/performance.md).
+HISTORIES = (ROOT / "reference" / "cpu" / "runs", ROOT / "benchmarks" / "usual_histories")
 
 
 def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
@@ -43,7 +44,7 @@ def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
             [row for name in CASES for row in time_case(name, compute, rounds, seconds)]
         ),
         "recipes": lambda: pd.DataFrame(time_recipes(config, threads, rounds, seconds)),
-        "time_to_accuracy": lambda: time_to_accuracy.table(HISTORIES),
+        "time_to_accuracy": lambda: time_to_accuracy.table(*HISTORIES),
         "startup": lambda: _startup(compute, rounds),
         "analysis": _analysis,
         "frozen": lambda: pd.DataFrame([time_frozen(config.recipes["linear_head"], compute, seconds)]),

@@ -1,6 +1,6 @@
 """`python -m benchmarks.time_to_accuracy FOLDER ...`: seconds until validation passes 40, 60, 70 and 81 %.
 
-A history is FOLDER/<name>/history.csv, as a run writes it: a row per epoch with its val_accuracy and its seconds.
+A history is FOLDER/.../history.csv, as a run writes it: a row per epoch with its val_accuracy and its seconds.
 """
 
 import argparse
@@ -18,12 +18,12 @@ def seconds_to(history: pd.DataFrame, target: float) -> float:
 
 
 def table(*folders: Path) -> pd.DataFrame:
-    """One row per history below `folders`: name, epochs, seconds in all, best validation accuracy, `seconds_to`."""
+    """One row per history below `folders`: folder, epochs, seconds in all, best validation accuracy, `seconds_to`."""
     rows = []
     for folder, path in ((below, path) for below in folders for path in sorted(below.rglob("history.csv"))):
         history = pd.read_csv(path)
         row = {
-            "run": str(path.parent.relative_to(folder)),
+            "run": path.parent.relative_to(folder.parent).as_posix(),
             "epochs": len(history),
             "seconds": history["seconds"].sum(),
             "best_val_accuracy": history["val_accuracy"].max(),

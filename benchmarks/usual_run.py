@@ -26,7 +26,7 @@ from study.training import device as devices
 from study.training.setup import make_setup, read_data
 
 
-def train(path: Path, folder: Path, epochs: int, learning_rate: float, size: int | None) -> None:
+def train(path: Path, folder: Path, epochs: int, learning_rate: float, batch_size: int, size: int | None) -> None:
     """Train for `epochs` at `size` px, the network's own input size if None, adding to history.csv after each."""
     spec = read_run_spec(path)
     if size is not None:
@@ -39,7 +39,7 @@ def train(path: Path, folder: Path, epochs: int, learning_rate: float, size: int
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     train_data, val_data = (_part(data.images, data.fine, rows.numpy(), spec) for rows in (setup.train, setup.val))
     val_data.transform = transforms.Compose(val_data.transform.transforms[2:])  # no flip, no crop
-    common = {"batch_size": spec.recipe.batch_size, "num_workers": spec.compute.threads, "persistent_workers": True}
+    common = {"batch_size": batch_size, "num_workers": spec.compute.threads, "persistent_workers": True}
     training = DataLoader(train_data, shuffle=True, drop_last=True, **common)
     validation = DataLoader(val_data, **common)
     rows = []
@@ -65,7 +65,7 @@ def _part(images: np.ndarray, labels: np.ndarray, rows: np.ndarray, spec: RunSpe
 @torch.inference_mode()
 def _accuracy(network: nn.Module, batches: DataLoader) -> float:
     network.eval()
-    right = [(network(images).argmax(1) == labels).float() for images, labels in batches]
+    right = [(network(images).argmax(1) == labels).double() for images, labels in batches]
     return torch.cat(right).mean().item()
 
 
@@ -76,9 +76,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where to write history.csv")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--size", type=int, help="px; the size at which the run is tested if not given")
     args = parser.parse_args()
-    train(args.spec, args.folder, args.epochs, args.learning_rate, args.size)
+    train(args.spec, args.folder, args.epochs, args.learning_rate, args.batch_size, args.size)
 
 
 if __name__ == "__main__":

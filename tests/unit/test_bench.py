@@ -66,11 +66,11 @@ def test_every_case_is_a_spec_of_random_images_in_the_right_shape(name):
 
 def test_the_time_to_an_accuracy_ends_with_the_first_epoch_that_passes_it(tmp_path):
     write_history(
-        tmp_path / "fast" / "seed-0",
+        tmp_path / "ours" / "fast" / "seed-0",
         pd.DataFrame({"val_accuracy": [0.3, 0.6, 0.55, 0.7], "seconds": [10.0, 20.0, 30.0, 40.0]}),
     )
-    (row,) = time_to_accuracy.table(tmp_path).to_dict("records")
-    assert (row["run"], row["epochs"], row["seconds"], row["best_val_accuracy"]) == ("fast/seed-0", 4, 100.0, 0.7)
+    (row,) = time_to_accuracy.table(tmp_path / "ours").to_dict("records")
+    assert (row["run"], row["epochs"], row["seconds"], row["best_val_accuracy"]) == ("ours/fast/seed-0", 4, 100.0, 0.7)
     assert [row[f"seconds_to_{target}"] for target in (40, 60, 70)] == [30.0, 30.0, 100.0]
     assert np.isnan(row["seconds_to_81"])
 
@@ -103,7 +103,8 @@ def test_timms_loader_gives_normalised_images_of_the_size_asked_for():
 
 def test_a_run_in_the_usual_way_leaves_a_history_that_the_table_reads(tmp_path):
     path = write_spec(tmp_path, scratch_spec())
-    usual_run.train(path, tmp_path / "histories" / "scratch_cnn", epochs=2, learning_rate=1e-3, size=64)
+    folder = tmp_path / "histories" / "scratch_cnn"
+    usual_run.train(path, folder, epochs=2, learning_rate=1e-3, batch_size=16, size=64)
     (row,) = time_to_accuracy.table(tmp_path / "histories").to_dict("records")
-    assert (row["run"], row["epochs"]) == ("scratch_cnn", 2)
+    assert (row["run"], row["epochs"]) == ("histories/scratch_cnn", 2)
     assert 0 <= row["best_val_accuracy"] <= 1 and row["seconds"] > 0
