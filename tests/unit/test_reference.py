@@ -172,6 +172,14 @@ def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, t
     assert said.endswith("longer for less: lite0 frozen (3.3).")
 
 
+def test_the_note_on_a_model_stands_among_the_limits(published, tmp_path):
+    copy = shutil.copytree(published, tmp_path / "copy")
+    config = read_json(copy / "config.json")
+    config["models"]["lite0_finetune"]["note"] = "Its weights are ours."
+    write_json(copy / "config.json", config)
+    assert "\n- lite0 finetune: Its weights are ours.\n" in page_text(read_published(copy))
+
+
 def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):
     several = with_costs(published, tmp_path / "a", device_name=["A", "B", "A", "A"])
     assert "Times are from 2 kinds of machine" in page_text(several)

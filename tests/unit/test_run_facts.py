@@ -8,6 +8,7 @@ from study_factory import make_study
 from written_pages import analyse
 
 from study.fingerprints import training_code_sha256
+from study.reporting.cards import card_page
 from study.reporting.provenance import code_sentence, machine, settings_sentence
 from study.reporting.run_facts import was_run
 from study.reporting.sources import read_sources
@@ -29,6 +30,13 @@ def test_what_was_run_counts_images_runs_and_minutes(study):
         "Runs: 3 models, seeds 0 to 2 each: 9 runs on CPU (float32, 2 CPU threads a run), "
         "18 minutes of CPU time in all."
     )
+
+
+def test_the_card_of_a_model_has_its_note(study):
+    sources = read_sources(study, study / "tables")
+    assert "note" not in json.dumps(card_page(sources, "scratch_cnn")[0])
+    sources.config["models"]["scratch_cnn"]["note"] = "It is small."
+    assert "It is small." in json.dumps(card_page(sources, "scratch_cnn")[0])
 
 
 def test_runs_of_different_machines_are_told_apart(tmp_path):

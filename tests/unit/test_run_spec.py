@@ -294,6 +294,14 @@ def test_long_runs_are_compiled_and_short_ones_are_not():
         assert compiles(long, "efficientnet_b0_modern", on_device)
 
 
+def test_a_note_on_a_model_is_for_its_readers_and_decides_nothing():
+    plain, noted = load_config(raw()), load_config(changed("models.scratch_cnn.note", "Small."))
+    records = [study_record(study, COMPUTE) for study in (plain, noted)]
+    assert [record["models"]["scratch_cnn"].get("note") for record in records] == [None, "Small."]
+    assert "note" not in records[1]["models"]["efficientnet_b0"]
+    assert records[0]["grid"] == records[1]["grid"]
+
+
 def test_features_are_compiled_on_a_cpu_only():
     study = load_config(raw())
     for device, compiled in (("cpu", True), ("cuda", False)):

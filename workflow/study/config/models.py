@@ -113,6 +113,9 @@ class Model(Strict):
     regime: Literal["scratch", "finetune", "frozen"]
     recipe: str
     seeds: Seeds | None = Field(default=None, description="instead of grid: seeds")
+    note: Annotated[str, Field(min_length=1, max_length=400)] | None = Field(
+        default=None, description="what a reader must know of its results, in whole sentences; stands beside them"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "Model":

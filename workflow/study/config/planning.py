@@ -165,7 +165,10 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
             "validation": dumped["dataset"]["validation"],
         },
         "baseline": config.baseline,
-        "models": {name: model.model_dump(include=keys) for name, model in used.items()},
+        "models": {
+            name: model.model_dump(include=keys) | ({"note": model.note} if model.note else {})
+            for name, model in used.items()
+        },
         "recipes": {model.recipe: dumped["recipes"][model.recipe] for model in used.values()},
         "grid": [
             {"model": name, "seed": seed, "settings_sha256": run_spec(config, name, seed, compute).settings_sha256()}

@@ -55,7 +55,7 @@ def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple
             ("starts from", weights_name(entry["weights"])),
             ("their SHA-256", hashes.iloc[0] if len(hashes) else "not recorded"),
         ]
-    return pairs
+    return pairs + ([("note", entry["note"])] if "note" in entry else [])
 
 
 def _trained(sources: Sources, model: str, entry: dict[str, Any], runs: pd.DataFrame) -> str:
