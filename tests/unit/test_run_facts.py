@@ -34,7 +34,7 @@ def test_what_was_run_counts_images_runs_and_minutes(study):
 
 def test_the_card_of_a_model_has_its_note(study):
     sources = read_sources(study, study / "tables")
-    assert "note" not in json.dumps(card_page(sources, "scratch_cnn")[0])
+    assert "It is small." not in json.dumps(card_page(sources, "scratch_cnn")[0])
     sources.config["models"]["scratch_cnn"]["note"] = "It is small."
     assert "It is small." in json.dumps(card_page(sources, "scratch_cnn")[0])
 
