@@ -59,7 +59,7 @@ style: $(READY) ## check the style of the code and the rules (ruff, snakefmt)
 schema: $(READY) ## write config.schema.json from the typed config
 	$(RUN) PYTHONPATH=workflow python -m study.config.schema
 
-reference: $(READY) ## publish the reference study, check it and that of the GPU, and write the pages that quote them (STUDY=results/...)
+reference: $(READY) ## publish the reference study, check both published studies, and write the pages that quote them (STUDY=...)
 	$(RUN) export PYTHONPATH=workflow && python -m study publish $(STUDY) reference/cpu && \
 	  python -m study describe reference/cpu --output reference/README.md --readme README.md && \
 	  python -m study publish reference/gpu reference/gpu && python -m study describe reference/gpu --readme README.md

@@ -38,7 +38,7 @@ class Evidence:
         """Boil logits float [N, C] down; fine int [N] are the true classes, fine_to_coarse int [C] the superclasses."""
         images = np.arange(len(logits))
         log_probability = log_softmax(logits.astype(np.float64), axis=1)
-        top5 = np.argsort(-logits, axis=1, kind="stable")[:, :TOP].astype(np.uint8)  # ties: the lowest class
+        top5 = best_classes(logits, TOP)
         return cls(
             top5=top5,
             log_top=log_probability[images, top5[:, 0]],
@@ -76,6 +76,11 @@ class Evidence:
         """The place of the true classes `fine` int [N], 0 to 4; 5 where the class is not among the five best."""
         found = self.top5 == fine[:, None]
         return np.where(found.any(axis=1), found.argmax(axis=1), TOP)
+
+
+def best_classes(logits: np.ndarray, count: int) -> np.ndarray:
+    """The classes uint8 [N, count] with the highest logits float [N, C], best first; of equals, the lowest class first."""
+    return np.argsort(-logits, axis=1, kind="stable")[:, :count].astype(np.uint8)
 
 
 def in_its_bin(log_probability: np.ndarray) -> np.ndarray:

@@ -55,6 +55,11 @@ def is_trained(study: Path, model: str, seed: int) -> bool:
     return (StudyPaths(study).run(model, seed) / RUN_RECORD).exists()
 
 
+def is_published(folder: Path) -> bool:
+    """Return whether a run has its evidence alone, as in a published study, and not its logits."""
+    return (folder / EVIDENCE).exists() and not (folder / PREDICTIONS).exists()
+
+
 def load_record(study: Path, model: str, seed: int) -> dict[str, Any]:
     """A run's run.json. Raises StudyError if it is missing."""
     path = StudyPaths(study).run(model, seed) / RUN_RECORD
@@ -104,15 +109,15 @@ def load_run(study: Path, model: str, seed: int, dataset: Labels, evidence_alone
     if outcome != "finished":
         return Run(model, seed, record, history, settings_sha256=settings)
     train_accuracy = _chosen_train_accuracy(folder / HISTORY, history, chosen_epoch)
-    is_published = (folder / EVIDENCE).exists() and not (folder / PREDICTIONS).exists()
-    read = read_evidence if is_published else read_predictions
+    published = is_published(folder)
+    read = read_evidence if published else read_predictions
     predictions = read(folder, record, train_accuracy, dataset)
     numbers, bins = run_metrics(predictions), predictions.bins
-    if is_published and not evidence_alone:
+    if published and not evidence_alone:
         with reading(folder / FROM_LOGITS, PUBLISH_AGAIN):
-            published = read_json(folder / FROM_LOGITS)
-            numbers |= published["numbers"]
-            bins = np.array(published["bins"])
+            measured = read_json(folder / FROM_LOGITS)
+            numbers |= measured["numbers"]
+            bins = np.array(measured["bins"])
     return Run(model, seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
                in_top5=predictions.rank < TOP, bins=bins, settings_sha256=settings)  # fmt: skip
 

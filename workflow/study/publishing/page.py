@@ -30,7 +30,6 @@ from study.reporting.sources import Sources, best_model, read_table
 TEMPLATE = Path(__file__).with_name("page.md.j2")
 FIGURE = "accuracy.svg"
 WIDTH = 120
-PARTS = ("answer", "results")
 BEGIN, END = "<!-- reference:begin {part} {folder} -->", "<!-- reference:end -->"
 
 
@@ -114,10 +113,10 @@ def renewed(readme: Path, sources: Sources, page: Path) -> str:
         "answer": "\n\n".join(filter(None, paragraphs)) + "\n",
         "results": f"{results_table(sources)}\n\n{_fold(_was_run(sources))} [Details, claims and limits]({link}).\n",
     }
-    for name in PARTS:
-        begin = BEGIN.format(part=name, folder=folder)
+    for part, new in said.items():
+        begin = BEGIN.format(part=part, folder=folder)
         marked = f"{re.escape(begin)}\n.*?{re.escape(END)}"
-        content, count = re.subn(marked, lambda _, new=f"{begin}\n{said[name]}{END}": new, content, flags=re.DOTALL)
+        content, count = re.subn(marked, lambda _, new=f"{begin}\n{new}{END}": new, content, flags=re.DOTALL)
         if count != 1:
             raise StudyError(f"{readme} has {count} parts between {begin} and {END}; mark one.")
     return content

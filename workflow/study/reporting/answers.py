@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from study.analysis.evidence import Evidence
+from study.analysis.evidence import Evidence, best_classes
+from study.analysis.runs import is_published
 from study.data.dataset import TEST, Labels
 from study.errors import StudyError
 from study.files import DAMAGED
@@ -29,21 +30,21 @@ class Answers:
 
 def read_answers(run: Path, dataset: Labels) -> Answers:
     """Read the answers of the run in folder `run`. Raises StudyError where its file cannot be read."""
-    is_published = (run / EVIDENCE).exists() and not (run / PREDICTIONS).exists()
-    path = run / (EVIDENCE if is_published else PREDICTIONS)
+    published = is_published(run)
+    path = run / (EVIDENCE if published else PREDICTIONS)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            if is_published:
+            if published:
                 return of_evidence(dict(stored), dataset)
             return of_logits(stored["test_logits"][np.argsort(stored["test_ids"])])
     except DAMAGED as error:
-        remedy = "publish the study again" if is_published else "delete it and run this training again"
+        remedy = "publish the study again" if published else "delete it and run this training again"
         raise StudyError(f"{path} cannot be read ({error}); {remedy}.") from None
 
 
 def of_logits(logits: np.ndarray) -> Answers:
     """Return the answers of logits float [T, C]; among equals, the lowest class goes first."""
-    classes = np.argsort(-logits, axis=1, kind="stable")[:, :TOP].astype(np.uint8)
+    classes = best_classes(logits, TOP)
     return Answers(classes, np.take_along_axis(softmax(logits.astype(float), axis=1), classes.astype(int), axis=1))
 
 
