@@ -96,6 +96,8 @@ def test_examples_of_configs_are_valid(page, tmp_path, monkeypatch):
             Path(name[1]).write_text(script, encoding="utf-8")
     for example in blocks(page, "yaml"):
         config = raw()
+        if preset := re.match(r"# over (\S+)\n", example):
+            update_config(config, yaml.safe_load((ROOT / preset[1]).read_text(encoding="utf-8")))
         update_config(config, yaml.safe_load(example))
         load_config(config)
 

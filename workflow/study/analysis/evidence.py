@@ -79,7 +79,7 @@ class Evidence:
 
 
 def best_classes(logits: np.ndarray, count: int) -> np.ndarray:
-    """The classes uint8 [N, count] with the highest logits float [N, C], best first; of equals, the lowest class first."""
+    """The classes uint8 [N, count] with the highest logits float [N, C], best first; of equals, the lowest first."""
     return np.argsort(-logits, axis=1, kind="stable")[:, :count].astype(np.uint8)
 
 
