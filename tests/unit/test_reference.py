@@ -172,12 +172,16 @@ def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, t
     assert said.endswith("longer for less: lite0 frozen (3.3).")
 
 
-def test_the_note_on_a_model_stands_among_the_limits(published, tmp_path):
+def test_the_notes_on_models_stand_among_the_limits(published, tmp_path):
     copy = shutil.copytree(published, tmp_path / "copy")
     config = read_json(copy / "config.json")
-    config["models"]["lite0_finetune"]["note"] = "Its weights are ours."
+    for model in ("lite0_frozen", "lite0_finetune"):  # said once of both
+        config["models"][model]["note"] = "Its weights are ours."
+    config["models"]["scratch_cnn"]["note"] = "It is small."
     write_json(copy / "config.json", config)
-    assert "\n- lite0 finetune: Its weights are ours.\n" in page_text(read_published(copy))
+    page = page_text(read_published(copy))
+    assert "\n- scratch cnn: It is small.\n" in page
+    assert "\n- lite0 frozen; lite0 finetune: Its weights are ours.\n" in page
 
 
 def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):

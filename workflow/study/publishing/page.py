@@ -217,8 +217,11 @@ def _limits(sources: Sources) -> list[str]:
         f"{text.percent(found['accuracy'])} % ({text.points(found['difference'])} points).",
         _where_timed(sources),
     ]
-    notes = {model["label"]: model["note"] for model in sources.config["models"].values() if "note" in model}
-    limits[:0] = [f"{label}: {note}" for label, note in notes.items()]
+    labels_of: dict[str, list[str]] = {}
+    for model in sources.config["models"].values():
+        if "note" in model:
+            labels_of.setdefault(model["note"], []).append(model["label"])
+    limits[:0] = [f"{'; '.join(labels)}: {note}" for note, labels in labels_of.items()]
     if few:
         limits.insert(0, f"Fewer than {MIN_SEEDS} seeds so far, and so no interval: {'; '.join(few)}.")
     if sources.synthetic:
