@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from configs import raw
 from runs import fast_spec, history, scratch_spec, train, write_spec
 
 from study.config.specs import RunSpec
 from study.orchestration import check_machine
+from study.training import device as devices
 from study.training import trial
 
 pytestmark = pytest.mark.gpu
@@ -69,10 +72,17 @@ def test_two_runs_share_a_gpu_and_end_as_if_they_were_alone(tmp_path):
     assert outputs(paths[0].parent) == outputs(paths[1].parent) == outputs(alone.parent)
 
 
+def test_float32_keeps_its_bits():
+    device = devices.prepare(on_gpu(scratch_spec(), "float32").compute)
+    images, kernel = torch.randn(8, 64, 16, 16), torch.randn(64, 64, 3, 3)
+    exact = torch.nn.functional.conv2d(images.double(), kernel.double())
+    here = torch.nn.functional.conv2d(images.to(device), kernel.to(device)).cpu()
+    assert (here - exact).norm() / exact.norm() < 1e-5  # 3e-4 with TensorFloat-32
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_loss_stays_close_to_that_of_the_cpu(precision):
-    spec = check_machine._small_spec(on_gpu(scratch_spec(), precision).compute)
-    spec = replace(spec, recipe=replace(spec.recipe, augmentation=None))
+    spec = check_machine.comparable_spec(on_gpu(scratch_spec(), precision).compute)
     here = trial.losses(spec, 10)
     there = trial.losses(replace(spec, compute=replace(spec.compute, device="cpu", precision="float32")), 10)
     assert here == pytest.approx(there, rel=check_machine.TOLERANCE[precision])
@@ -93,3 +103,12 @@ def test_the_device_is_described():
     compute = on_gpu(scratch_spec()).compute
     assert torch.cuda.get_device_name() in check_machine._device(compute)
     assert "GB free" in check_machine._device(compute)
+
+
+def test_the_whole_check_goes_well(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(check_machine, "MODELS_SECONDS", 1)
+    overlay = {"grid": {"models": ["scratch_cnn"]}, "compute": {"device": "cuda"}, "claims": []}
+    for name, content in (("config", raw()), ("small", overlay)):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    assert check_machine.check_machine([tmp_path / "config.yaml", tmp_path / "small.yaml"], tmp_path / "machine.json")
+    assert "FAILED" not in capsys.readouterr().out

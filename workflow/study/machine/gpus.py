@@ -50,6 +50,14 @@ def own_gpu(device: str) -> Iterator[None]:
         yield
 
 
+def lend(folder: Path) -> dict[str, str]:
+    """The environment for a process that shall use this one's GPU beside it, with its locks in `folder`.
+
+    Without it, the process would wait until this one gives its GPU back.
+    """
+    return os.environ | {LOCKS: str(folder)}
+
+
 def _share() -> int:
     """How many jobs may share a GPU. Raises StudyError for anything but 1 to 8."""
     text = os.environ.get(SHARE) or "1"
