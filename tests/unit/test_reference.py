@@ -16,6 +16,7 @@ from study.publishing import findings
 from study.publishing.page import page_text, read_published, renewed
 from study.publishing.publish import publish, published_files
 from study.publishing.verify import verify
+from study.reporting.answer import pretrained_against_scratch
 from study.reporting.sources import read_table
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,38 @@ def flat(text):
 
 def code_of(page):
     return re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "expected"),
+    [
+        (-0.3, -0.32, -0.28, "is 30.0 percentage points ahead of"),  # the table has the model from scratch first
+        (0.04, 0.01, 0.07, "is 4.0 percentage points behind"),
+        (0.002, -0.01, 0.014, "does not differ clearly from"),
+    ],
+)
+def test_the_report_compares_them_too(published, difference, low, high, expected):
+    sources = read_published(published)
+    rows = sources.tables["contrasts"].query("model == 'lite0_finetune' and baseline == 'scratch_modern'").index
+    turned = {
+        "model": "scratch_modern",
+        "baseline": "lite0_finetune",
+        "difference": difference,
+        "low": low,
+        "high": high,
+    }
+    sources.tables["contrasts"].loc[rows, list(turned)] = list(turned.values())
+    said = pretrained_against_scratch(sources)
+    assert said.startswith(
+        f"The best pretrained model, lite0 finetune, {expected} the best from random weights, scratch "
+    )
+    assert f"95 % interval {-100 * high:+.1f} to {-100 * low:+.1f})." in said.replace("−", "-")
+
+
+def test_the_report_does_not_say_twice_how_much_better_the_best_model_is_than_the_baseline(published):
+    sources = read_published(published)
+    sources.config["baseline"] = "scratch_modern"
+    assert pretrained_against_scratch(sources) == ""
 
 
 def test_the_first_sentence_compares_the_best_pretrained_model_with_the_best_from_scratch(published):

@@ -7,14 +7,18 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, WORSE
-from study.analysis.ranking import best_by_validation, on_front
+from study.analysis.ranking import on_front
 from study.reporting import text
-from study.reporting.comparing import Compared, class_differences, difference
+from study.reporting.comparing import (
+    Compared,
+    class_differences,
+    difference,
+    pretrained_and_scratch,
+)
 from study.reporting.costs import minutes_unit
 from study.reporting.sources import Sources, best_model
 
 NAMED = 5  # classes that a sentence names at most
-PRETRAINED = ("finetune", "frozen")
 
 
 def between_runs(sources: Sources, model: str, other: str | None) -> tuple[float, float] | None:
@@ -24,22 +28,9 @@ def between_runs(sources: Sources, model: str, other: str | None) -> tuple[float
     return (values.min() - others.max(), values.max() - others.min()) if len(values) and len(others) else None
 
 
-def best_of(sources: Sources, regimes: Sequence[str]) -> str | None:
-    """The model of these regimes with the highest mean validation accuracy; None where none has a finished run."""
-    means = sources.rows("models", metric="val_accuracy").set_index("model")["mean"]
-    return best_by_validation(
-        {name: means[name] for name in sources.models if _entry(sources, name)["regime"] in regimes}
-    )
-
-
-def headline(sources: Sources) -> Compared | None:
-    """The best pretrained model and the best one from scratch; the study's question is their difference."""
-    return difference(sources, best_of(sources, PRETRAINED), best_of(sources, ("scratch",)))
-
-
 def answer(sources: Sources) -> str:
     """The study's question in a sentence or two."""
-    found = headline(sources)
+    found = pretrained_and_scratch(sources)
     if found is None:
         model = best_model(sources.tables["models"])
         return f"Pretrained models cannot be compared with models from scratch yet; so far: {reached(sources, model)}."
@@ -92,7 +83,7 @@ def weights_alone(sources: Sources) -> str:
 
 def classes_without_gain(sources: Sources) -> str:
     """Which classes gain nothing from pretraining."""
-    found = headline(sources)
+    found = pretrained_and_scratch(sources)
     rows = pd.DataFrame() if found is None else class_differences(sources, found)
     if rows.empty:
         return "**Where pretraining gains least** cannot be said yet: it takes a pretrained model and one from scratch."

@@ -7,7 +7,8 @@ import pandas as pd
 
 from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
-from study.reporting.sources import best_model
+from study.reporting.comparing import pretrained_and_scratch
+from study.reporting.sources import Sources, best_model
 
 
 def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame) -> str:
@@ -36,6 +37,19 @@ def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame
     second = best_model(models[models["model"] != baseline])
     gap = _difference(contrasts, second, baseline, "the next best, " + entries[second]["label"], -1)
     return f"{subject}, {gap}. It is the baseline."
+
+
+def pretrained_against_scratch(sources: Sources) -> str:
+    """A sentence on what pretraining is worth among the best; empty where `answer` says it, or it is not known."""
+    found = pretrained_and_scratch(sources)
+    if found is None or found.other == sources.config["baseline"]:
+        return ""
+    best = f"The best pretrained model, {sources.labels[found.model]}"
+    other = f"the best from random weights, {sources.labels[found.other]}"
+    if not found.is_clear:
+        return f"{best}, does not differ clearly from {other} ({text.points(found.difference)} points; {found.span})."
+    size, side = text.percent(abs(found.difference)), "ahead of" if found.difference > 0 else "behind"
+    return f"{best}, is {size} percentage points {side} {other} ({found.span})."
 
 
 def _seeds(test: pd.Series) -> str:

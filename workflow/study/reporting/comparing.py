@@ -1,13 +1,17 @@
 """How two models of a study differ, read from its tables and seen from either of the two."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from study.analysis.differences import BETTER, WORSE
+from study.analysis.ranking import best_by_validation
 from study.reporting import text
 from study.reporting.sources import Sources
+
+PRETRAINED = ("finetune", "frozen")
 
 
 class Compared(NamedTuple):
@@ -55,6 +59,18 @@ def difference(sources: Sources, model: str | None, other: str | None) -> Compar
             row = dict(zip(keys, found[keys].iloc[0], strict=True))
             return Compared(model, other, **(row if one == model else _turned(row)))
     return None
+
+
+def best_of(sources: Sources, regimes: Sequence[str]) -> str | None:
+    """The model of these regimes with the highest mean validation accuracy; None where none has a finished run."""
+    means = sources.rows("models", metric="val_accuracy").set_index("model")["mean"]
+    entries = sources.config["models"]
+    return best_by_validation({name: means[name] for name in sources.models if entries[name]["regime"] in regimes})
+
+
+def pretrained_and_scratch(sources: Sources) -> Compared | None:
+    """The best pretrained model and the best one from scratch; the study's question is their difference."""
+    return difference(sources, best_of(sources, PRETRAINED), best_of(sources, ("scratch",)))
 
 
 def _turned(row: dict[str, float]) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.analysis.provenance import weights_name
 from study.reporting import citing, findings, text
-from study.reporting.answer import answer, how_to_read, lost_runs
+from study.reporting.answer import answer, how_to_read, lost_runs, pretrained_against_scratch
 from study.reporting.calibration import calibration_page
 from study.reporting.claims import claims_in_short, claims_page
 from study.reporting.classes import classes_page, classes_section
@@ -70,8 +70,9 @@ def _answer(sources: Sources) -> Section:
     top = {"kind": "hero", "title": "Test accuracy of every run", "gain": gain(sources, two), "dots": dots(sources),
            "baseline": sources.labels[sources.config["baseline"]]}  # fmt: skip
     only = only_one_right(sources, two)
+    said_of_all = [answer(sources.config, models, contrasts), pretrained_against_scratch(sources)]
     return {
-        "lead": [answer(sources.config, models, contrasts), *lost_runs(sources.config, sources.tables["runs"])],
+        "lead": [*filter(None, said_of_all), *lost_runs(sources.config, sources.tables["runs"])],
         "sections": [top, *([only] if only else [])],
         "folded": [
             headline(sources),
