@@ -153,3 +153,8 @@ def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():
     few = "With fewer than 3 seeds there is no confidence interval"
     assert any(few in sentence for sentence in how_to_read(models_table(cnn=(2, 0.3, 0.3))))
     assert not any(few in sentence for sentence in how_to_read(models_table(cnn=(3, 0.3, 0.3), b0=(0, 0.3, 0.3))))
+
+
+def test_a_small_deviation_has_a_second_decimal():
+    said = [text.mean_and_sd(0.5, sd) for sd in (np.nan, 0.012, 0.001, 0.00046, 0.0)]
+    assert said == ["50.0", "50.0 ± 1.2", "50.0 ± 0.1", "50.0 ± 0.05", "50.0 ± 0.00"]

@@ -156,24 +156,43 @@ def test_an_unfinished_study_gives_ranges_and_says_what_is_missing(started):
     page = flat(page_text(read_published(started)))
     assert "between single runs, too few for an interval): " in page
     assert "Incomplete: 7 of 12 runs of this study are missing." in page
-    assert re.search(r"\| scratch modern \| \d+\.\d \(2 missing\) \| \d+\.\d \| – \|", page)
-    assert "| scratch cnn | (3 missing) | – | – | – |" in page
+    assert re.search(r"\| scratch modern \| [^|]+ \| \d+\.\d \(2 missing\) \| \d+\.\d \| – \|", page)
+    assert re.search(r"\| scratch cnn \| [^|]+ \| \(3 missing\) \| – \| – \| – \|", page)
     assert "with too few seeds to test single classes" in page
     assert "Fewer than 3 seeds so far, and so no interval: scratch modern; lite0 frozen; lite0 finetune." in page
 
 
 def test_what_pretrained_weights_are_worth_in_one_network(published, tmp_path):
-    assert findings.weights_alone(read_published(published)) == ""
+    assert findings.same_network(read_published(published)) == ""
     copy = shutil.copytree(published, tmp_path / "copy")
     config = read_json(copy / "config.json")
     random = config["models"]["lite0_finetune"] | {"weights": None, "regime": "scratch", "label": "lite0 random"}
     config["models"]["scratch_modern"] = random
     write_json(copy / "config.json", config)
-    said = findings.weights_alone(read_published(copy))
+    said = findings.same_network(read_published(copy))
     assert said.startswith(
-        "The weights alone: lite0 finetune against lite0 random, the same network at the same resolution, trained for "
-        "4 epochs with the same recipe, differ by +"
+        "The same network at the same resolution, with and without pretrained weights, trained for 4 epochs with the "
+        "same recipe: lite0 finetune minus lite0 random is +"
     )
+    train = read_table(copy / "tables/models.csv").query("metric == 'train_accuracy'").set_index("model")["mean"] * 100
+    assert f"they reach {train['lite0_finetune']:.1f} and {train['scratch_modern']:.1f} %; more epochs" in said
+
+
+@pytest.mark.parametrize(
+    ("entry", "recipe", "said"),
+    [
+        ({}, {}, "4 epochs, 224 px"),
+        ({}, {"epochs": 1, "input_sizes": [160, 96, 128]}, "1 epoch, 96–160 px, tested at 224"),
+        ({"input_size": 32}, {"early_stopping": {"watch": "val_loss", "patience": 8}}, "at most 4 epochs, 32 px"),
+        ({"regime": "frozen"}, {}, "head only, 224 px"),
+    ],
+)
+def test_how_a_model_was_trained_in_short(published, entry, recipe, said):
+    sources = read_published(published)
+    model = sources.config["models"]["lite0_finetune"]
+    sources.config["recipes"][model["recipe"]] |= {"early_stopping": None, "input_sizes": None} | recipe
+    model |= {"input_size": 224} | entry
+    assert findings.training(sources, "lite0_finetune") == said
 
 
 def with_costs(published, copy, **columns):
@@ -197,12 +216,10 @@ def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, t
         mean=[0.3, 0.5, 0.45, 0.8],
     )
     said = findings.cost_of_a_point(sources)
-    assert said.startswith(
-        "**What a point costs** (CPU minutes of a run, on average). scratch cnn takes 1.0 for 30.0 %; "
-    )
+    assert said.startswith("**What a point costs** (mean CPU minutes per run). scratch cnn takes 1.0 for 30.0 %; ")
     assert "; scratch modern 3.0 for 50.0 %, 0.10 for each point more" in said  # 2 minutes for 20 points
-    assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. Others take" in said
-    assert said.endswith("longer for less: lite0 frozen (3.3).")
+    assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. The others take" in said
+    assert said.endswith("at least as long and are less accurate: lite0 frozen (3.3).")
 
 
 def test_the_notes_on_models_stand_among_the_limits(published, tmp_path):
@@ -220,8 +237,10 @@ def test_the_notes_on_models_stand_among_the_limits(published, tmp_path):
 def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):
     several = with_costs(published, tmp_path / "a", device_name=["A", "B", "A", "A"])
     assert "Times are from 2 kinds of machine" in page_text(several)
+    assert "The runs are from 2 kinds of machine, so small differences" in findings.cost_of_a_point(several)
     one = with_costs(published, tmp_path / "b", device_name=["A", "A", "A", "A"])
     assert "Times are from one kind of machine" in page_text(one)
+    assert "kinds of machine" not in findings.cost_of_a_point(one)
 
 
 def test_times_of_runs_that_shared_a_machine_are_said_to(published, tmp_path):
@@ -229,9 +248,13 @@ def test_times_of_runs_that_shared_a_machine_are_said_to(published, tmp_path):
     made, noon = sources.tables["provenance"], pd.Timestamp("2026-01-01T12:00Z")
     made["started"] = [(noon + pd.Timedelta(minutes=10 * number)).isoformat() for number in range(len(made))]
     made["finished"] = [(noon + pd.Timedelta(minutes=10 * number + 25)).isoformat() for number in range(len(made))]
-    assert "on which up to 3 runs went on at once" in flat(page_text(sources))  # each ends as the fourth is under way
+    page = flat(page_text(sources))
+    assert "Up to 3 runs shared a machine" in page  # each ends as the fourth is under way
+    assert "**What a point costs** cannot be told. Up to 3 runs shared the machine" in page
+    assert "| minutes per run, shared |" in page
     made["finished"] = [(noon + pd.Timedelta(minutes=10 * number + 10)).isoformat() for number in range(len(made))]
-    assert "with whatever else ran on it." in flat(page_text(sources))
+    page = flat(page_text(sources))
+    assert "with whatever else ran on it." in page and "| minutes per run |" in page
 
 
 def test_the_marked_parts_of_a_readme_are_renewed_and_no_other(published, tmp_path):

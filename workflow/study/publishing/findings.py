@@ -6,15 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from study.analysis.costs import WALL_TIME
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, WORSE
 from study.analysis.ranking import on_front
 from study.reporting import text
-from study.reporting.comparing import (
-    Compared,
-    class_differences,
-    difference,
-    pretrained_and_scratch,
-)
+from study.reporting.comparing import Compared, class_differences, difference, pretrained_and_scratch
 from study.reporting.costs import minutes_unit
 from study.reporting.sources import Sources, best_model
 
@@ -41,6 +37,9 @@ def answer(sources: Sources) -> str:
         size = f"{text.points(found.difference)} points"
         claim = f"The best models with ImageNet weights and from random weights do not differ clearly: {size}"
     said = f"**{claim}** ({_span(found)}): {reached(sources, found.model)}, against {reached(sources, found.other)}."
+    if _entry(sources, found.model)["architecture"] != _entry(sources, found.other)["architecture"]:
+        trained = [training(sources, name) for name in (found.model, found.other)]
+        said += f" They differ not only in their weights, but also in network and recipe: {', against '.join(trained)}."
     baseline = difference(sources, found.model, sources.config["baseline"])
     if baseline is not None and baseline.other != found.other:
         name = sources.labels[baseline.other]
@@ -57,7 +56,20 @@ def reached(sources: Sources, model: str) -> str:
     return f"{text.percent(row['mean'])} % for {sources.labels[model]} ({seeds})"
 
 
-def weights_alone(sources: Sources) -> str:
+def training(sources: Sources, model: str) -> str:
+    """For how long a model may train, and at what sizes of the images."""
+    entry = _entry(sources, model)
+    recipe, tested = sources.config["recipes"][entry["recipe"]], entry["input_size"]
+    if entry["regime"] == "frozen":
+        return f"head only, {tested} px"
+    sizes = recipe.get("input_sizes") or [tested]
+    trained = "–".join(map(str, sorted({min(sizes), max(sizes)})))
+    px = f"{trained} px" + f", tested at {tested}" * (set(sizes) != {tested})
+    most = "at most " * bool(recipe["early_stopping"])
+    return f"{most}{text.counted(recipe['epochs'], 'epoch')}, {px}"
+
+
+def same_network(sources: Sources) -> str:
     """What pretrained weights are worth in one network at one resolution; empty where the study does not test it."""
     for pair in sources.config["contrasts"]:
         first, second = (_entry(sources, pair[side]) for side in ("model", "baseline"))
@@ -72,11 +84,13 @@ def weights_alone(sources: Sources) -> str:
         epochs = [recipe["epochs"] for recipe in recipes]
         how = f"for {epochs[0]} epochs" if epochs[0] == epochs[1] else (
             f"for at most {epochs[0]} and {epochs[1]} epochs")  # fmt: skip
-        recipe = "with the same recipe" if recipes[0] == recipes[1] else "each with its recipe"
+        recipe = " with the same recipe" if recipes[0] == recipes[1] else ", each with its own recipe"
+        train = sources.rows("models", metric="train_accuracy").set_index("model")["mean"]
         return (
-            f"The weights alone: {sources.labels[found.model]} against {sources.labels[found.other]}, the same network "
-            f"at the same resolution, trained {how} {recipe}, differ by {text.points(found.difference)} points "
-            f"({_span(found)})."
+            f"The same network at the same resolution, with and without pretrained weights, trained {how}{recipe}: "
+            f"{sources.labels[found.model]} minus {sources.labels[found.other]} is {text.points(found.difference)} "
+            f"points ({_span(found)}). On the training images they reach {text.percent(train[found.model])} and "
+            f"{text.percent(train[found.other])} %; more epochs would change the difference."
         )
     return ""
 
@@ -90,7 +104,7 @@ def classes_without_gain(sources: Sources) -> str:
     name, other = sources.labels[found.model], sources.labels[found.other]
     rows = rows.sort_values(["difference", "class_id"])
     said = f"**Where pretraining gains least.** {name} against {other}, class by class: "
-    least = "; the smallest differences are those of " + _with_points(rows.head(NAMED)) + " points."
+    least = ". The smallest differences, in points: " + _with_points(rows.head(NAMED)) + "."
     if (rows["verdict"] == NOT_TESTED).all():
         ahead = int((rows["difference"] > 0).sum())
         return f"{said}ahead in {ahead} of {len(rows)}, with too few seeds to test single classes{least}"
@@ -98,8 +112,8 @@ def classes_without_gain(sources: Sources) -> str:
     margin = text.published(sources.config["equivalence_margin"])
     return (
         f"{said}better in {count[BETTER]} of {len(rows)} and worse in {count[WORSE]} (p < 0.05 after Holm's "
-        f"correction), equivalent within {margin} points in {count[EQUIVALENT]}; in the other "
-        f"{len(rows) - sum(count.values())} the images are too few to tell{least}"
+        f"correction), equivalent within {margin} points in {count[EQUIVALENT]}; for the other "
+        f"{len(rows) - sum(count.values())} there are too few test images to tell{least}"
     )
 
 
@@ -143,10 +157,17 @@ def cost_of_a_point(sources: Sources) -> str:
     models["seconds"] = seconds
     models["on_front"] = on_front(models["mean"].to_numpy(float), seconds.to_numpy(float))
     models = models.sort_values("seconds", kind="stable")
+    at_once = sharing(sources)
+    if at_once > 1:
+        took = [f"{row.label} {text.minutes(row.seconds)}" for row in models.itertuples()]
+        return (
+            f"**What a point costs** cannot be told. Up to {at_once} runs shared the machine, so the {unit} of a run "
+            f"depend on what ran beside it and do not rank the models. Means: {'; '.join(took)}."
+        )
     front = list(models[models["on_front"]].itertuples())
     said = (
-        f"**What a point costs** ({unit} of a run, on average). {front[0].label} takes "
-        f"{text.minutes(front[0].seconds)} for {text.percent(front[0].mean)} %"
+        f"**What a point costs** (mean {unit} per run). {front[0].label} takes {text.minutes(front[0].seconds)} for "
+        f"{text.percent(front[0].mean)} %"
     )
     for before, after in itertools.pairwise(front):
         each = (after.seconds - before.seconds) / (100 * (after.mean - before.mean))
@@ -155,7 +176,20 @@ def cost_of_a_point(sources: Sources) -> str:
             "each point more"
         )
     beaten = [f"{row.label} ({text.minutes(row.seconds)})" for row in models[~models["on_front"]].itertuples()]
-    return said + "." + (f" Others take as long or longer for less: {', '.join(beaten)}." if beaten else "")
+    said += "." + (f" The others take at least as long and are less accurate: {', '.join(beaten)}." if beaten else "")
+    kinds = sources.finished_costs()[["device_name", "threads"]].drop_duplicates()
+    if len(kinds) > 1:
+        said += f" The runs are from {len(kinds)} kinds of machine, so small differences in time mean nothing."
+    return said
+
+
+def sharing(sources: Sources) -> int:
+    """The most runs that went on at the same time, where that makes a run's time longer; else 1."""
+    if not sources.finished_costs()["clock"].eq(WALL_TIME).any():
+        return 1
+    provenance = sources.tables["provenance"]
+    starts, ends = (pd.to_datetime(provenance[end], utc=True) for end in ("started", "finished"))
+    return max((int(((starts <= moment) & (ends > moment)).sum()) for moment in starts), default=1)
 
 
 def _entry(sources: Sources, model: str) -> dict:

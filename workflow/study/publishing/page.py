@@ -11,9 +11,7 @@ from pathlib import Path
 
 import jinja2
 import numpy as np
-import pandas as pd
 
-from study.analysis.costs import WALL_TIME
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST, TRAIN, VALIDATION, read_labels
 from study.errors import StudyError
@@ -73,9 +71,9 @@ def page_text(sources: Sources) -> str:
     return (
         template.render(
             folder=sources.study.as_posix(),
-            title=f"What pretraining is worth: {sources.config['dataset']['title']}",
+            title=f"What pretraining is worth: {sources.config['dataset']['title']}, on a {_device(sources)}",
             answer=findings.answer(sources),
-            weights_alone=findings.weights_alone(sources),
+            same_network=findings.same_network(sources),
             notice=notice(sources.tables["runs"]),
             figure=FIGURE,
             results=results_table(sources),
@@ -94,6 +92,10 @@ def page_text(sources: Sources) -> str:
     )
 
 
+def _device(sources: Sources) -> str:
+    return {"cpu": "CPU", "cuda": "GPU"}[sources.config["compute"]["device"]]
+
+
 def renewed(readme: Path, sources: Sources, page: Path) -> str:
     """The text of the `readme` with the parts that are marked as the study's written from it.
 
@@ -105,7 +107,7 @@ def renewed(readme: Path, sources: Sources, page: Path) -> str:
     content = readme.read_text(encoding="utf-8")
     paragraphs = [
         _fold(findings.answer(sources)),
-        _fold(findings.weights_alone(sources)),
+        _fold(findings.same_network(sources)),
         f"[![Test accuracy of every run]({figure})]({link})",
         _fold(f"{_so_far(sources)}[More on this study]({link})."),
     ]
@@ -123,7 +125,7 @@ def renewed(readme: Path, sources: Sources, page: Path) -> str:
 
 
 def results_table(sources: Sources) -> str:
-    """A row per model: every seed, mean ± SD, interval, minutes."""
+    """A row per model: its training, every seed, mean ± SD, interval, minutes."""
     seconds, unit = findings.run_seconds(sources)
     rows = []
     for model in sources.models:
@@ -134,10 +136,13 @@ def results_table(sources: Sources) -> str:
         lost = of_model.loc[of_model["outcome"] != "finished", "outcome"].value_counts()
         if len(lost):
             seeds += f" ({', '.join(f'{count} {outcome}' for outcome, count in lost.sort_index().items())})"
-        mean = text.percent(row["mean"]) + (f" ± {text.percent(row['sd'])}" if np.isfinite(row["sd"]) else "")
+        mean = text.mean_and_sd(row["mean"], row["sd"])
         interval = text.spread(row["ci_low"], row["ci_high"])
-        rows.append([sources.labels[model], seeds.strip(), mean, interval, text.minutes(seconds.get(model, np.nan))])
-    return _table(["model", "test accuracy of every seed (%)", "mean ± SD", "95 % interval", f"{unit} a run"], rows)
+        minutes = text.minutes(seconds.get(model, np.nan))
+        rows.append([sources.labels[model], findings.training(sources, model), seeds.strip(), mean, interval, minutes])
+    time = f"{unit} per run" + ", shared" * (findings.sharing(sources) > 1)
+    heads = ["model", "training", "test accuracy of every seed (%)", "mean ± SD", "95 % interval over seeds", time]
+    return _table(heads, rows)
 
 
 def _was_run(sources: Sources) -> str:
@@ -195,7 +200,7 @@ def _claims(sources: Sources) -> str:
         [claim["text"], claim["source"], text.percent(claim["measured"], 2), claim["verdict"], claim["reason"]]
         for claim in tested
     ]
-    return _table(["claim", "source", "measured (%)", "verdict", "why"], rows) if rows else ""
+    return _table(["claim", "source", "measured (% or points)", "verdict", "why"], rows) if rows else ""
 
 
 def _limits(sources: Sources) -> list[str]:
@@ -208,13 +213,13 @@ def _limits(sources: Sources) -> list[str]:
     found = sources.rows("sensitivity", model=best, subset="without_near_duplicates").iloc[0]
     copies = len(sources.tables[NEAR_DUPLICATES_TABLE])
     limits = [
-        f"The runs trained for {' to '.join(map(str, epochs))} epochs. Larger budgets, above all from random weights, "
-        "would change the differences.",
-        "Each model has one recipe, and the recipes were not searched with equal effort.",
+        f"The runs trained for {' to '.join(map(str, epochs))} epochs. Larger budgets would raise most accuracies, "
+        "most of all from random weights, and so would probably shrink the gains from pretraining.",
+        "Each model has one recipe, and more effort went into some recipes than into others.",
         "Training, validation and test images are one fixed split; no interval covers the choice of another.",
         "Many of the classes occur in ImageNet too. The study does not say how much of the gain comes from that.",
-        f"{copies:,} test images are near-duplicates of training images. Without them {sources.labels[best]} has "
-        f"{text.percent(found['accuracy'])} % ({text.points(found['difference'])} points).",
+        f"{copies:,} test images are near-duplicates of training or validation images. Without them "
+        f"{sources.labels[best]} has {text.percent(found['accuracy'])} % ({text.points(found['difference'])} points).",
         _where_timed(sources),
     ]
     labels_of: dict[str, list[str]] = {}
@@ -232,21 +237,12 @@ def _limits(sources: Sources) -> list[str]:
 
 def _where_timed(sources: Sources) -> str:
     costs = sources.finished_costs()
-    kinds, at_once = costs["device_name"].nunique(), _most_at_once(sources.tables["provenance"])
+    kinds, at_once = costs["device_name"].nunique(), findings.sharing(sources)
     if kinds > 1:
         return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
-    if at_once > 1 and costs["clock"].eq(WALL_TIME).any():
-        return (
-            f"Times are from one kind of machine, on which up to {at_once} runs went on at once: a run that has it to "
-            "itself can take less."
-        )
+    if at_once > 1:
+        return f"Up to {at_once} runs shared a machine; a run on its own takes less time."
     return "Times are from one kind of machine, with whatever else ran on it."
-
-
-def _most_at_once(provenance: pd.DataFrame) -> int:
-    """The most runs that went on at the same time, by when each started and finished."""
-    starts, ends = (pd.to_datetime(provenance[end], utc=True) for end in ("started", "finished"))
-    return max((int(((starts <= moment) & (ends > moment)).sum()) for moment in starts), default=0)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -70,14 +70,12 @@ def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.Data
         return
     spread = [offset * 0.2 - 0.2 for offset in dodge(len(runs), 1.0)]
     axis.scatter(runs["test_accuracy"] * 100, row + np.array(spread), s=24, color=colour, alpha=0.55, lw=0, zorder=3)
-    mean, low, high, sd, test_low, test_high = (
-        summary[["mean", "ci_low", "ci_high", "sd", "test_low", "test_high"]].iloc[0] * 100
-    )
+    mean, low, high, test_low, test_high = summary[["mean", "ci_low", "ci_high", "test_low", "test_high"]].iloc[0] * 100
     axis.plot([test_low, test_high], [row + 0.3] * 2, color="#999999", lw=1)
     if not np.isnan(low):
         axis.plot([low, high], [row + 0.08] * 2, color=colour, lw=3, solid_capstyle="butt", zorder=2)
     axis.plot([mean], [row + 0.08], marker="|", ms=13, mew=2.2, color=colour, zorder=4)
-    said = text.number(mean, 1) + ("" if np.isnan(sd) else f" ± {text.number(sd, 1)}")
+    said = text.mean_and_sd(*summary[["mean", "sd"]].iloc[0])
     _note(axis, row, f"{said}, n = {len(runs)}", note)
 
 

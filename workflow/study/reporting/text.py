@@ -44,6 +44,11 @@ def percent(fraction: float, digits: int = 1) -> str:
     return number(fraction * 100, digits)
 
 
+def mean_and_sd(mean: float, sd: float) -> str:
+    """Two fractions in percent, "87.5 ± 0.3"; an SD that would be 0.0 gets a second decimal, NaN is left out."""
+    return percent(mean) + ("" if np.isnan(sd) else f" ± {percent(sd, 2 if sd < 0.0005 else 1)}")
+
+
 def published(fraction: float) -> str:
     """A fraction in percent with as many decimals as it was published with, at most two."""
     return f"{fraction * 100:.4g}".replace("-", "−")
