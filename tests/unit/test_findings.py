@@ -177,7 +177,19 @@ def test_a_remark_where_temperature_scaling_made_things_worse_and_none_elsewhere
 )
 def test_the_cost_of_the_better_model_against_the_other(seconds, clock, said):
     costs = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "run_seconds": seconds, "clock": clock})
-    assert findings.costs(sources_of(costs=costs)) == said
+    assert findings.costs(sources_of(costs=costs, provenance=on_gpus("A", "B"))) == said
+
+
+def test_runs_that_shared_a_gpu_are_not_ranked_by_their_time():
+    costs = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "run_seconds": (100, 250), "clock": "wall"})
+    said = findings.costs(sources_of(costs=costs, provenance=on_gpus("A", "A")))
+    assert said == "What a run of each model took while others shared its GPU"
+
+
+def on_gpus(*gpus):
+    """The provenance of runs that went on at the same time."""
+    hours = {"started": "2026-01-01T12:00:00+00:00", "finished": "2026-01-01T13:00:00+00:00"}
+    return pd.DataFrame({"device": "cuda", "visible_gpu": gpus} | hours)
 
 
 def test_methods_say_how_many_runs_finished_and_whether_older_code_made_any():

@@ -243,16 +243,17 @@ def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(pub
     assert "kinds of machine" not in findings.cost_of_a_point(one)
 
 
-def test_times_of_runs_that_shared_a_machine_are_said_to(published, tmp_path):
+def test_times_of_runs_that_shared_a_gpu_are_said_to(published, tmp_path):
     sources = with_costs(published, tmp_path / "copy", clock=["wall"] * 4)
     made, noon = sources.tables["provenance"], pd.Timestamp("2026-01-01T12:00Z")
+    made["device"], made["visible_gpu"] = "cuda", "GPU-1"
     made["started"] = [(noon + pd.Timedelta(minutes=10 * number)).isoformat() for number in range(len(made))]
     made["finished"] = [(noon + pd.Timedelta(minutes=10 * number + 25)).isoformat() for number in range(len(made))]
     page = flat(page_text(sources))
-    assert "Up to 3 runs shared a machine" in page  # each ends as the fourth is under way
-    assert "**What a point costs** cannot be told. Up to 3 runs shared the machine" in page
+    assert "Up to 3 runs shared a GPU" in page  # each ends as the fourth is under way
+    assert "**What a point costs** cannot be told. Up to 3 runs shared a GPU" in page
     assert "| minutes per run, shared |" in page
-    made["finished"] = [(noon + pd.Timedelta(minutes=10 * number + 10)).isoformat() for number in range(len(made))]
+    made["visible_gpu"] = [f"GPU-{number % 3}" for number in range(len(made))]  # each has one of three to itself
     page = flat(page_text(sources))
     assert "with whatever else ran on it." in page and "| minutes per run |" in page
 

@@ -6,8 +6,8 @@ import pandas as pd
 
 from study.analysis.runs import Run
 
-ENVIRONMENT = ("python", "torch", "timm", "numpy", "platform", "device", "device_name", "threads", "precision",
-               "deterministic")  # fmt: skip
+ENVIRONMENT = ("python", "torch", "timm", "numpy", "platform", "device", "device_name", "visible_gpu", "threads",
+               "precision", "deterministic")  # fmt: skip
 COLUMNS = ["model", "seed", "started", "finished", "code_sha256", "spec_sha256", "weights", "weights_sha256",
            "data_fingerprint", "stopped", *ENVIRONMENT]  # fmt: skip
 

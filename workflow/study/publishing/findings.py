@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from study.analysis.costs import WALL_TIME
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, WORSE
 from study.analysis.ranking import on_front
 from study.reporting import text
 from study.reporting.comparing import Compared, class_differences, difference, pretrained_and_scratch
-from study.reporting.costs import minutes_unit
+from study.reporting.costs import minutes_unit, sharing
 from study.reporting.sources import Sources, best_model
 
 NAMED = 5  # classes that a sentence names at most
@@ -161,7 +160,7 @@ def cost_of_a_point(sources: Sources) -> str:
     if at_once > 1:
         took = [f"{row.label} {text.minutes(row.seconds)}" for row in models.itertuples()]
         return (
-            f"**What a point costs** cannot be told. Up to {at_once} runs shared the machine, so the {unit} of a run "
+            f"**What a point costs** cannot be told. Up to {at_once} runs shared a GPU, so the {unit} of a run "
             f"depend on what ran beside it and do not rank the models. Means: {'; '.join(took)}."
         )
     front = list(models[models["on_front"]].itertuples())
@@ -181,15 +180,6 @@ def cost_of_a_point(sources: Sources) -> str:
     if len(kinds) > 1:
         said += f" The runs are from {len(kinds)} kinds of machine, so small differences in time mean nothing."
     return said
-
-
-def sharing(sources: Sources) -> int:
-    """The most runs that went on at the same time, where that makes a run's time longer; else 1."""
-    if not sources.finished_costs()["clock"].eq(WALL_TIME).any():
-        return 1
-    provenance = sources.tables["provenance"]
-    starts, ends = (pd.to_datetime(provenance[end], utc=True) for end in ("started", "finished"))
-    return max((int(((starts <= moment) & (ends > moment)).sum()) for moment in starts), default=1)
 
 
 def _entry(sources: Sources, model: str) -> dict:

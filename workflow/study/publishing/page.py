@@ -23,6 +23,7 @@ from study.reporting import style, text
 from study.reporting.accuracy import draw_accuracy
 from study.reporting.answer import lost_runs, notice
 from study.reporting.comparing import difference
+from study.reporting.costs import sharing
 from study.reporting.sources import Sources, best_model, read_table
 
 TEMPLATE = Path(__file__).with_name("page.md.j2")
@@ -140,7 +141,7 @@ def results_table(sources: Sources) -> str:
         interval = text.spread(row["ci_low"], row["ci_high"])
         minutes = text.minutes(seconds.get(model, np.nan))
         rows.append([sources.labels[model], findings.training(sources, model), seeds.strip(), mean, interval, minutes])
-    time = f"{unit} per run" + ", shared" * (findings.sharing(sources) > 1)
+    time = f"{unit} per run" + ", shared" * (sharing(sources) > 1)
     heads = ["model", "training", "test accuracy of every seed (%)", "mean ± SD", "95 % interval over seeds", time]
     return _table(heads, rows)
 
@@ -237,11 +238,11 @@ def _limits(sources: Sources) -> list[str]:
 
 def _where_timed(sources: Sources) -> str:
     costs = sources.finished_costs()
-    kinds, at_once = costs["device_name"].nunique(), findings.sharing(sources)
+    kinds, at_once = costs["device_name"].nunique(), sharing(sources)
     if kinds > 1:
         return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
     if at_once > 1:
-        return f"Up to {at_once} runs shared a machine; a run on its own takes less time."
+        return f"Up to {at_once} runs shared a GPU; a run on its own takes less time."
     return "Times are from one kind of machine, with whatever else ran on it."
 
 

@@ -60,6 +60,18 @@ def minutes_heading(costs: pd.DataFrame) -> str:
     return "CPU minutes per run" if is_cpu_time(costs) else "Minutes per run"
 
 
+def sharing(sources: Sources) -> int:
+    """The most runs that went on at once on one GPU, where that makes a run's time longer; else 1."""
+    if is_cpu_time(sources.tables["costs"]):
+        return 1
+    made = sources.tables["provenance"].query("device == 'cuda'")
+    most = 1
+    for _, on_one in made.groupby(made["visible_gpu"].fillna("")):
+        starts, ends = (pd.to_datetime(on_one[end], utc=True) for end in ("started", "finished"))
+        most = max(most, *(int(((starts <= moment) & (ends > moment)).sum()) for moment in starts))
+    return most
+
+
 def _training_time(costs: pd.DataFrame) -> str:
     return "CPU time for training" if is_cpu_time(costs) else "training time"
 
@@ -113,6 +125,8 @@ def front_section(sources: Sources) -> dict[str, Any]:
         "Mean over seeds. A model is on the Pareto front if no other model is both cheaper and at least as accurate. "
         "Small differences in accuracy may be due to the seeds: the page on which model is better has their intervals."
     )
+    if (at_once := sharing(sources)) > 1:
+        note += f" Up to {at_once} runs shared a GPU, so a run's time depends on what ran beside it."
     data = {"accuracy": numbers(front["accuracy"]), "costs": costs}
     return chart("front", "What the accuracy costs", data, note, shared(sources))
 

@@ -9,7 +9,7 @@ from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
 from study.reporting.comparing import Compared, class_differences, difference
-from study.reporting.costs import is_cpu_time
+from study.reporting.costs import is_cpu_time, sharing
 from study.reporting.provenance import code_sentence
 from study.reporting.sources import Sources, best_model
 
@@ -168,6 +168,8 @@ def costs(sources: Sources) -> str:
     seconds = finished.groupby("model")["run_seconds"].mean()
     if two is None or not {two.model, two.other} <= set(seconds.dropna().index) or not seconds[two.other] > 0:
         return "What a run of each model costs"
+    if sharing(sources) > 1:
+        return "What a run of each model took while others shared its GPU"
     name, other, ratio = sources.labels[two.model], sources.labels[two.other], seconds[two.model] / seconds[two.other]
     if is_cpu_time(finished):
         return _cpu_time(name, other, ratio)

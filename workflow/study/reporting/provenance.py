@@ -77,7 +77,7 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
     ran_on = [
         Column(key, key.capitalize(), None, "device_name" if key == "device" else None)
         for key in ENVIRONMENT
-        if key != "device_name"
+        if key not in ("device_name", "visible_gpu")
     ]
     csv = sources.csv("provenance")
     settings = settings_sentence(sources.tables["runs"], sources.labels)

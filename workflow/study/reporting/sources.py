@@ -22,7 +22,7 @@ _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "
          "id", "text", "source", "judgement", "verdict", "reason", "model_a", "model_b", "most_named", "subset",
          "change", "as_configured", "precision", "started", "finished", "code_sha256", "spec_sha256", "weights",
          "weights_sha256", "data_fingerprint", "stopped", "python", "torch", "timm", "numpy", "platform", "device",
-         "deterministic", "trial")  # fmt: skip
+         "visible_gpu", "deterministic", "trial")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
