@@ -110,7 +110,7 @@ def test_classes_are_counted_by_verdict_and_the_worst_are_named():
     assert (
         findings.classes(told) == "B0 is better than CNN in 1 of 3 classes, worse in 1, and in 1 the data cannot tell"
     )
-    assert findings.worst_classes(told) == "B0 is furthest behind in oak (−20.0) points."
+    assert findings.worst_classes(told) == "B0 is furthest behind, in points, in oak (−20.0)."
     opposite = [(name, -value, p, {"better": "worse", "worse": "better"}.get(verdict, verdict))
                 for name, value, p, verdict in rows]  # fmt: skip
     turned = sources_of(class_differences=differences(*opposite, model="cnn", baseline="b0"))
@@ -144,13 +144,6 @@ def test_the_most_frequent_mistake_is_the_largest_share_of_its_class(superclasse
     start = "B0 most often takes sweet pepper for oak: 40 % of its images"
     more = "; 45 % of its errors stay within the superclass (4 % by chance)" if superclasses else ""
     assert said == start + more
-
-
-def test_certainty_is_half_the_interval_and_where_its_variance_comes_from():
-    assert findings.certainty(sources_of()) == (
-        "The difference is known to within ±1.4 points; 75 % of its variance comes from the seeds, 25 % from the test "
-        "images"
-    )
 
 
 def test_a_remark_where_temperature_scaling_made_things_worse_and_none_elsewhere():

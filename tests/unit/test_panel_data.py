@@ -1,5 +1,7 @@
 """What the interactive panels show: the pictures they choose, and numbers that agree with the tables and the runs."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from study.analysis.contrasts import contrast
 from study.analysis.power import variances
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
+from study.reporting import findings
 from study.reporting.costs import front_section
 from study.reporting.how_sure import SEEDS, foreseen
 from study.reporting.panels import cells, first_pair, group, pairs, shared, study
@@ -138,6 +141,19 @@ def test_how_sure_says_of_the_studys_own_seeds_what_the_study_says(sources):
         assert pair["half"][1:] == sorted(pair["half"][1:], reverse=True)
         assert pair["floor"] <= pair["half"][-1]
         assert np.all(np.diff([power[-1] for power in pair["power"]]) >= 0)  # 1, 2 and 5 points at 20 seeds
+
+
+def test_certainty_is_half_the_interval_and_what_would_narrow_it_as_the_panel_says(sources):
+    row = sources.rows("contrasts", model="lite0_finetune", baseline="scratch_cnn", metric="test_accuracy").iloc[0]
+    images = 100 * foreseen(sources)["0-1"]["images"][SEEDS.index(3)]
+    said = re.fullmatch(
+        r"The difference is known to within ±([\d.]+) points; more seeds would reduce (\d+) % of its variance, only "
+        r"more test images the other (\d+) %",
+        findings.certainty(sources),
+    )
+    numbers = [float(number) for number in said.groups()]
+    assert numbers == pytest.approx([50 * (row["high"] - row["low"]), 100 - images, images], abs=0.51)
+    assert numbers[0] == round(50 * (row["high"] - row["low"]), 1)
 
 
 def test_the_front_has_every_models_accuracy(sources):

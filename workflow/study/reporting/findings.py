@@ -10,6 +10,7 @@ from study.analysis.uncertainty import MIN_SEEDS
 from study.reporting import text
 from study.reporting.comparing import Compared, class_differences, difference
 from study.reporting.costs import is_cpu_time, sharing
+from study.reporting.how_sure import lasting_share
 from study.reporting.provenance import code_sentence
 from study.reporting.sources import Sources, best_model
 
@@ -103,7 +104,7 @@ def worst_classes(sources: Sources) -> str:
     named = ", ".join(
         f"{text.words(row['class'])} ({text.points(row['difference'])})" for row in behind.head(3).to_dict("records")
     )
-    return f"{sources.labels[two.model]} is furthest behind in {named} points."
+    return f"{sources.labels[two.model]} is furthest behind, in points, in {named}."
 
 
 def confusions(sources: Sources) -> str:
@@ -140,10 +141,12 @@ def certainty(sources: Sources) -> str:
             f"{text.points(two.highest)} points"
         )
     half = text.number(100 * (two.high - two.low) / 2, 1)
-    seeds = two.var_seeds / (two.var_seeds + two.var_images)
+    said, images = f"The difference is known to within ±{half} points", lasting_share(sources, two)
+    if np.isnan(images):
+        return said
     return (
-        f"The difference is known to within ±{half} points; {text.percent(seeds, 0)} % of its variance comes from the "
-        f"seeds, {text.percent(1 - seeds, 0)} % from the test images"
+        f"{said}; more seeds would reduce {text.percent(1 - images, 0)} % of its variance, only more test images the "
+        f"other {text.percent(images, 0)} %"
     )
 
 

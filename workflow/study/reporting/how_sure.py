@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.power import foresee, power, variances
+from study.analysis.power import Variances, foresee, power, variances
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST
 from study.reporting.charts import numbers
+from study.reporting.comparing import Compared
 from study.reporting.markup import chart
 from study.reporting.panels import pair_key, pairs, shared
 from study.reporting.sources import Sources
@@ -31,16 +32,27 @@ def how_sure_section(sources: Sources) -> dict[str, Any]:
     return chart("how_sure", "How sure with more seeds?", data, note, shared(sources))
 
 
+def lasting_share(sources: Sources, two: Compared) -> float:
+    """The share of the variance of a difference that only more test images reduce, not more seeds; NaN if unknown."""
+    measured, total = _measured(sources, two.model, two.other), two.var_seeds + two.var_images
+    if measured is None or not total > 0:
+        return np.nan
+    return max(0.0, measured.difference) / measured.images / total
+
+
+def _measured(sources: Sources, model: str, baseline: str) -> Variances | None:
+    true = sources.dataset.fine[sources.dataset.ids(TEST)]
+    return variances(*(sources.predicted(one)[1] == true for one in (model, baseline)))
+
+
 def foreseen(sources: Sources) -> dict[str, Any]:
     """By pair, for every number of SEEDS; `seeds` are those that baseline and model had.
 
     `images` is the share of the variance that no seed takes away; `floor` is half the interval that it leaves.
     """
-    true = sources.dataset.fine[sources.dataset.ids(TEST)]
     found = {}
     for model, baseline in pairs(sources):
-        right = [sources.predicted(one)[1] == true for one in (model, baseline)]
-        measured = variances(*right)
+        measured = _measured(sources, model, baseline)
         if measured is None:
             continue
         steps = [foresee(measured, seeds) for seeds in SEEDS]
@@ -48,7 +60,7 @@ def foreseen(sources: Sources) -> dict[str, Any]:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = max(0.0, measured.difference) / measured.images / totals
         found[pair_key(sources, model, baseline)] = {
-            "seeds": [len(right[1]), len(right[0])],
+            "seeds": [len(sources.predicted(one)[0]) for one in (baseline, model)],
             "half": numbers([step.half for step in steps], 5),
             "floor": round(foresee(measured, ENDLESS).half, 5),
             "images": numbers(share, 3),
