@@ -234,6 +234,22 @@ def test_the_notes_on_models_stand_among_the_limits(published, tmp_path):
     assert "\n- lite0 frozen; lite0 finetune: Its weights are ours.\n" in page
 
 
+def test_published_numbers_stand_apart(published):
+    sources = read_published(published)
+    sources.config["literature"] = []
+    assert "Published by others" not in page_text(sources)
+    entry = {
+        "label": "B0, tuned",
+        "accuracy": 0.8631,
+        "model_kind": "finetune",
+        "source": "A paper",
+        "note": "One run.",
+    }
+    sources.config["literature"] = [entry]
+    section = page_text(sources).split("## Published by others, not measured here")[1].split("## ")[0]
+    assert "\n| B0, tuned | 86.31 | A paper | One run. |\n" in section
+
+
 def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):
     several = with_costs(published, tmp_path / "a", device_name=["A", "B", "A", "A"])
     assert "Times are from 2 kinds of machine" in page_text(several)

@@ -87,6 +87,7 @@ def page_text(sources: Sources) -> str:
                 findings.cost_of_a_point(sources),
             ],
             claims=_claims(sources),
+            literature=_literature(sources),
             limits=_limits(sources),
         ).rstrip()
         + "\n"
@@ -202,6 +203,12 @@ def _claims(sources: Sources) -> str:
         for claim in tested
     ]
     return _table(["claim", "source", "measured (% or points)", "verdict", "why"], rows) if rows else ""
+
+
+def _literature(sources: Sources) -> str:
+    """What others published for such models; nothing of it was measured here."""
+    rows = [[one["label"], text.published(one["accuracy"]), one["source"], one["note"]] for one in sources.literature]
+    return _table(["model", "test accuracy (%)", "source", "note"], rows) if rows else ""
 
 
 def _limits(sources: Sources) -> list[str]:
