@@ -68,6 +68,7 @@ def fifty(tmp_path_factory):
     """The pages of a simulated study of ten models of five seeds with a cumulative ablation."""
     study = make_study(tmp_path_factory.mktemp("results") / "fifty", TEN_MODELS, seeds=range(5))
     config = json.loads((study / "config.json").read_text())
+    config["models"]["fine_d"]["label"] = "A network with a long name (altered weights), fine-tuned for eight epochs"
     labels = {model: entry["label"] for model, entry in config["models"].items()}
     steps = [{"model": model, "label": label, "change": f"change to {label}"} for model, label in labels.items()]
     write_json(study / "config.json", config | {"ladder": steps})

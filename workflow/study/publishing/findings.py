@@ -38,7 +38,8 @@ def answer(sources: Sources) -> str:
     said = f"**{claim}** ({_span(found)}): {reached(sources, found.model)}, against {reached(sources, found.other)}."
     if _entry(sources, found.model)["architecture"] != _entry(sources, found.other)["architecture"]:
         trained = [training(sources, name) for name in (found.model, found.other)]
-        said += f" The two differ not only in their weights, but also in network and recipe: {', against '.join(trained)}."
+        how = ", against ".join(trained)
+        said += f" The two differ not only in their weights, but also in network and recipe: {how}."
     baseline = difference(sources, found.model, sources.config["baseline"])
     if baseline is not None and baseline.other != found.other:
         name = sources.labels[baseline.other]
