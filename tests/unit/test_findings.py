@@ -191,5 +191,9 @@ def test_methods_say_how_many_runs_finished_and_whether_older_code_made_any():
     runs = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "outcome": ["diverged", "finished"]})
     older = made.assign(code_sha256=["2" * 64] * 2)
     assert findings.methods(sources_of(provenance=older, runs=runs)) == (
-        "1 of 2 runs finished, some of them trained by older code; one command repeats them"
+        "1 of 2 runs finished, all of them trained by older code; one command repeats them"
+    )
+    one_older = made.assign(code_sha256=[training_code_sha256(), "2" * 64])
+    assert findings.methods(sources_of(provenance=one_older)) == (
+        "All 2 runs finished, some of them trained by older code; one command repeats them"
     )

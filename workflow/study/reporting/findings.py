@@ -7,11 +7,11 @@ import pandas as pd
 
 from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
+from study.fingerprints import training_code_sha256
 from study.reporting import text
 from study.reporting.comparing import Compared, class_differences, difference
 from study.reporting.costs import is_cpu_time, sharing
 from study.reporting.how_sure import lasting_share
-from study.reporting.provenance import code_sentence
 from study.reporting.sources import Sources, best_model
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
@@ -200,9 +200,9 @@ def methods(sources: Sources) -> str:
     finished = int((runs["outcome"] == "finished").sum())
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
-    code = code_sentence(sources.tables["provenance"], sources.labels).split(".")[0]
-    present = code.startswith("All runs were trained by the present")
-    return f"{started} finished{'' if present else ', some of them trained by older code'}; one command repeats them"
+    older = sources.tables["provenance"]["code_sha256"] != training_code_sha256()
+    code = f", {'all' if older.all() else 'some'} of them trained by older code" if older.any() else ""
+    return f"{started} finished{code}; one command repeats them"
 
 
 FINDINGS: dict[str, Callable[[Sources], str]] = {
