@@ -89,7 +89,7 @@ def test_the_report_compares_them_too(published, difference, low, high, expected
         "high": high,
     }
     sources.tables["contrasts"].loc[rows, list(turned)] = list(turned.values())
-    said = pretrained_against_scratch(sources)
+    (said,) = pretrained_against_scratch(sources)
     assert said.startswith(
         f"The best pretrained model, lite0 finetune, {expected} the best from random weights, scratch "
     )
@@ -99,7 +99,7 @@ def test_the_report_compares_them_too(published, difference, low, high, expected
 def test_the_report_does_not_say_twice_how_much_better_the_best_model_is_than_the_baseline(published):
     sources = read_published(published)
     sources.config["baseline"] = "scratch_modern"
-    assert pretrained_against_scratch(sources) == ""
+    assert pretrained_against_scratch(sources) == []
 
 
 def test_the_first_sentence_compares_the_best_pretrained_model_with_the_best_from_scratch(published):

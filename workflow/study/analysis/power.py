@@ -24,6 +24,11 @@ class Variances(NamedTuple):
     seeds: tuple[float, float]
     noise: tuple[float, float]
 
+    @property
+    def lasting(self) -> float:
+        """What is left of the variance of the mean difference over the images, were there infinitely many seeds."""
+        return max(0.0, self.difference) / self.images
+
 
 class Foreseen(NamedTuple):
     """At a number of seeds: half the width of the 95 % interval, and its variance's parts; NaN where unknown."""

@@ -1,4 +1,4 @@
-"""Does the accuracy hang on doubtful test images: near-duplicates of training images, labels that a user doubts?"""
+"""Does the accuracy hang on doubtful test images: near-duplicates of images seen before, labels that a user doubts?"""
 
 from typing import Any
 

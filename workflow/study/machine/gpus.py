@@ -51,9 +51,9 @@ def own_gpu(device: str) -> Iterator[None]:
 
 
 def lend(folder: Path) -> dict[str, str]:
-    """The environment for a process that shall use this one's GPU beside it, with its locks in `folder`.
+    """The environment for a child process that is to use the GPU that this one holds; its locks are in `folder`.
 
-    Without it, the process would wait until this one gives its GPU back.
+    Without it, the child would wait until this process gives the GPU back.
     """
     return os.environ | {LOCKS: str(folder)}
 

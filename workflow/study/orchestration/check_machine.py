@@ -135,7 +135,7 @@ def _small_spec(compute: ComputeSpec) -> RunSpec:
 
 
 def comparable_spec(compute: ComputeSpec) -> RunSpec:
-    """The small spec without random draws, which differ between devices, and at a rate that amplifies no rounding."""
+    """The small spec without random draws, which differ by device, and at a rate that hardly amplifies rounding."""
     spec = _small_spec(compute)
     return replace(spec, recipe=replace(spec.recipe, augmentation=None, learning_rate=COMPARED_RATE))
 

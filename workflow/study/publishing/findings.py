@@ -157,18 +157,27 @@ def cost_of_a_point(sources: Sources) -> str:
     models["seconds"] = seconds
     models["on_front"] = on_front(models["mean"].to_numpy(float), seconds.to_numpy(float))
     models = models.sort_values("seconds", kind="stable")
-    at_once = sharing(sources)
-    if at_once > 1:
+    if (at_once := sharing(sources)) > 1:
         took = [f"{row.label} {text.minutes(row.seconds)}" for row in models.itertuples()]
         return (
             f"**What a point costs** cannot be told. Up to {at_once} runs shared a GPU, so the {unit} of a run "
             f"depend on what ran beside it and do not rank the models. Means: {'; '.join(took)}."
         )
+    kinds = len(machines(sources))
+    mixed = f" The runs are from {kinds} kinds of machine, so small differences in time mean nothing." * (kinds > 1)
+    return f"**What a point costs** (mean {unit} per run). {_along_the_front(models)}{mixed}"
+
+
+def machines(sources: Sources) -> list[tuple[str, int]]:
+    """The kinds of machine that the finished runs are from: name of the device, and threads."""
+    costs = sources.finished_costs()
+    return sorted(set(zip(costs["device_name"], costs["threads"].astype(int), strict=True)))
+
+
+def _along_the_front(models: pd.DataFrame) -> str:
+    """What each model of the Pareto front costs more than the one before, and which models are not on it."""
     front = list(models[models["on_front"]].itertuples())
-    said = (
-        f"**What a point costs** (mean {unit} per run). {front[0].label} takes {text.minutes(front[0].seconds)} for "
-        f"{text.percent(front[0].mean)} %"
-    )
+    said = f"{front[0].label} takes {text.minutes(front[0].seconds)} for {text.percent(front[0].mean)} %"
     for before, after in itertools.pairwise(front):
         each = (after.seconds - before.seconds) / (100 * (after.mean - before.mean))
         said += (
@@ -176,11 +185,9 @@ def cost_of_a_point(sources: Sources) -> str:
             "each point more"
         )
     beaten = [f"{row.label} ({text.minutes(row.seconds)})" for row in models[~models["on_front"]].itertuples()]
-    said += "." + (f" The others take at least as long and are less accurate: {', '.join(beaten)}." if beaten else "")
-    kinds = sources.finished_costs()[["device_name", "threads"]].drop_duplicates()
-    if len(kinds) > 1:
-        said += f" The runs are from {len(kinds)} kinds of machine, so small differences in time mean nothing."
-    return said
+    return (
+        said + "." + (f" The others take at least as long and are less accurate: {', '.join(beaten)}." * bool(beaten))
+    )
 
 
 def _entry(sources: Sources, model: str) -> dict:

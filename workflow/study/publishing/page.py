@@ -149,9 +149,7 @@ def results_table(sources: Sources) -> str:
 
 def _was_run(sources: Sources) -> str:
     """On what it ran, and how many images there were."""
-    costs = sources.finished_costs()
-    machines = sorted(set(zip(costs["device_name"], costs["threads"].astype(int), strict=True)))
-    named = " or ".join(f"{name} ({text.counted(threads, 'thread')})" for name, threads in machines)
+    named = " or ".join(f"{name} ({text.counted(threads, 'thread')})" for name, threads in findings.machines(sources))
     parts = [f"{len(sources.dataset.ids(part)):,}" for part in (TRAIN, VALIDATION, TEST)]
     return (
         f"Measured on {named}, with {parts[0]} training, {parts[1]} validation and {parts[2]} test images; the "
@@ -244,8 +242,7 @@ def _limits(sources: Sources) -> list[str]:
 
 
 def _where_timed(sources: Sources) -> str:
-    costs = sources.finished_costs()
-    kinds, at_once = costs["device_name"].nunique(), sharing(sources)
+    kinds, at_once = len(findings.machines(sources)), sharing(sources)
     if kinds > 1:
         return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
     if at_once > 1:

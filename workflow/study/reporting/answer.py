@@ -39,17 +39,17 @@ def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame
     return f"{subject}, {gap}. It is the baseline."
 
 
-def pretrained_against_scratch(sources: Sources) -> str:
-    """A sentence on what pretraining is worth among the best; empty where `answer` says it, or it is not known."""
+def pretrained_against_scratch(sources: Sources) -> list[str]:
+    """A sentence on what pretraining is worth among the best; none where `answer` says it, or it is not known."""
     found = pretrained_and_scratch(sources)
     if found is None or found.other == sources.config["baseline"]:
-        return ""
+        return []
     best = f"The best pretrained model, {sources.labels[found.model]}"
     other = f"the best from random weights, {sources.labels[found.other]}"
     if not found.is_clear:
-        return f"{best}, does not differ clearly from {other} ({text.points(found.difference)} points; {found.span})."
+        return [f"{best}, does not differ clearly from {other} ({text.points(found.difference)} points; {found.span})."]
     size, side = text.percent(abs(found.difference)), "ahead of" if found.difference > 0 else "behind"
-    return f"{best}, is {size} percentage points {side} {other} ({found.span})."
+    return [f"{best}, is {size} percentage points {side} {other} ({found.span})."]
 
 
 def _seeds(test: pd.Series) -> str:

@@ -37,7 +37,7 @@ def lasting_share(sources: Sources, two: Compared) -> float:
     measured, total = _measured(sources, two.model, two.other), two.var_seeds + two.var_images
     if measured is None or not total > 0:
         return np.nan
-    return max(0.0, measured.difference) / measured.images / total
+    return measured.lasting / total
 
 
 def _measured(sources: Sources, model: str, baseline: str) -> Variances | None:
@@ -58,7 +58,7 @@ def foreseen(sources: Sources) -> dict[str, Any]:
         steps = [foresee(measured, seeds) for seeds in SEEDS]
         totals = np.array([step.var_seeds + step.var_images for step in steps])
         with np.errstate(invalid="ignore", divide="ignore"):
-            share = max(0.0, measured.difference) / measured.images / totals
+            share = measured.lasting / totals
         found[pair_key(sources, model, baseline)] = {
             "seeds": [len(sources.predicted(one)[0]) for one in (baseline, model)],
             "half": numbers([step.half for step in steps], 5),

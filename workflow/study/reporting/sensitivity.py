@@ -13,7 +13,7 @@ from study.reporting.sources import Sources
 
 SUBSETS = {
     "all": "all test images",
-    "without_near_duplicates": "without near-duplicates of training images",
+    "without_near_duplicates": "without near-duplicates of training or validation images",
     "without_suspect_labels": "without suspect labels",
 }
 

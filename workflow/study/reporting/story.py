@@ -70,9 +70,12 @@ def _answer(sources: Sources) -> Section:
     top = {"kind": "hero", "title": "Test accuracy of every run", "gain": gain(sources, two), "dots": dots(sources),
            "baseline": sources.labels[sources.config["baseline"]]}  # fmt: skip
     only = only_one_right(sources, two)
-    said_of_all = [answer(sources.config, models, contrasts), pretrained_against_scratch(sources)]
     return {
-        "lead": [*filter(None, said_of_all), *lost_runs(sources.config, sources.tables["runs"])],
+        "lead": [
+            answer(sources.config, models, contrasts),
+            *pretrained_against_scratch(sources),
+            *lost_runs(sources.config, sources.tables["runs"]),
+        ],
         "sections": [top, *([only] if only else [])],
         "folded": [
             headline(sources),
