@@ -14,9 +14,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "workflow" / "study"
 PACKAGE_OF = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
-SHARED = ["errors.py", "files.py", "code.py", "data/dataset.py"]
+SHARED = ["errors.py", "files.py", "paths.py", "fingerprints.py", "config/specs.py", "data/dataset.py"]
 SERVES = {
-    "train": [*SHARED, "data/*.py", "models/*.py", "training/*.py"],
+    "train": [*SHARED, "machine/*.py", "data/*.py", "models/*.py", "training/*.py"],
     "analyse": [*SHARED, "analysis/*.py", "reporting/*.py"],
 }
 # timm imports torchvision; the packages of weights are read as data, never imported
@@ -51,7 +51,9 @@ def with_what_they_need(packages: set[str]) -> set[str]:
 def third_party(patterns: list[str]) -> set[str]:
     """Packages that modules under these patterns import, other than the standard library's and our own."""
     found = set()
-    for path in {path for pattern in patterns for path in STUDY.glob(pattern)}:
+    matched = {pattern: [*STUDY.glob(pattern)] for pattern in patterns}
+    assert all(matched.values()), f"no such file: {[pattern for pattern in patterns if not matched[pattern]]}"
+    for path in {path for paths in matched.values() for path in paths}:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
