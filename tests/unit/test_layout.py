@@ -1,4 +1,4 @@
-"""The plan of the house holds: which way imports run, as pyproject.toml says, and files that one can read in a sitting."""
+"""The plan of the house holds: imports run as pyproject.toml says, and a file can be read in one sitting."""
 
 from pathlib import Path
 
