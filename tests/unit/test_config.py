@@ -209,6 +209,12 @@ TOP = (
             "hubb",
             "models: efficientnet_lite0: weights 'hubb' must be hub, package:<registry package>, file:<path> or null.",
         ),
+        (
+            "models.efficientnet_lite0_frozen.redraw",
+            ["blocks.6"],
+            "models: efficientnet_lite0_frozen: redraw needs regime finetune, which trains the layers that it draws "
+            "anew, not frozen.",
+        ),
         ("grid.seeds", [3, 4, 3], "grid: seeds: 3 is listed twice; remove one."),
         (f"{B0}.seeds", [7, 7], "models: efficientnet_b0: seeds: 7 is listed twice; remove one."),
         ("grid.models", ["scratch_cnn"] * 2, "grid: models: 'scratch_cnn' is listed twice; remove one."),

@@ -8,6 +8,7 @@ from study.config import messages, timm_names
 from study.config.models import check_weights
 from study.config.specs import slug, weights_id
 from study.config.timm_names import check_timm
+from study.errors import nearest
 
 
 def problem(function, *arguments) -> str:
@@ -26,7 +27,7 @@ def problem(function, *arguments) -> str:
     ],
 )
 def test_nearest(name, known, expected):
-    assert messages.nearest(name, known) == expected
+    assert nearest(name, known) == expected
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))

@@ -75,6 +75,36 @@ def test_a_built_network_has_pretrained_backbone_and_a_seeded_new_head(lite0):
     assert all(torch.equal(networks[0][key], stored[key]) for key in stored if not key.startswith("classifier"))
 
 
+def test_layers_are_drawn_anew_by_the_seed_and_the_rest_is_pretrained(lite0):
+    stored = safetensors.torch.load_file(lite0)
+    spec = replace(SPEC, redraw=["blocks.6", "bn2"])
+    networks = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        networks.append(build(spec, 100, lite0).state_dict())
+    same = {key for key in stored if key in networks[0] and networks[0][key].equal(stored[key])}
+    assert {key for key in stored if key not in same and "num_batches" not in key} == {
+        key for key in stored if key.startswith(("blocks.6.", "bn2.", "classifier.")) and "num_batches" not in key
+    }
+    assert all(networks[0][key].equal(networks[1][key]) for key in stored)
+    convolution = "blocks.6.0.conv_pwl.weight"
+    assert not networks[0][convolution].equal(networks[2][convolution])
+    assert networks[0]["bn2.running_mean"].unique() == 0 and networks[0]["bn2.running_var"].unique() == 1
+
+
+def test_a_layer_to_draw_anew_may_be_absent_from_the_file(lite0, tmp_path):
+    tensors = safetensors.torch.load_file(lite0)
+    rest = {key: value for key, value in tensors.items() if not key.startswith("conv_head.")}
+    safetensors.torch.save_file(rest, tmp_path / "rest.safetensors")
+    build(replace(SPEC, redraw=["conv_head"]), 100, tmp_path / "rest.safetensors")
+
+
+def test_a_layer_to_draw_anew_that_is_not_there_is_refused(lite0):
+    expected = r"redraw: timm/tf_efficientnet_lite0.in1k has no layer 'block.6' with weights; did you mean 'blocks.6'\?"
+    with pytest.raises(StudyError, match=expected):
+        build(replace(SPEC, redraw=["block.6"]), 100, lite0)
+
+
 def test_a_backbone_gives_pooled_features(lite0):
     with torch.inference_mode():
         assert build_backbone(SPEC, lite0).eval()(torch.zeros(2, 3, 64, 64)).shape == (2, 1280)

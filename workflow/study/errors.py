@@ -1,6 +1,8 @@
-"""The one exception a user may see."""
+"""The one exception a user may see, and what a wrong name was meant to be."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 LONGEST = 1500  # characters: a sentence quotes what is wrong, however long that is
 
@@ -16,3 +18,12 @@ class StudyError(Exception):
         if len(line) > LONGEST:
             line = f"{line[: LONGEST // 2]} [...] {line[-LONGEST // 2 :]}"
         super().__init__("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return '; did you mean X?' for the known name closest to `name`, or the list of them where none is close."""
+    known = [str(one) for one in known]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(sorted(known))}" if known and len(known) <= 20 else ""

@@ -1,5 +1,6 @@
 """What every run was made with: code, weights, data, machine and versions, as its run.json records them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,9 +31,13 @@ def _row(run: Run) -> dict[str, Any]:
     } | {key: record["environment"].get(key, "") for key in ENVIRONMENT}
 
 
-def weights_name(source: str | None) -> str:
-    """Where a model's weights come from; of a file its name only, because paths are the author's own business."""
+def weights_name(source: str | None, redrawn: Sequence[str] = ()) -> str:
+    """Where a model's weights come from, and the layers that don't take theirs from there.
+
+    Of a file its name only, because paths are the author's own business.
+    """
     if source is None:
         return "none"
     kind, _, rest = source.partition(":")
-    return f"file {rest.replace(chr(92), '/').rsplit('/', 1)[-1]}" if kind == "file" else rest or kind
+    name = f"file {rest.replace(chr(92), '/').rsplit('/', 1)[-1]}" if kind == "file" else rest or kind
+    return f"{name}, but {', '.join(redrawn)} drawn anew" if redrawn else name

@@ -1,7 +1,6 @@
 """Every mistake a person can make in the config as one English sentence: which key, what is wrong, what was meant."""
 
 import dataclasses
-import difflib
 import json
 import re
 import typing
@@ -9,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+from study.errors import nearest
 
 # what pydantic adds to the path of keys: the alternative of a union that it tried, and that a key itself is wrong
 _NOT_KEYS = re.compile(r"literal\[.*\]|Statistics|\[key\]")
@@ -37,15 +38,6 @@ _ENGLISH = {
     "string_pattern_mismatch": "must consist of lower-case letters, digits and underscores, and not begin with an "
     "underscore",
 }
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return '; did you mean X?' for the known name closest to `name`, or the list of them where none is close."""
-    known = [str(one) for one in known]
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(sorted(known))}" if known and len(known) <= 20 else ""
 
 
 def check_known(name: str, known: Iterable[str], where: str, kind: str) -> None:

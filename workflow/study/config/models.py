@@ -112,6 +112,11 @@ class Model(Strict):
     normalisation: Literal["cifar100", "imagenet", "half", "none"] | Statistics
     regime: Literal["scratch", "finetune", "frozen"]
     recipe: str
+    redraw: Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None,
+        description="layers, by timm's names, that start from random weights instead of the pretrained ones, such as "
+        "blocks.6 or conv_head; name the batch norm behind a convolution too",
+    )
     seeds: Seeds | None = Field(default=None, description="instead of grid: seeds")
     note: Annotated[str, Field(min_length=1, max_length=400)] | None = Field(
         default=None, description="what a reader must know of its results, in whole sentences; stands beside them"
@@ -130,6 +135,10 @@ class Model(Strict):
             raise ValueError("regime scratch starts from random weights; set weights to null, or regime to finetune")
         if self.regime != "scratch" and self.weights is None:
             raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
+        if self.redraw is not None and self.regime != "finetune":
+            raise ValueError(
+                f"redraw needs regime finetune, which trains the layers that it draws anew, not {self.regime}"
+            )
         if self.weights is not None:
             check_weights(self.weights)
         return self

@@ -117,6 +117,7 @@ def _network(model: Model) -> NetworkSpec:
         arguments=resolved_arguments(model),
         input=InputSpec(size=model.input_size, mean=mean, std=std),
         source=own_network(model.architecture) if model.architecture.startswith("file:") else None,
+        redraw=model.redraw or [],
     )
 
 
@@ -166,7 +167,8 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         },
         "baseline": config.baseline,
         "models": {
-            name: model.model_dump(include=keys) | ({"note": model.note} if model.note else {})
+            name: model.model_dump(include=keys)
+            | {key: value for key in ("redraw", "note") if (value := getattr(model, key)) is not None}
             for name, model in used.items()
         },
         "recipes": {model.recipe: dumped["recipes"][model.recipe] for model in used.values()},

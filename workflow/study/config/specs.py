@@ -56,12 +56,16 @@ class InputSpec(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec(Record):
-    """Which network: an architecture with its arguments; `source` is the Python code of a user's own network."""
+    """Which network: an architecture with its arguments; `source` is the Python code of a user's own network.
+
+    `redraw` names the layers that keep random weights where the network is pretrained.
+    """
 
     architecture: str
     arguments: dict[str, Any] = field(default_factory=dict)
     input: InputSpec
     source: str | None = None
+    redraw: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from study.config.messages import nearest
+from study.errors import nearest
 
 LIST = Path(__file__).with_suffix(".txt")  # a line each: architecture, then its tags
 

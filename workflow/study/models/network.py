@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from study.config.specs import NetworkSpec
-from study.errors import StudyError
+from study.errors import StudyError, nearest
 from study.models.fast import ScratchFast
 from study.models.own import build_own
 from study.models.scratch import ScratchCNN, scratch_resnet18
@@ -17,8 +17,8 @@ from study.models.scratch import ScratchCNN, scratch_resnet18
 def build(spec: NetworkSpec, classes: int, weights: Path | None = None) -> nn.Module:
     """Return the network of `spec` with `classes` outputs, its backbone from the safetensors file `weights` if given.
 
-    What is not in the file (the new head) keeps the random weights of torch's current generator, so seed it first.
-    Raises StudyError if the file does not fit the backbone.
+    The new head and the layers of `redraw` keep the random weights of torch's current generator, so seed it first.
+    Raises StudyError if the file does not fit the backbone, or the network has no such layer.
     """
     if spec.architecture == "scratch_cnn":
         return ScratchCNN(**spec.arguments, input_size=spec.input.size, classes=classes)
@@ -29,9 +29,10 @@ def build(spec: NetworkSpec, classes: int, weights: Path | None = None) -> nn.Mo
     if spec.architecture.startswith("file:"):
         return build_own(spec, classes)
     network = _timm(spec, spec.arguments | {"num_classes": classes})
+    drawn = redrawn_names(network, spec)
     if weights is not None:
-        head = head_names(network, spec)
-        load_backbone(network, safetensors.torch.load_file(weights), weights, missing=head)
+        missing = head_names(network, spec) | drawn
+        load_backbone(network, safetensors.torch.load_file(weights), weights, missing)
     return network
 
 
@@ -67,11 +68,28 @@ def head_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
     return {f"{name}.weight", f"{name}.bias"}
 
 
+def redrawn_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
+    """Return the names of the tensors of the layers in `redraw`: weights, and the statistics of batch norms.
+
+    Raises StudyError for a name that is no layer with tensors.
+    """
+    tensors, found = network.state_dict(), set()
+    for layer in spec.redraw:
+        named = {key for key in tensors if key.startswith(f"{layer}.")}
+        if not named:
+            layers = [name for name, module in network.named_modules() if name and module.state_dict()]
+            raise StudyError(
+                f"config: redraw: {spec.architecture} has no layer {layer!r} with weights{nearest(layer, layers)}."
+            )
+        found |= named
+    return found
+
+
 def load_backbone(network: nn.Module, stored: dict[str, torch.Tensor], path: Path, missing: set[str]) -> None:
     """Load the tensors `stored` in `path` into `network`.
 
-    Exactly those in `missing` may be absent, heads in the file go unused. Raises StudyError naming the first tensor
-    that does not fit.
+    Exactly those in `missing` may be absent, and are left as they are; heads in the file go unused. Raises StudyError
+    naming the first tensor that does not fit.
     """
     stored = _fit_positions(stored, network)
     wanted = network.state_dict()

@@ -72,7 +72,8 @@ def _try(spec: NetworkSpec, classes: int, weights: str | None) -> None:
     network = networks.build(spec, classes)
     if weights is not None:
         path = Path(weights).expanduser()
-        networks.load_backbone(network, read(path), path, networks.head_names(network, spec))
+        missing = networks.head_names(network, spec) | networks.redrawn_names(network, spec)
+        networks.load_backbone(network, read(path), path, missing)
     if spec.source is None:
         try:
             with torch.inference_mode():
@@ -85,7 +86,8 @@ def _try(spec: NetworkSpec, classes: int, weights: str | None) -> None:
 def _is_of_user(study: Config, name: str) -> bool:
     model = study.models[name]
     has_file = model.architecture.startswith("file:") or (model.weights or "").startswith("file:")
-    return has_file or (model.architecture.startswith("timm/") and bool(model.arguments.keys() - DROP_RATES))
+    has_arguments = model.architecture.startswith("timm/") and bool(model.arguments.keys() - DROP_RATES)
+    return has_file or has_arguments or model.redraw is not None
 
 
 def _given(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) -> dict[str, Any]:

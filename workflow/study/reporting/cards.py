@@ -52,7 +52,7 @@ def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple
     if entry["weights"]:
         hashes = sources.rows("provenance", model=model)["weights_sha256"].dropna()
         pairs += [
-            ("starts from", weights_name(entry["weights"])),
+            ("starts from", weights_name(entry["weights"], entry.get("redraw", ()))),
             ("their SHA-256", hashes.iloc[0] if len(hashes) else "not recorded"),
         ]
     return pairs + ([("note", entry["note"])] if "note" in entry else [])

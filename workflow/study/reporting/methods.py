@@ -113,7 +113,7 @@ def _models(sources: Sources) -> dict[str, Any]:
         seeds = [cell["seed"] for cell in sources.config["grid"] if cell["model"] == name]
         rows.append({
             "label": model["label"], "regime": text.REGIMES[model["regime"]].long,
-            "architecture": model["architecture"], "weights": weights_name(model["weights"]),
+            "architecture": model["architecture"], "weights": weights_name(model["weights"], model.get("redraw", ())),
             "input": f"{model['input_size']} px", "normalisation": text.setting(model.get("normalisation")),
             "arguments": ", ".join(f"{key} {said}" for key, said in text.settings(model.get("arguments") or {})),
             "recipe": model["recipe"], "seeds": f"{'seed' if len(seeds) == 1 else 'seeds'} {text.listed(seeds)}",

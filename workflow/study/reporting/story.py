@@ -103,7 +103,7 @@ def headline(sources: Sources) -> Section:
         planned, seeds = int((runs["model"] == name).sum()), int(frame.loc[name, "n_seeds"])
         tags = ["best by validation"] * (name == best) + ["baseline"] * (name == sources.config["baseline"])
         kind = f"{text.REGIMES[entry['regime']].short}, {entry['input_size']} px"
-        weights = f", weights: {weights_name(entry['weights'])}" if entry["weights"] else ""
+        weights = f", weights: {weights_name(entry['weights'], entry.get('redraw', ()))}" if entry["weights"] else ""
         rows.append({
             "label": entry["label"], "kind": "; ".join([kind + weights, *tags]),
             "seeds": str(seeds) if seeds == planned else f"{seeds} of {planned}",
