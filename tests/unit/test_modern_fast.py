@@ -19,7 +19,7 @@ from study.files import read_json
 from study.models.folded import Depthwise, FoldedNetwork
 from study.paths import StudyPaths
 from study.training import loop
-from study.training.freezing import start_head
+from study.training.freezing import settle_norms, start_head
 from study.training.inputs import ImageInputs
 from study.training.run import make_parts
 from study.training.setup import make_setup
@@ -120,6 +120,22 @@ def test_the_probe_starts_the_head_above_chance_and_moves_nothing_else(study):
     changes = {key for key, value in after.items() if not torch.equal(value, before[key])}
     assert changes == {"classifier.weight", "classifier.bias"}
     assert all(torch.equal(value, after[key]) for key, value in again.network.state_dict().items())
+
+
+def test_a_redrawn_batch_norm_that_is_frozen_gets_the_statistics_of_training_images(study):
+    spec = fast_spec(study, "float32")
+    spec = replace(spec, network=replace(spec.network, redraw=["conv_head", "bn2"]))
+    setup, inputs = setup_of(study, spec), []
+    before = {key: value.clone() for key, value in setup.network.state_dict().items()}
+    settle_norms(setup)
+    taken = setup.network.conv_head.register_forward_hook(lambda *given: inputs.append(given[2]))
+    with torch.no_grad():
+        setup.network(setup.inputs.plain(setup.train, 32))
+    taken.remove()
+    after = setup.network.state_dict()
+    torch.testing.assert_close(after["bn2.running_mean"], inputs[0].mean((0, 2, 3)), atol=1e-4, rtol=1e-3)
+    changes = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    assert changes == {"bn2.running_mean", "bn2.running_var", "bn2.num_batches_tracked"}
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])

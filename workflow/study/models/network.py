@@ -79,7 +79,7 @@ def redrawn_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
         if not named:
             layers = [name for name, module in network.named_modules() if name and module.state_dict()]
             raise StudyError(
-                f"config: redraw: {spec.architecture} has no layer {layer!r} with weights{nearest(layer, layers)}."
+                f"config: redraw: {spec.architecture} has no layer {layer!r} with weights{nearest(layer, layers)}"
             )
         found |= named
     return found

@@ -10,7 +10,9 @@ from torch.nn import functional
 from study.config.recipes import Recipe
 from study.training import device as devices
 from study.training import streams
-from study.training.loop import Setup
+from study.training.loop import Setup, batches
+
+SETTLING = 2000  # training images from which the statistics of a redrawn batch norm are taken
 
 
 def freeze(network: nn.Module, recipe: Recipe) -> None:
@@ -32,6 +34,28 @@ def freeze(network: nn.Module, recipe: Recipe) -> None:
                         after.weight.requires_grad_(False)
 
 
+def settle_norms(setup: Setup) -> None:
+    """Give redrawn batch norms, where the recipe freezes norms, the statistics of plain training images."""
+    recipe, layers = setup.spec.recipe, tuple(f"{layer}." for layer in setup.spec.network.redraw)
+    norms = {
+        norm: norm.momentum
+        for name, norm in setup.network.named_modules()
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm) and f"{name}.".startswith(layers)
+    }
+    if not (recipe.frozen_norms and norms):
+        return
+    setup.train_mode(False)
+    for norm in norms:
+        norm.train().momentum = None  # the mean over all batches
+    draws = streams.generator(setup.spec.seed, 0, "settle")
+    ids = setup.train[torch.randperm(len(setup.train), generator=draws)[:SETTLING]].to(setup.device)
+    with torch.no_grad(), devices.autocast(setup.spec.compute):
+        for part in batches(ids, recipe.batch_size):
+            setup.network(setup.inputs.plain(part, _first_size(setup)))
+    for norm, momentum in norms.items():
+        norm.eval().momentum = momentum
+
+
 def start_head(setup: Setup) -> None:
     """Start the classifier from a linear probe: logistic regression on features of plain training images.
 
@@ -41,7 +65,7 @@ def start_head(setup: Setup) -> None:
     probe, head = recipe.probe, setup.network.get_classifier()
     draws = streams.generator(seed, 0, "probe")
     ids = setup.train[torch.randperm(len(setup.train), generator=draws)[: probe.images]].to(setup.device)
-    size = recipe.input_sizes[0] if recipe.input_sizes else setup.inputs.size
+    size = _first_size(setup)
     setup.train_mode(False)
     inputs: list[torch.Tensor] = []
     taken = network.get_classifier().register_forward_pre_hook(lambda _, given: inputs.append(given[0].float()))
@@ -69,3 +93,8 @@ def start_head(setup: Setup) -> None:
     with torch.no_grad():
         head.weight.copy_((weight / std).view_as(head.weight))
         head.bias.copy_(bias - weight @ (mean / std))
+
+
+def _first_size(setup: Setup) -> int:
+    sizes = setup.spec.recipe.input_sizes
+    return sizes[0] if sizes else setup.inputs.size

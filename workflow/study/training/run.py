@@ -18,7 +18,7 @@ from study.paths import HISTORY, MODEL, PREDICTIONS, RUN_RECORD, StudyPaths
 from study.training import checkpoint, loop
 from study.training import device as devices
 from study.training.averaging import WeightAverage
-from study.training.freezing import start_head
+from study.training.freezing import settle_norms, start_head
 from study.training.optimizers import make_optimizer, make_plateau
 from study.training.outputs import write_history, write_model, write_predictions
 from study.training.progress import Reporter
@@ -116,9 +116,11 @@ def _train(
     spec, recipe = setup.spec, setup.spec.recipe
     state, set_aside = checkpoint.load(folder, key)
     progress = loop.Progress()
-    if recipe.probe is not None and state is None:
+    if state is None:
         with progress.timed():
-            start_head(setup)
+            settle_norms(setup)
+            if recipe.probe is not None:
+                start_head(setup)
     parts = make_parts(setup)
     changed = {name: part for name, part in parts.items() if part is not None}
     if state is not None:
