@@ -63,7 +63,7 @@ def test_relative_links_lead_somewhere(page):
 
 @every_page
 def test_steps_exist(page, capsys):
-    for step in named(r"python -m study ([a-z]+)", page):
+    for step in named(r"python -m study ([a-z]+(?:-[a-z]+)*)", page):
         with pytest.raises(SystemExit) as ended:
             main([step, "--help"])
         assert ended.value.code == 0, step

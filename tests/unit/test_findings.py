@@ -1,5 +1,6 @@
 """The headings of the story: each sentence worked out by hand from small tables."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.files import write_json
 from study.fingerprints import training_code_sha256
 from study.reporting import findings
 from study.reporting.sources import Sources
@@ -185,15 +187,20 @@ def on_gpus(*gpus):
     return pd.DataFrame({"device": "cuda", "visible_gpu": gpus} | hours)
 
 
-def test_methods_say_how_many_runs_finished_and_whether_older_code_made_any():
-    made = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "code_sha256": [training_code_sha256()] * 2})
-    assert findings.methods(sources_of(provenance=made)) == "All 2 runs finished; one command repeats them"
-    runs = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "outcome": ["diverged", "finished"]})
-    older = made.assign(code_sha256=["2" * 64] * 2)
-    assert findings.methods(sources_of(provenance=older, runs=runs)) == (
+def test_methods_say_how_many_runs_finished_and_whether_older_code_made_any(tmp_path):
+    made = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0]})
+
+    def said(codes, **tables):
+        for model, code in zip(made["model"], codes, strict=True):
+            write_json(tmp_path / "runs" / model / "seed-0" / "run.json", {"code_sha256": code})
+        return findings.methods(dataclasses.replace(sources_of(provenance=made, **tables), study=tmp_path))
+
+    present = training_code_sha256()
+    assert said([present, present]) == "All 2 runs finished; one command repeats them"
+    runs = made.assign(outcome=["diverged", "finished"])
+    assert said(["2" * 64] * 2, runs=runs) == (
         "1 of 2 runs finished, all of them trained by older code; one command repeats them"
     )
-    one_older = made.assign(code_sha256=[training_code_sha256(), "2" * 64])
-    assert findings.methods(sources_of(provenance=one_older)) == (
+    assert said([present, "2" * 64]) == (
         "All 2 runs finished, some of them trained by older code; one command repeats them"
     )

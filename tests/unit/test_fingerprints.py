@@ -1,9 +1,14 @@
 """The hash of the training code counts what the code does, and nothing that is only read by people."""
 
+import dataclasses
+import shutil
+
 import pytest
+from runs import scratch_spec
 
 from study import fingerprints
-from study.fingerprints import code_structure
+from study.config.recipes import Probe
+from study.fingerprints import code_structure, executed_groups, group_hashes
 
 CODE = '''"""Train."""
 import math
@@ -52,3 +57,41 @@ def test_the_modules_that_decide_a_run_are_those_that_are_hashed():
     names = {path.relative_to(fingerprints.ROOT).as_posix() for path in hashed}
     assert {"training/loop.py", "models/scratch.py", "data/split.py"} <= names
     assert set(fingerprints.DECIDES_NOTHING) <= names
+
+
+def test_the_groups_are_of_modules_that_are_there_and_each_module_is_in_one():
+    grouped = [path for paths in fingerprints.GROUPS.values() for path in paths]
+    assert len(grouped) == len(set(grouped)) and all((fingerprints.ROOT / path).is_file() for path in grouped)
+    assert fingerprints.EXECUTES.keys() <= fingerprints.GROUPS.keys()
+
+
+def test_a_change_reaches_the_hash_of_its_own_group_alone(tmp_path):
+    before = group_hashes()
+    for path, group in (("models/folded.py", "freezing"), ("training/loop.py", "core"), ("models/new.py", "core")):
+        package = tmp_path / group / path
+        shutil.copytree(fingerprints.ROOT, package.parents[1], ignore=shutil.ignore_patterns("__pycache__"))
+        with package.open("a") as handle:
+            handle.write("\nCHANGED = True\n")
+        after = group_hashes(package.parents[1])
+        assert {name for name in before if after[name] != before[name]} == {group}
+        shutil.rmtree(package.parents[1])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "architecture", "needed"),
+    [
+        ({}, "scratch_cnn", {"scratch"}),
+        ({}, "timm/resnet18", set()),
+        ({"ema": 0.9, "frozen_norms": True}, "timm/resnet18", {"averaging", "freezing"}),
+        ({"probe": Probe(images=10, epochs=1)}, "timm/resnet18", {"freezing"}),
+        ({}, "scratch_fast", {"fast"}),
+        ({}, "file:mine.py", {"own"}),
+    ],
+)
+def test_a_run_executes_the_groups_that_its_spec_needs(recipe, architecture, needed):
+    spec = scratch_spec(**recipe)
+    spec = dataclasses.replace(spec, network=dataclasses.replace(spec.network, architecture=architecture))
+    assert set(executed_groups(spec)) == {"core", "device", *needed}
+    compiling = dataclasses.replace(spec, compute=dataclasses.replace(spec.compute, compile=True), features="pooled")
+    assert set(executed_groups(compiling)) == {"core", "device", "compiling", "features", *needed}
+    assert executed_groups(None) == list(group_hashes())

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from study_factory import make_study
@@ -61,16 +62,16 @@ def test_runs_of_other_settings_are_named():
 
 def test_provenance_names_runs_of_older_code(study):
     sources = read_sources(study, study / "tables")
-    frame = sources.tables["provenance"]
-    assert code_sentence(frame, sources.labels).startswith("All runs were trained by older code than the present one.")
-    present = training_code_sha256()
-    one_older = frame.assign(code_sha256=[present] * 8 + ["2" * 64])
-    assert code_sentence(one_older, sources.labels).startswith(
-        "1 of 9 runs were trained by older code than the present one: Lite0 frozen, seed 2."
-    )
-    assert code_sentence(frame.assign(code_sha256=present), sources.labels) == (
-        f"All runs were trained by the present code ({present[:12]})."
-    )
+    frame, present = sources.tables["provenance"], training_code_sha256()
+    assert sources.is_older.tolist() == [True] * 9
+    said = code_sentence(frame, sources.is_older, sources.labels)
+    assert said.startswith("All runs were trained by older code than the present one.")
+    said = code_sentence(frame, np.arange(9) == 8, sources.labels)
+    assert said.startswith("1 of 9 runs were trained by older code than the present one: Lite0 frozen, seed 2.")
+    said = code_sentence(frame, np.zeros(9, bool), sources.labels)
+    assert said == f"What the present code ({present[:12]}) does otherwise changes nothing for these runs."
+    said = code_sentence(frame.assign(code_sha256=present), np.zeros(9, bool), sources.labels)
+    assert said == f"All runs were trained by the present code ({present[:12]})."
 
 
 def test_provenance_has_what_every_run_recorded(study):

@@ -46,6 +46,6 @@ rule pages:
         pages=PATHS.folder / "pages",
         code=REPORTING,
         templates=TEMPLATES,
-        training_code=training_code_sha256(),  # the page of provenance says which runs are of older code
+        older_code=OLDER_CODE,
     shell:
         "python -m study pages --study {params.study:q} --output {params.pages:q} > {log:q} 2>&1"

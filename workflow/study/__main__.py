@@ -127,6 +127,13 @@ def check(args: argparse.Namespace) -> None:
         check_study(path) if path.is_dir() else print(f"{path}: valid YAML; no key is given twice")
 
 
+def older_code(args: argparse.Namespace) -> None:
+    """Say which runs are of older code, and for which groups of modules the list of equivalent code needs an entry."""
+    from study.analysis.older_code import describe as describe_runs
+
+    print(describe_runs(args.studies))
+
+
 def trial(args: argparse.Namespace) -> None:
     """Pass images through the networks on standard input, as the workflow does with a user's own before a run."""
     import json
@@ -213,6 +220,8 @@ def _parser() -> argparse.ArgumentParser:
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip
     step(check, ("paths", {"type": Path, "nargs": "+", "metavar": "PATH", "help": "results/<study>, or a config file"}))
+    studies = {"type": Path, "nargs": "+", "metavar": "STUDY", "help": "results/<study>, or a published folder"}
+    step(older_code, ("studies", studies))
     step(trial)
     step(search_table, study, output, ("--summary", path))
     step(search_report, study)

@@ -149,16 +149,22 @@ def read_run_spec(path: Path) -> RunSpec:
     return RunSpec.from_json(read_json(path), str(path))
 
 
-def trained_settings(folder: Path, record: Mapping[str, Any]) -> str:
-    """Return `settings_sha256` of the run in `folder`, whose run.json is `record`.
+def trained_spec(folder: Path, record: Mapping[str, Any]) -> RunSpec | None:
+    """Return the spec of the run in `folder`, whose run.json is `record`.
 
-    Empty where the spec.json beside it cannot be read or is not the one that the run was trained from.
+    None where the spec.json beside it cannot be read or is not the one that the run was trained from.
     """
     try:
         spec = read_run_spec(folder / SPEC)
     except StudyError:
-        return ""
-    return spec.settings_sha256() if spec.sha256() == record.get("spec_sha256") else ""
+        return None
+    return spec if spec.sha256() == record.get("spec_sha256") else None
+
+
+def trained_settings(folder: Path, record: Mapping[str, Any]) -> str:
+    """Return `settings_sha256` of `trained_spec`; empty where that is None."""
+    spec = trained_spec(folder, record)
+    return "" if spec is None else spec.settings_sha256()
 
 
 def slug(text: str) -> str:

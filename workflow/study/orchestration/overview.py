@@ -5,12 +5,12 @@ import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from study.analysis.older_code import is_older
 from study.config.planning import run_spec
-from study.config.specs import ComputeSpec, trained_settings
+from study.config.specs import ComputeSpec, trained_spec
 from study.config.study import Config
 from study.errors import StudyError
 from study.files import read_json
-from study.fingerprints import training_code_sha256
 from study.orchestration.check_machine import checked_seconds
 from study.paths import MACHINE, RUN_RECORD, StudyPaths
 
@@ -73,10 +73,10 @@ def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Ear
             earlier.damaged.append(folder)
             continue
         try:
-            if record["code_sha256"] != training_code_sha256():
+            spec = trained_spec(folder, record)
+            if is_older(record, spec):
                 earlier.older_code.append(name)
-            settings = trained_settings(folder, record)
-            if settings and settings != run_spec(study, model, seed, compute).settings_sha256():
+            if spec and spec.settings_sha256() != run_spec(study, model, seed, compute).settings_sha256():
                 earlier.other_settings.append(name)
             earlier.seconds.setdefault(model, []).append(record["cost"]["train_seconds"])
         except (KeyError, TypeError):  # what this version writes was not known yet

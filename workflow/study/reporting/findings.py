@@ -7,7 +7,6 @@ import pandas as pd
 
 from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
-from study.fingerprints import training_code_sha256
 from study.reporting import text
 from study.reporting.comparing import Compared, class_differences, difference
 from study.reporting.costs import is_cpu_time, sharing
@@ -200,7 +199,7 @@ def methods(sources: Sources) -> str:
     finished = int((runs["outcome"] == "finished").sum())
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
-    older = sources.tables["provenance"]["code_sha256"] != training_code_sha256()
+    older = sources.is_older
     code = f", {'all' if older.all() else 'some'} of them trained by older code" if older.any() else ""
     return f"{started} finished{code}; one command repeats them"
 

@@ -12,12 +12,13 @@ from study.reporting.markup import Column, table
 from study.reporting.sources import Sources
 
 
-def code_sentence(frame: pd.DataFrame, labels: dict[str, str]) -> str:
-    """Which runs of provenance.csv are of older code than the present one."""
-    present = training_code_sha256()
-    older = frame[frame["code_sha256"] != present]
-    if older.empty:
+def code_sentence(frame: pd.DataFrame, is_older: np.ndarray, labels: dict[str, str]) -> str:
+    """Which runs of provenance.csv are of older code than the present one, as bool [rows] `is_older` says."""
+    present, older = training_code_sha256(), frame[is_older]
+    if (frame["code_sha256"] == present).all():
         return f"All runs were trained by the present code ({text.short_hash(present)})."
+    if older.empty:
+        return f"What the present code ({text.short_hash(present)}) does otherwise changes nothing for these runs."
     if len(older) == len(frame):
         return "All runs were trained by older code than the present one. To renew them: snakemake --forcerun train."
     return (
@@ -59,7 +60,7 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
     as_configured = sources.tables["runs"][["model", "seed", "as_configured"]]
     frame = sources.tables["provenance"].merge(as_configured, on=["model", "seed"], how="left")
     frame["label"] = frame["model"].map(sources.labels)
-    frame["older_code"] = np.where(frame["code_sha256"] == training_code_sha256(), "no", "yes")
+    frame["older_code"] = np.where(sources.is_older, "yes", "no")
     for column in ("code_sha256", "weights_sha256", "data_fingerprint"):
         frame[f"short {column}"] = frame[column].fillna("").map(text.short_hash)
     frame["when"] = frame["finished"].str.slice(0, 16).str.replace("T", " ")
@@ -82,5 +83,5 @@ def provenance_page(sources: Sources) -> list[dict[str, Any]]:
     csv = sources.csv("provenance")
     settings = settings_sentence(sources.tables["runs"], sources.labels)
     hashes = "Hashes are the first digits of SHA-256; the file has them in full."
-    note = " ".join(filter(None, [code_sentence(frame, sources.labels), settings, hashes]))
+    note = " ".join(filter(None, [code_sentence(frame, sources.is_older, sources.labels), settings, hashes]))
     return [table("Made with", frame, made_with, csv, note), table("Ran on", frame, [*run, *ran_on], csv)]

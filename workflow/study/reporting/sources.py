@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.older_code import is_of_older_code
 from study.analysis.ranking import best_by_validation
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
@@ -75,6 +76,12 @@ class Sources:
         for column, value in equal.items():
             found = found[found[column] == value]
         return found
+
+    @functools.cached_property
+    def is_older(self) -> np.ndarray:
+        """Which runs of provenance.csv are of older code than the present one, bool [rows]."""
+        runs = self.tables["provenance"][["model", "seed"]].itertuples(index=False)
+        return np.array([is_of_older_code(StudyPaths(self.study).run(*run)) for run in runs], bool)
 
     def finished_costs(self) -> pd.DataFrame:
         """The costs of the runs that finished: one that diverged early would look cheap."""

@@ -12,7 +12,7 @@ from torch import nn
 from study.config.specs import RunSpec
 from study.data.dataset import Dataset
 from study.files import write_json
-from study.fingerprints import training_code_sha256
+from study.fingerprints import group_hashes, training_code_sha256
 from study.models import network as networks
 from study.paths import HISTORY, MODEL, PREDICTIONS, RUN_RECORD, StudyPaths
 from study.training import checkpoint, loop
@@ -49,6 +49,7 @@ def train_run(spec: RunSpec, folder: Path, finish: Callable[[Path], None] = lamb
         **_outcome(progress, stopped, diverged),
         "chosen_by": spec.recipe.best_epoch,
         **key,
+        "code_groups": group_hashes(),
         "cost": cost | _cost(progress, setup),
         **_provenance(spec, data, setup, network),
         "environment": {**devices.environment(spec.compute, device), "compiled": is_compiled},
