@@ -58,6 +58,7 @@ def test_equivalent_versions_count_over_several_entries_and_only_forwards():
         ({"compute.device": "cpu"}, [True, False]),
         ({"compute.device": ["cpu", "cuda"], "model": ["scratch_cnn"]}, [True, True]),
         ({"model": "another"}, [False, False]),
+        ({"network.redraw": []}, [True, True]),
         ({"recipe.ema": None, "recipe.muon.momentum": None}, [True, True]),
     ],
 )

@@ -98,4 +98,4 @@ def _value(spec: RunSpec, key: str) -> Any:
 
 
 def _listed(wanted: Any) -> list[Any]:
-    return wanted if isinstance(wanted, list) else [wanted]
+    return wanted if isinstance(wanted, list) and wanted else [wanted]
