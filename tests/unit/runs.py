@@ -138,9 +138,11 @@ def pretrained_spec(study: Path, architecture: str, regime: str) -> RunSpec:
 def fast_spec(**changes: Any) -> RunSpec:
     """Spec of a small `scratch_fast` with its own recipe on the tiny dataset; `changes` go to the recipe."""
     network = replace(
-        scratch_spec().network, architecture="scratch_fast", arguments={"widths": [24, 32], "depths": [1, 3]}
+        scratch_spec().network, architecture="scratch_fast", arguments={"widths": [24, 32, 40], "inner": [24, 16, 32]}
     )
-    return replace(scratch_spec(), network=network, recipe=config_recipe("scratch_fast", **changes))
+    return replace(
+        scratch_spec(), network=network, recipe=config_recipe("scratch_fast", **{"input_sizes": None} | changes)
+    )
 
 
 def write_spec(study: Path, spec: RunSpec, name: str | None = None) -> Path:

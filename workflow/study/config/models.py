@@ -54,23 +54,17 @@ class ScratchCNNArguments(NoArguments):
 class ScratchFastArguments(NoArguments):
     """The arguments of `study.models.fast.ScratchFast`."""
 
-    widths: Annotated[list[Annotated[Whole, Field(ge=24)]], Field(min_length=1, max_length=5)]
-    depths: Annotated[list[Annotated[Whole, Field(ge=1, le=10)]], Field(min_length=1, max_length=5)] = Field(
-        description="convolutions of each group"
+    widths: Annotated[list[Annotated[Whole, Field(ge=1)]], Field(min_length=3, max_length=3)] = Field(
+        description="channels of each group"
     )
-
-    @model_validator(mode="after")
-    def _agree(self) -> "ScratchFastArguments":
-        if len(self.widths) != len(self.depths):
-            raise ValueError(f"widths and depths must be of one length, not {len(self.widths)} and {len(self.depths)}")
-        if sorted(self.widths) != self.widths:
-            raise ValueError("widths must not fall, because kernels start as the identity")
-        return self
+    inner: Annotated[list[Annotated[Whole, Field(ge=1)]], Field(min_length=3, max_length=3)] = Field(
+        description="channels inside each group's residual pair"
+    )
 
     def check_input_size(self, size: int) -> None:
         """Raise ValueError if the pooling leaves no pixel of an image of `size` pixels."""
-        if size <= 2 ** len(self.widths):
-            raise ValueError(f"input_size must be more than {2 ** len(self.widths)} for {len(self.widths)} groups")
+        if size < 9:
+            raise ValueError("input_size must be at least 9 for scratch_fast")
 
 
 # the study's own architectures: study.models.network builds them

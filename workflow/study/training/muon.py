@@ -7,14 +7,54 @@ from torch import nn
 
 from study.config.recipes import Recipe
 
+NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315  # coefficients of the odd polynomial that brings singular values near one
 
-class MuonWithSGD:
-    """torch's Muon for kernels, taken as matrices, and SGD with Nesterov momentum for biases, norms and the head.
+
+class Muon(torch.optim.Optimizer):
+    """Muon for convolution kernels, each taken as the matrix [outputs, all else].
 
     Jordan et al. (2024), https://kellerjordan.github.io/posts/muon. As in his CIFAR speed runs, each kernel's norm is
-    held at the root of its number of outputs, so kernels have no weight decay. The recipe's decay is what biases and
-    head lose in a step at their full rate, whichever that is. The whitening layer of `scratch_fast`, `network.whiten`,
-    has a rate of its own: a line to zero.
+    held at the root of its number of outputs, so kernels have no weight decay. torch.optim.Muon does the same, but
+    waits for the GPU where the learning rate is a tensor on it, so a CUDA graph cannot capture it; this one never does.
+    """
+
+    def __init__(self, kernels: list[nn.Parameter], lr: float, momentum: float, newton_schulz: int) -> None:
+        groups = [{"params": kernels, "initial_lr": lr}]
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "newton_schulz": newton_schulz})
+        for kernel in kernels:
+            self.state[kernel]["momentum_buffer"] = torch.zeros_like(kernel)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move all kernels."""
+        for group in self.param_groups:
+            for kernel in group["params"]:
+                buffer = self.state[kernel]["momentum_buffer"]
+                buffer.mul_(group["momentum"]).add_(kernel.grad)
+                nesterov = kernel.grad.add(buffer, alpha=group["momentum"]).flatten(1)
+                kernel.mul_(len(kernel) ** 0.5 / kernel.norm())
+                kernel.sub_(orthogonalised(nesterov, group["newton_schulz"]).view_as(kernel) * group["lr"])
+
+
+def orthogonalised(matrix: torch.Tensor, steps: int) -> torch.Tensor:
+    """A matrix [R, C] of the dtype of `matrix` with its singular vectors, and singular values around one.
+
+    Newton-Schulz steps in bfloat16, as in Jordan et al. (2024).
+    """
+    linear, cubic, quintic = NEWTON_SCHULZ
+    flat = matrix.T if len(matrix) > matrix.shape[1] else matrix
+    flat = flat.bfloat16()
+    flat = flat / flat.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        square = flat @ flat.T
+        flat = torch.addmm(flat, torch.addmm(square, square, square, beta=cubic, alpha=quintic), flat, beta=linear)
+    return (flat.T if len(matrix) > matrix.shape[1] else flat).to(matrix.dtype)
+
+
+class MuonWithSGD:
+    """Muon for kernels, and SGD with Nesterov momentum for norms, biases and the head, which alone has weight decay.
+
+    The whitening layer of `scratch_fast`, `network.whiten`, has a rate of its own: a line to zero.
     """
 
     def __init__(self, network: nn.Module, head: nn.Module, recipe: Recipe) -> None:
@@ -23,26 +63,15 @@ class MuonWithSGD:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         first = [one for one in getattr(network, "whiten", nn.Identity()).parameters() if one.requires_grad]
         apart = in_head | {id(parameter) for parameter in first}
-        self.kernels = [one for one in trained if one.ndim > 1 and id(one) not in apart]
+        kernels = [one for one in trained if one.ndim > 1 and id(one) not in apart]
         vectors = [one for one in trained if one.ndim == 1 and id(one) not in apart]
-        # Orthogonal rows stay so however the columns are ordered, and in this order a channels-last kernel is a matrix.
-        self.matrices = [_matrix(kernel.detach()) for kernel in self.kernels]
-        for matrix, kernel in zip(self.matrices, self.kernels, strict=True):
-            if matrix.untyped_storage()._cdata != kernel.untyped_storage()._cdata:
-                raise ValueError("Muon needs kernels that are stored channels-last")
-        self.muon = torch.optim.Muon(
-            [{"params": self.matrices, "initial_lr": recipe.learning_rate}],
-            lr=recipe.learning_rate,
-            weight_decay=0.0,
-            momentum=muon.momentum,
-            ns_steps=muon.newton_schulz,
-        )
+        self.muon = Muon(kernels, recipe.learning_rate, muon.momentum, muon.newton_schulz)
         groups = [
-            {"params": parameters, "lr": rate, "initial_lr": rate, "weight_decay": recipe.weight_decay / rate, **extra}
+            {"params": parameters, "lr": rate, "initial_lr": rate, **extra}
             for parameters, rate, extra in (
                 (first, muon.bias_learning_rate, {"epochs": muon.whitening_epochs}),
                 (vectors, muon.bias_learning_rate, {}),
-                (list(head.parameters()), recipe.head_learning_rate, {}),
+                (list(head.parameters()), recipe.head_learning_rate, {"weight_decay": recipe.weight_decay}),
             )
             if parameters
         ]
@@ -55,16 +84,11 @@ class MuonWithSGD:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients."""
+        self.muon.zero_grad(set_to_none)
         self.sgd.zero_grad(set_to_none)
-        for kernel in self.kernels:
-            kernel.grad = None
 
-    @torch.no_grad()
     def step(self) -> None:
         """Move all parameters that have a gradient."""
-        for kernel, matrix in zip(self.kernels, self.matrices, strict=True):
-            matrix.grad = _matrix(kernel.grad)
-            matrix.mul_(len(matrix) ** 0.5 / matrix.norm())
         self.muon.step()
         self.sgd.step()
 
@@ -76,8 +100,3 @@ class MuonWithSGD:
         """Go on from a checkpoint."""
         self.muon.load_state_dict(state["muon"])
         self.sgd.load_state_dict(state["sgd"])
-
-
-def _matrix(kernel: torch.Tensor) -> torch.Tensor:
-    """[outputs, height × width × inputs] of a kernel, or a linear layer's weight as it is."""
-    return kernel.permute(0, 2, 3, 1).flatten(1) if kernel.ndim == 4 else kernel
