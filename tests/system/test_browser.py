@@ -16,8 +16,7 @@ from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.files import write_json
-from study.reporting.figures import draw_figures
-from study.reporting.pages import write_pages
+from study.reporting.pages import draw_figures, write_pages
 
 AXE = "axe-core@4.10.3"
 ROOT = Path(__file__).parents[2]
@@ -283,13 +282,13 @@ def test_a_large_table_is_unpacked_as_it_is_downloaded(pages, watched):
 
 
 def test_figures_are_unpacked_and_can_be_downloaded(pages, watched):
-    page = watched.open(pages / "cost_time_and_memory.html")
+    page = watched.open(pages / "how_sure_calibration_and_seeds.html")
     page.wait_for_function(
         "[...document.querySelectorAll('figure.drawn img')].every((image) => image.naturalWidth > 300)"
     )
     with page.expect_download() as download:
-        page.get_by_text("costs.svg").click()
-    assert Path(download.value.path()).read_bytes() == (pages.parent / "figures" / "costs.svg").read_bytes()
+        page.get_by_text("calibration.svg").click()
+    assert Path(download.value.path()).read_bytes() == (pages.parent / "figures" / "calibration.svg").read_bytes()
 
 
 def test_confused_pairs_show_pictures_of_one_model_at_a_time(pages, watched):

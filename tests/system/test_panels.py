@@ -7,13 +7,13 @@ import pytest
 from study_factory import make_study
 
 from study.analysis.tables import write_tables
+from study.findings.results import read_results
+from study.reporting.certainty import how_sure_section
 from study.reporting.classes import classes_section, superclasses_page
 from study.reporting.confusion import confusion_section
 from study.reporting.costs import front_section
-from study.reporting.how_sure import how_sure_section
 from study.reporting.markup import write_page
 from study.reporting.pages import body
-from study.reporting.sources import read_sources
 
 ACCURACIES = {"scratch_cnn": 0.1, "lite0_finetune": 0.97, "lite0_frozen": 0.6}
 PANELS = (classes_section, confusion_section, how_sure_section, front_section)
@@ -23,7 +23,7 @@ def write(folder: Path, accuracies, seeds, dataset="synthetic"):
     """Pages of a study: `all`, with every panel, and one with each alone. Return the study's sources and the folder."""
     study = make_study(folder / "study", accuracies, seeds, dataset=dataset)
     write_tables(study, study / "tables")
-    sources = read_sources(study, study / "tables")
+    sources = read_results(study, study / "tables")
     pages = {panel.__name__: [panel(sources)] for panel in PANELS}
     pages["all"] = [panel(sources) for panel in PANELS]
     if sources.has_superclasses:

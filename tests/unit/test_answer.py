@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from study.reporting import text
-from study.reporting.answer import answer, how_to_read, lost_runs, notice
+from study.findings import text
+from study.findings.headline import answer, how_to_read
+from study.findings.runs import lost_runs, notice
 
 
 def config_of(**regimes):

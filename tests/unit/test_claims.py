@@ -24,11 +24,10 @@ from study.config.claims import Claim
 from study.config.planning import study_record
 from study.config.study import load_config
 from study.errors import StudyError
+from study.findings.results import read_results
 from study.reporting.accuracy import draw_accuracy
 from study.reporting.claims import MARKS
-from study.reporting.figures import draw_figures
-from study.reporting.pages import write_pages
-from study.reporting.sources import read_sources
+from study.reporting.pages import draw_figures, write_pages
 from study.reporting.style import settings
 
 ROOT = Path(__file__).parents[2]
@@ -334,7 +333,7 @@ def test_published_numbers_leave_the_measured_rows_of_the_figure_alone(tmp_path)
     set_claims(study, [], [PUBLISHED] * 3)
     write_tables(study, study / "tables")
     with settings():
-        axis = draw_accuracy(read_sources(study, study / "tables")).axes[0]
+        axis = draw_accuracy(read_results(study, study / "tables")).axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels[:3] == ["Scratch cnn", "Lite0 finetune", "literature (not measured here)"]
     assert len(labels) == 6 and all(tick < axis.get_ylim()[0] for tick in axis.get_yticks())

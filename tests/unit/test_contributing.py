@@ -17,8 +17,7 @@ from pathlib import Path
 from study_factory import make_study
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
-from study.reporting.figures import draw_figures
-from study.reporting.pages import write_pages
+from study.reporting.pages import draw_figures, write_pages
 study = make_study(Path(sys.argv[1]), {"scratch_cnn": 0.4, "lite0_finetune": 0.8}, seeds=[0, 1])
 write_tables(study, study / "tables")
 write_summary(study, study / "tables", study / "summary.json")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from study.findings.topics import FINDINGS
 from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
-from study.reporting.findings import FINDINGS
 from study.reporting.items import REGISTRY, report_figures, report_pages
 from study.reporting.story import TOPICS
 

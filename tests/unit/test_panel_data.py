@@ -11,12 +11,12 @@ from study.analysis.contrasts import contrast
 from study.analysis.power import variances
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
-from study.reporting import findings
+from study.findings import topics
+from study.findings.results import read_results
+from study.reporting.certainty import SEEDS, foreseen
 from study.reporting.costs import front_section
-from study.reporting.how_sure import SEEDS, foreseen
 from study.reporting.panels import cells, first_pair, group, pairs, shared, study
-from study.reporting.sources import read_sources
-from study.reporting.sprites import COLUMNS, choose_images, pictures, rule, sprite
+from study.reporting.pictures import COLUMNS, choose_images, pictures, rule, sprite
 
 ACCURACIES = {"scratch_cnn": 0.4, "lite0_finetune": 0.8, "lite0_frozen": 0.6}
 
@@ -25,13 +25,13 @@ ACCURACIES = {"scratch_cnn": 0.4, "lite0_finetune": 0.8, "lite0_frozen": 0.6}
 def sources(tmp_path_factory):
     folder = make_study(tmp_path_factory.mktemp("results") / "fake", ACCURACIES, diverged=[("lite0_frozen", 1)])
     write_tables(folder, folder / "tables")
-    return read_sources(folder, folder / "tables")
+    return read_results(folder, folder / "tables")
 
 
 def small(tmp_path, accuracies, seeds, dataset="synthetic"):
     folder = make_study(tmp_path / "small", accuracies, seeds, dataset=dataset)
     write_tables(folder, folder / "tables")
-    return read_sources(folder, folder / "tables")
+    return read_results(folder, folder / "tables")
 
 
 def test_pictures_are_of_the_most_frequent_mistakes_first_and_of_every_kind_one():
@@ -149,7 +149,7 @@ def test_certainty_is_half_the_interval_and_what_would_narrow_it_as_the_panel_sa
     said = re.fullmatch(
         r"The difference is known to within ±([\d.]+) points; more seeds would reduce (\d+) % of its variance, only "
         r"more test images the other (\d+) %",
-        findings.certainty(sources),
+        topics.certainty(sources),
     )
     numbers = [float(number) for number in said.groups()]
     assert numbers == pytest.approx([50 * (row["high"] - row["low"]), 100 - images, images], abs=0.51)

@@ -12,12 +12,12 @@ from study_factory import make_study
 from study.__main__ import main
 from study.errors import StudyError
 from study.files import read_json, write_json
+from study.findings.headline import pretrained_against_scratch
+from study.findings.results import read_table
 from study.publishing import findings
 from study.publishing.page import page_text, read_published, renewed
 from study.publishing.publish import publish, published_files
 from study.publishing.verify import verify
-from study.reporting.answer import pretrained_against_scratch
-from study.reporting.sources import read_table
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -18,13 +18,13 @@ from written_pages import Parsed, analyse, config_of_study, figure_names, page_n
 from study.analysis.provenance import weights_name
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
-from study.reporting import text
+from study.findings import text
+from study.paths import tables_of
 from study.reporting.confusion import shares, superclass_counts
-from study.reporting.figures import draw_figures
-from study.reporting.items import ALL_TABLES, tables_of
+from study.reporting.images import sample_ids
+from study.reporting.items import ALL_TABLES
 from study.reporting.markup import BANNER, Column, table
-from study.reporting.pages import write_pages
-from study.reporting.samples import sample_ids
+from study.reporting.pages import draw_figures, write_pages
 
 LABEL = '<b>x</b>" $1$ & co'
 CLASS = "<script>alert(1)</script>"
@@ -83,7 +83,7 @@ def test_figures_are_labelled_synthetic_and_take_names_as_text(study):
     for path in (study / "figures").iterdir():
         words = [node.text for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
         assert "synthetic data" in words, path.name
-    said = (study / "figures" / "superclasses.svg").read_text()
+    said = (study / "figures" / "superclass_confusion_scratch_cnn.svg").read_text()
     assert "<b>" not in said
     assert "&lt;b&gt;x&lt;/b&gt;" in said
 

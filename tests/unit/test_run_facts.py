@@ -8,11 +8,10 @@ import pytest
 from study_factory import make_study
 from written_pages import analyse
 
+from study.findings.results import read_results
+from study.findings.runs import code_sentence, machine, settings_sentence, was_run
 from study.fingerprints import training_code_sha256
 from study.reporting.cards import card_page
-from study.reporting.provenance import code_sentence, machine, settings_sentence
-from study.reporting.run_facts import was_run
-from study.reporting.sources import read_sources
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def study(tmp_path_factory):
 
 
 def test_what_was_run_counts_images_runs_and_minutes(study):
-    data, runs = was_run(read_sources(study, study / "tables"))
+    data, runs = was_run(read_results(study, study / "tables"))
     assert "300 training, 200 validation and 1,000 test images" in data
     # 110 to 118 seconds for nine runs, and once 12.5 on two threads for the features that three of them share
     assert runs == (
@@ -34,7 +33,7 @@ def test_what_was_run_counts_images_runs_and_minutes(study):
 
 
 def test_the_card_of_a_model_has_its_note(study):
-    sources = read_sources(study, study / "tables")
+    sources = read_results(study, study / "tables")
     assert "It is small." not in json.dumps(card_page(sources, "scratch_cnn")[0])
     sources.config["models"]["scratch_cnn"]["note"] = "It is small."
     assert "It is small." in json.dumps(card_page(sources, "scratch_cnn")[0])
@@ -47,7 +46,7 @@ def test_runs_of_different_machines_are_told_apart(tmp_path):
     record["environment"] |= {"device_name": "H200", "precision": "bfloat16", "threads": 1}
     path.write_text(json.dumps(record))
     analyse(folder)
-    assert machine(read_sources(folder, folder / "tables")) == (
+    assert machine(read_results(folder, folder / "tables")) == (
         "CPU (float32, 2 CPU threads a run) and H200 (bfloat16, 1 CPU thread a run)"
     )
 
@@ -61,7 +60,7 @@ def test_runs_of_other_settings_are_named():
 
 
 def test_provenance_names_runs_of_older_code(study):
-    sources = read_sources(study, study / "tables")
+    sources = read_results(study, study / "tables")
     frame, present = sources.tables["provenance"], training_code_sha256()
     assert sources.is_older.tolist() == [True] * 9
     said = code_sentence(frame, sources.is_older, sources.labels)

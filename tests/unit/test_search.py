@@ -15,8 +15,8 @@ from study.config.search import Search
 from study.config.study import load_config
 from study.errors import StudyError
 from study.files import read_json, write_json
+from study.findings.results import read_table
 from study.reporting.search import Searched, answer, write_search_report
-from study.reporting.sources import read_table
 
 SEARCH = {"model": "scratch_cnn", "arguments": {"dropout": [0.1, 0.3]}, "recipe": {"learning_rate": ["3e-4", 1e-3]}}
 

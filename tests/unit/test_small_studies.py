@@ -6,8 +6,7 @@ import shutil
 from study_factory import make_study
 from written_pages import Parsed, analyse, config_of_study, figure_names, page_names
 
-from study.reporting.figures import draw_figures
-from study.reporting.pages import write_pages
+from study.reporting.pages import draw_figures, write_pages
 
 
 def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):

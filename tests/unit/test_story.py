@@ -10,11 +10,11 @@ from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
-from study.reporting import citing, hero
+from study.findings.compare import compared
+from study.findings.results import read_results
+from study.reporting import hero, methods
 from study.reporting.cards import head_parameters
-from study.reporting.findings import compared
 from study.reporting.items import report_pages
-from study.reporting.sources import read_sources
 from study.reporting.story import TOPICS, is_new, story
 
 
@@ -23,7 +23,7 @@ def sources(tmp_path_factory):
     """Three models of three seeds."""
     study = make_study(tmp_path_factory.mktemp("results") / "fake")
     write_tables(study, study / "tables")
-    return read_sources(study, study / "tables")
+    return read_results(study, study / "tables")
 
 
 def parts_of(sources):
@@ -86,27 +86,27 @@ def test_pictures_are_spread_evenly_over_all_there_are():
 
 
 def test_a_command_names_the_preset_of_the_study():
-    assert citing.command("demo").splitlines()[0] == "snakemake --configfile workflow/presets/demo.yaml --cores all"
-    assert citing.command("my_own").splitlines()[1] == "snakemake --configfile YOUR_CONFIG.yaml --report report.html"
+    assert methods.command("demo").splitlines()[0] == "snakemake --configfile workflow/presets/demo.yaml --cores all"
+    assert methods.command("my_own").splitlines()[1] == "snakemake --configfile YOUR_CONFIG.yaml --report report.html"
 
 
 def test_a_citation_is_bibtex_of_the_year_of_the_last_run(sources):
-    entry = citing.citation(sources)
+    entry = methods.citation(sources)
     assert re.match(r"@software\{fake_study,\n  title = \{\{CIFAR-100 transfer study\}\},\n", entry)
     assert "  year = {2024},\n" in entry and entry.endswith("\n}")
     record = {"title": "T", "version": "1", "authors": [{"family-names": "Doe", "given-names": "Jo"}, {"name": "X"}]}
-    assert "author = {Doe, Jo and {X}}" in citing.bibtex(record, "s", "")
-    assert "year" not in citing.bibtex(record, "s", "")
+    assert "author = {Doe, Jo and {X}}" in methods.bibtex(record, "s", "")
+    assert "year" not in methods.bibtex(record, "s", "")
 
 
 def test_the_commit_is_that_of_the_checkout(tmp_path):
-    assert citing.commit(tmp_path) == ""
+    assert methods.commit(tmp_path) == ""
     for command in (
         ["init", "-q"],
         ["-c", "user.name=a", "-c", "user.email=a", "commit", "-q", "--allow-empty", "-m", "x"],
     ):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    assert re.fullmatch(r"[0-9a-f]{40}", citing.commit(tmp_path))
+    assert re.fullmatch(r"[0-9a-f]{40}", methods.commit(tmp_path))
 
 
 def test_the_parameters_of_a_head_are_read_from_the_weights(tmp_path):

@@ -8,16 +8,15 @@ from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
-from study.reporting import text
-from study.reporting.calibration import calibration_page
-from study.reporting.confusion import confusion_page, counts
-from study.reporting.contrasts import contrasts_table
+from study.findings import text
+from study.findings.results import Results, read_results
+from study.reporting.certainty import calibration_page
+from study.reporting.classes import summary
+from study.reporting.confusion import PAIRS, confusion_page, counts, examples, pairs_page
 from study.reporting.costs import front_section
-from study.reporting.differences import summary
 from study.reporting.markup import Column, table
 from study.reporting.methods import paragraphs
-from study.reporting.pairs import PAIRS, examples, pairs_page
-from study.reporting.sources import Sources, read_sources
+from study.reporting.models import contrasts_table
 from study.reporting.style import compact
 
 FINETUNE, FROZEN = "Lite0 finetune − Scratch cnn", "Lite0 frozen − Scratch cnn"
@@ -29,7 +28,7 @@ def sources(tmp_path_factory):
     lost = [("lite0_frozen", 0), ("lite0_frozen", 1)]
     study = make_study(tmp_path_factory.mktemp("results") / "fake", diverged=lost)
     write_tables(study, study / "tables")
-    return read_sources(study, study / "tables")
+    return read_results(study, study / "tables")
 
 
 def shown(table):
@@ -113,7 +112,7 @@ def differences(*rows):
 def summary_of(frame):
     config = {"equivalence_margin": 0.05, "contrasts": [{"model": "b0", "baseline": "cnn"}],
               "models": {"b0": {"label": "B0"}, "cnn": {"label": "CNN"}}}  # fmt: skip
-    sources = Sources(Path(), Path(), config, {"class_differences": frame}, None)
+    sources = Results(Path(), Path(), config, {"class_differences": frame}, None)
     return summary(sources, "class_differences", "class", "classes")
 
 

@@ -9,9 +9,8 @@ from study_factory import make_study
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.files import read_json
-from study.reporting.figures import draw_figures
 from study.reporting.items import report_figures, report_pages
-from study.reporting.pages import write_pages
+from study.reporting.pages import draw_figures, write_pages
 
 
 @pytest.fixture(scope="module")

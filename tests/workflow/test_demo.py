@@ -31,7 +31,7 @@ def test_the_demo_leaves_every_table_figure_and_page(demo):
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200
     assert {row["n_seeds"] for row in rows(demo.results / "tables" / "models.csv")} == {"2"}
-    assert (demo.results / "figures" / "samples.svg").exists()
+    assert (demo.results / "figures" / "accuracy.svg").exists()
 
 
 def test_models_stand_in_the_order_of_the_config(demo):

@@ -67,7 +67,7 @@ ENVIRONMENTS = {
 ANALYSIS = sources_sha256("analysis/*.py")
 # The page of provenance says which runs are of older code.
 OLDER_CODE = [training_code_sha256(), sources_sha256("equivalent_code.yaml")]
-REPORTING = sources_sha256("reporting/*.py", "../../report/items.yaml")
+REPORTING = sources_sha256("findings/*.py", "reporting/*.py", "../../report/items.yaml")
 TEMPLATES = sources_sha256("../../report/templates/*", "../../report/captions/figure_*")
 
 

@@ -8,7 +8,6 @@ rule figures:
     input:
         tables=TABLES,
         near_duplicates=NEAR_DUPLICATES,
-        predictions=[run / "predictions.npz" for run in COMPARED],
         config=PATHS.config,
         dataset=PATHS.dataset_record,
     output:
@@ -29,7 +28,6 @@ rule pages:
     input:
         tables=TABLES,
         near_duplicates=NEAR_DUPLICATES,
-        summary=PATHS.summary,
         predictions=[run / "predictions.npz" for run in COMPARED],
         dataset=PATHS.dataset_record,
         figures=FIGURES,

@@ -73,7 +73,7 @@ def analyse(args: argparse.Namespace) -> None:
 def figures(args: argparse.Namespace) -> None:
     """Draw every figure from the tables."""
     from study.orchestration.check import refuse_changed_tables
-    from study.reporting.figures import draw_figures
+    from study.reporting.pages import draw_figures
 
     refuse_changed_tables(args.study)
     draw_figures(args.study, args.study / "tables", args.output)

@@ -134,3 +134,8 @@ def table_names(record: dict[str, Any]) -> list[str]:
     """
     has_superclasses = record["dataset"]["superclasses"] > 0
     return [name for name in _TABLES if has_superclasses or name not in _OF_SUPERCLASSES]
+
+
+def tables_of(record: dict[str, Any]) -> list[str]:
+    """Names of the tables that the study whose config.json holds `record` has."""
+    return [SEARCH_TABLE] if record["search"] else [*table_names(record), NEAR_DUPLICATES_TABLE]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from study.__main__ import main
+from study.analysis.answers import of_logits, read_answers
 from study.data.dataset import TEST, read_dataset, read_labels
 from study.errors import StudyError
 from study.paths import EVIDENCE
-from study.reporting.answers import of_logits, read_answers
 
 RUN = "runs/scratch_cnn/seed-0"
 

@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.config.planning import (
-    data_fingerprint,
-    data_folder,
-    features_spec,
-    resolved_compute,
-    run_spec,
-    study_record,
-)
+from study.config.planning import data_fingerprint, data_folder, features_spec, resolved_compute, run_spec, study_record
 from study.config.specs import ComputeSpec
 from study.config.study import Config, load_config
 from study.data.download import reachable, without_data

@@ -16,15 +16,15 @@ from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST, TRAIN, VALIDATION, read_labels
 from study.errors import StudyError
 from study.files import read_json, write_text
+from study.findings import text
+from study.findings.compare import difference
+from study.findings.results import Results, best_model, read_table
+from study.findings.runs import lost_runs, notice, sharing
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 from study.publishing import findings
 from study.publishing.verify import verify
-from study.reporting import style, text
+from study.reporting import style
 from study.reporting.accuracy import draw_accuracy
-from study.reporting.answer import lost_runs, notice
-from study.reporting.comparing import difference
-from study.reporting.costs import sharing
-from study.reporting.sources import Sources, best_model, read_table
 
 TEMPLATE = Path(__file__).with_name("page.md.j2")
 FIGURE = "accuracy.svg"
@@ -38,22 +38,22 @@ def describe(published: Path, page: Path, readme: Path | None) -> None:
     Raises StudyError if the study is not what its evidence says, or a part is not marked in the readme.
     """
     verify(published)
-    sources = read_published(published)
-    texts = {page: page_text(sources)} | ({} if readme is None else {readme: renewed(readme, sources, page)})
+    results = read_published(published)
+    texts = {page: page_text(results)} | ({} if readme is None else {readme: renewed(readme, results, page)})
     with style.settings():
-        style.save(draw_accuracy(sources), page.with_name(FIGURE), sources.synthetic)
+        style.save(draw_accuracy(results), page.with_name(FIGURE), results.synthetic)
     for path, content in texts.items():
         write_text(path, content)
 
 
-def read_published(published: Path) -> Sources:
+def read_published(published: Path) -> Results:
     """Read what a published study has of what the report is made from: all but images and logits."""
     paths = StudyPaths(published)
     if not paths.published_labels.exists():
         raise StudyError(f"{published} is not a published study; `python -m study publish` makes one.")
     config = read_json(paths.config)
     names = [*table_names(config), NEAR_DUPLICATES_TABLE]
-    return Sources(
+    return Results(
         study=published,
         folder=paths.tables,
         config=config,
@@ -62,60 +62,60 @@ def read_published(published: Path) -> Sources:
     )
 
 
-def page_text(sources: Sources) -> str:
+def page_text(results: Results) -> str:
     """The page in Markdown. Raises StudyError if no run has finished."""
-    if best_model(sources.tables["models"]) is None:
-        raise StudyError(f"{sources.study}: no run has finished, so there is nothing to tell yet.")
+    if best_model(results.tables["models"]) is None:
+        raise StudyError(f"{results.study}: no run has finished, so there is nothing to tell yet.")
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters["fold"] = _fold
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return (
         template.render(
-            folder=sources.study.as_posix(),
-            title=f"What pretraining is worth: {sources.config['dataset']['title']}, on a {_device(sources)}",
-            answer=findings.answer(sources),
-            same_network=findings.same_network(sources),
-            notice=notice(sources.tables["runs"]),
+            folder=results.study.as_posix(),
+            title=f"What pretraining is worth: {results.config['dataset']['title']}, on a {_device(results)}",
+            answer=findings.answer(results),
+            same_network=findings.same_network(results),
+            notice=notice(results.tables["runs"]),
             figure=FIGURE,
-            results=results_table(sources),
-            was_run=_was_run(sources),
-            ladder=_ladder(sources),
-            contrasts=_contrasts(sources),
+            results=results_table(results),
+            was_run=_was_run(results),
+            ladder=_ladder(results),
+            contrasts=_contrasts(results),
             findings=[
-                findings.classes_without_gain(sources),
-                findings.remaining_errors(sources),
-                findings.cost_of_a_point(sources),
+                findings.classes_without_gain(results),
+                findings.remaining_errors(results),
+                findings.cost_of_a_point(results),
             ],
-            claims=_claims(sources),
-            literature=_literature(sources),
-            limits=_limits(sources),
+            claims=_claims(results),
+            literature=_literature(results),
+            limits=_limits(results),
         ).rstrip()
         + "\n"
     )
 
 
-def _device(sources: Sources) -> str:
-    return {"cpu": "CPU", "cuda": "GPU"}[sources.config["compute"]["device"]]
+def _device(results: Results) -> str:
+    return {"cpu": "CPU", "cuda": "GPU"}[results.config["compute"]["device"]]
 
 
-def renewed(readme: Path, sources: Sources, page: Path) -> str:
+def renewed(readme: Path, results: Results, page: Path) -> str:
     """The text of the `readme` with the parts that are marked as the study's written from it.
 
     Raises StudyError if one is not marked.
     """
     link, figure, folder = (
-        Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE), sources.study)
+        Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE), results.study)
     )
     content = readme.read_text(encoding="utf-8")
     paragraphs = [
-        _fold(findings.answer(sources)),
-        _fold(findings.same_network(sources)),
+        _fold(findings.answer(results)),
+        _fold(findings.same_network(results)),
         f"[![Test accuracy of every run]({figure})]({link})",
-        _fold(f"{_so_far(sources)}[More on this study]({link})."),
+        _fold(f"{_so_far(results)}[More on this study]({link})."),
     ]
     said = {
         "answer": "\n\n".join(filter(None, paragraphs)) + "\n",
-        "results": f"{results_table(sources)}\n\n{_fold(_was_run(sources))} [Details, claims and limits]({link}).\n",
+        "results": f"{results_table(results)}\n\n{_fold(_was_run(results))} [Details, claims and limits]({link}).\n",
     }
     for part, new in said.items():
         begin = BEGIN.format(part=part, folder=folder)
@@ -126,14 +126,14 @@ def renewed(readme: Path, sources: Sources, page: Path) -> str:
     return content
 
 
-def results_table(sources: Sources) -> str:
+def results_table(results: Results) -> str:
     """A row per model: its training, every seed, mean ± SD, interval, minutes."""
-    seconds, unit = findings.run_seconds(sources)
+    seconds, unit = findings.run_seconds(results)
     rows = []
-    for model in sources.models:
-        of_model = sources.rows("runs", model=model)
+    for model in results.models:
+        of_model = results.rows("runs", model=model)
         done = of_model[of_model["outcome"] == "finished"].sort_values("seed")
-        row = sources.rows("models", model=model, metric="test_accuracy").iloc[0]
+        row = results.rows("models", model=model, metric="test_accuracy").iloc[0]
         seeds = ", ".join(map(text.percent, done["test_accuracy"]))
         lost = of_model.loc[of_model["outcome"] != "finished", "outcome"].value_counts()
         if len(lost):
@@ -141,35 +141,35 @@ def results_table(sources: Sources) -> str:
         mean = text.mean_and_sd(row["mean"], row["sd"])
         interval = text.spread(row["ci_low"], row["ci_high"])
         minutes = text.minutes(seconds.get(model, np.nan))
-        rows.append([sources.labels[model], findings.training(sources, model), seeds.strip(), mean, interval, minutes])
-    time = f"{unit} per run" + ", shared" * (sharing(sources) > 1)
+        rows.append([results.labels[model], findings.training(results, model), seeds.strip(), mean, interval, minutes])
+    time = f"{unit} per run" + ", shared" * (sharing(results) > 1)
     heads = ["model", "training", "test accuracy of every seed (%)", "mean ± SD", "95 % interval over seeds", time]
     return _table(heads, rows)
 
 
-def _was_run(sources: Sources) -> str:
+def _was_run(results: Results) -> str:
     """On what it ran, and how many images there were."""
-    named = " or ".join(f"{name} ({text.counted(threads, 'thread')})" for name, threads in findings.machines(sources))
-    parts = [f"{len(sources.dataset.ids(part)):,}" for part in (TRAIN, VALIDATION, TEST)]
+    named = " or ".join(f"{name} ({text.counted(threads, 'thread')})" for name, threads in findings.machines(results))
+    parts = [f"{len(results.dataset.ids(part)):,}" for part in (TRAIN, VALIDATION, TEST)]
     return (
         f"Measured on {named}, with {parts[0]} training, {parts[1]} validation and {parts[2]} test images; the "
         "validation images made every choice."
     )
 
 
-def _so_far(sources: Sources) -> str:
-    finished, every = len(sources.rows("runs", outcome="finished")), len(sources.tables["runs"])
+def _so_far(results: Results) -> str:
+    finished, every = len(results.rows("runs", outcome="finished")), len(results.tables["runs"])
     return "" if finished == every else f"{finished} of {every} runs so far. "
 
 
-def _ladder(sources: Sources) -> str:
+def _ladder(results: Results) -> str:
     """A row per step that has been run, with the interval of its difference to the one before."""
-    steps = sources.tables["ladder"]
+    steps = results.tables["ladder"]
     if steps["n_seeds"].eq(0).all():
         return ""
     rows, before = [], None
     for step in steps.to_dict("records"):
-        found = findings.between_runs(sources, step["model"], before)
+        found = findings.between_runs(results, step["model"], before)
         interval = f"{text.points(step['low'])} to {text.points(step['high'])}"
         if np.isnan(step["low"]):
             interval = "–" if found is None else f"({text.points(found[0])} to {text.points(found[1])})"
@@ -179,23 +179,23 @@ def _ladder(sources: Sources) -> str:
     return _table(["step", "change", "model", "accuracy (%)", "points", "95 % interval (or range)"], rows)
 
 
-def _contrasts(sources: Sources) -> str:
+def _contrasts(results: Results) -> str:
     """The comparisons of the study that are not steps of the ladder."""
-    ladder = sources.tables["ladder"]["model"].tolist()
+    ladder = results.tables["ladder"]["model"].tolist()
     steps = set(zip(ladder[1:], ladder[:-1], strict=True))
     rows = []
-    for pair in sources.contrasts:
-        found = difference(sources, *pair)
+    for pair in results.contrasts:
+        found = difference(results, *pair)
         if pair in steps or found is None:
             continue
         interval = " to ".join(map(text.points, found.ends))
-        names = [sources.labels[name] for name in pair]
+        names = [results.labels[name] for name in pair]
         rows.append([*names, text.points(found.difference), f"({interval})" if np.isnan(found.low) else interval])
     return _table(["model", "minus", "points", "95 % interval (or range)"], rows) if rows else ""
 
 
-def _claims(sources: Sources) -> str:
-    tested = [claim for claim in sources.tables["claims"].to_dict("records") if claim["n_seeds"]]
+def _claims(results: Results) -> str:
+    tested = [claim for claim in results.tables["claims"].to_dict("records") if claim["n_seeds"]]
     rows = [
         [claim["text"], claim["source"], text.percent(claim["measured"], 2), claim["verdict"], claim["reason"]]
         for claim in tested
@@ -203,21 +203,21 @@ def _claims(sources: Sources) -> str:
     return _table(["claim", "source", "measured (% or points)", "verdict", "why"], rows) if rows else ""
 
 
-def _literature(sources: Sources) -> str:
+def _literature(results: Results) -> str:
     """What others published for such models; nothing of it was measured here."""
-    rows = [[one["label"], text.published(one["accuracy"]), one["source"], one["note"]] for one in sources.literature]
+    rows = [[one["label"], text.published(one["accuracy"]), one["source"], one["note"]] for one in results.literature]
     return _table(["model", "test accuracy (%)", "source", "note"], rows) if rows else ""
 
 
-def _limits(sources: Sources) -> list[str]:
+def _limits(results: Results) -> list[str]:
     """What the numbers do not cover, with what can be computed of it."""
-    models = sources.rows("models", metric="test_accuracy")
-    few = [sources.labels[row.model] for row in models.itertuples() if 0 < row.n_seeds < MIN_SEEDS]
-    epochs = sources.rows("runs", outcome="finished")["epochs"].astype(int)
+    models = results.rows("models", metric="test_accuracy")
+    few = [results.labels[row.model] for row in models.itertuples() if 0 < row.n_seeds < MIN_SEEDS]
+    epochs = results.rows("runs", outcome="finished")["epochs"].astype(int)
     epochs = sorted({epochs.min(), epochs.max()})
-    best = best_model(sources.tables["models"])
-    found = sources.rows("sensitivity", model=best, subset="without_near_duplicates").iloc[0]
-    copies = len(sources.tables[NEAR_DUPLICATES_TABLE])
+    best = best_model(results.tables["models"])
+    found = results.rows("sensitivity", model=best, subset="without_near_duplicates").iloc[0]
+    copies = len(results.tables[NEAR_DUPLICATES_TABLE])
     limits = [
         f"The runs trained for {' to '.join(map(str, epochs))} epochs. Larger budgets would raise most accuracies, "
         "most of all from random weights, and so would probably shrink the gains from pretraining.",
@@ -225,24 +225,24 @@ def _limits(sources: Sources) -> list[str]:
         "Training, validation and test images are one fixed split; no interval covers the choice of another.",
         "Many of the classes occur in ImageNet too. The study does not say how much of the gain comes from that.",
         f"{copies:,} test images are near-duplicates of training or validation images. Without them "
-        f"{sources.labels[best]} has {text.percent(found['accuracy'])} % ({text.points(found['difference'])} points).",
-        _where_timed(sources),
+        f"{results.labels[best]} has {text.percent(found['accuracy'])} % ({text.points(found['difference'])} points).",
+        _where_timed(results),
     ]
     labels_of: dict[str, list[str]] = {}
-    for model in sources.config["models"].values():
+    for model in results.config["models"].values():
         if "note" in model:
             labels_of.setdefault(model["note"], []).append(model["label"])
     limits[:0] = [f"{'; '.join(labels)}: {note}" for note, labels in labels_of.items()]
     if few:
         limits.insert(0, f"Fewer than {MIN_SEEDS} seeds so far, and so no interval: {'; '.join(few)}.")
-    if sources.synthetic:
+    if results.synthetic:
         limits.insert(0, "The images are synthetic: the numbers show only that the workflow works.")
-    runs = sources.tables["runs"]
-    return limits + lost_runs(sources.config, runs[runs["outcome"] != "missing"])
+    runs = results.tables["runs"]
+    return limits + lost_runs(results.config, runs[runs["outcome"] != "missing"])
 
 
-def _where_timed(sources: Sources) -> str:
-    kinds, at_once = len(findings.machines(sources)), sharing(sources)
+def _where_timed(results: Results) -> str:
+    kinds, at_once = len(findings.machines(results)), sharing(results)
     if kinds > 1:
         return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
     if at_once > 1:

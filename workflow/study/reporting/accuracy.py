@@ -8,43 +8,43 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study.reporting import text
-from study.reporting.sources import Sources
+from study.findings import text
+from study.findings.results import Results
 from study.reporting.style import FAINT, INK, WIDTH, colours, dodge, new_figure, percent_axis, say, wrap
 
 LINE = 0.36  # height of a published number's row, where a model's is 1
 HOLLOW = {"color": FAINT, "marker": "o", "ls": "", "ms": 5, "mfc": "white", "mew": 1.2}
 
 
-def draw_accuracy(sources: Sources) -> Figure:
+def draw_accuracy(results: Results) -> Figure:
     """Test accuracy: one row per model, a dot per seed, the mean with its interval over seeds and over test images."""
-    models = sources.models
-    literature = sources.literature
+    models = results.models
+    literature = results.literature
     end = len(models) - 0.4 + (0.75 + LINE * len(literature) if literature else 0)
     figure = new_figure(WIDTH, 1.6 + 0.62 * end, "Test accuracy of every run")
     axis = figure.subplots()
-    runs = sources.rows("runs", outcome="finished")
+    runs = results.rows("runs", outcome="finished")
     if runs.empty:
         say(axis, "No run finished.")
         return figure
     for row, model in enumerate(models):
-        _model_row(axis, row, sources, model, runs[runs["model"] == model])
-    axis.set_yticks(range(len(models)), [wrap(sources.labels[model], 30) for model in models])
+        _model_row(axis, row, results, model, runs[runs["model"] == model])
+    axis.set_yticks(range(len(models)), [wrap(results.labels[model], 30) for model in models])
     axis.tick_params(axis="y", length=0, labelsize=9.5)
     axis.set_ylim(end, -0.6)
     axis.spines["left"].set_visible(False)
-    percent_axis(axis, f"test accuracy (%); chance is {100 / len(sources.dataset.fine_names):.3g} %")
+    percent_axis(axis, f"test accuracy (%); chance is {100 / len(results.dataset.fine_names):.3g} %")
     axis.margins(x=0.04)
     _note(axis, -0.62, "", "mean ± SD (%)")
     if literature:
         _literature(axis, len(models) - 0.3, literature)
-    figure.legend(handles=_legend(sources), loc="outside lower left", ncols=3, handlelength=2.2)
+    figure.legend(handles=_legend(results), loc="outside lower left", ncols=3, handlelength=2.2)
     return figure
 
 
-def _legend(sources: Sources) -> list[Line2D]:
+def _legend(results: Results) -> list[Line2D]:
     """What the marks mean, of those that are drawn."""
-    has_interval = sources.rows("models", metric="test_accuracy")["ci_low"].notna().any()
+    has_interval = results.rows("models", metric="test_accuracy")["ci_low"].notna().any()
     mean = {"ls": "", "label": "mean"}
     if has_interval:
         mean = {"ls": "-", "lw": 3, "label": "mean, 95 % interval over seeds"}
@@ -53,16 +53,16 @@ def _legend(sources: Sources) -> list[Line2D]:
         Line2D([], [], color=FAINT, marker="|", ms=11, mew=2, **mean),
         Line2D([], [], color="#999999", lw=1, label="95 % interval over test images"),
     ]
-    if sources.literature:
+    if results.literature:
         handles.append(Line2D([], [], label="published, not measured here", **HOLLOW))
     return handles
 
 
-def _model_row(axis: Axes, row: int, sources: Sources, model: str, runs: pd.DataFrame) -> None:
+def _model_row(axis: Axes, row: int, results: Results, model: str, runs: pd.DataFrame) -> None:
     """Draw one model: seeds above the line, the mean and its interval on it, the finite test set's below it."""
-    colour = colours(sources.models)[model]
-    summary = sources.rows("models", model=model, metric="test_accuracy")
-    outcomes = sources.rows("runs", model=model)["outcome"]
+    colour = colours(results.models)[model]
+    summary = results.rows("models", model=model, metric="test_accuracy")
+    outcomes = results.rows("runs", model=model)["outcome"]
     lost = [f"{count} {outcome}" for outcome in ("diverged", "missing") if (count := int((outcomes == outcome).sum()))]
     note = f"{', '.join(lost)} of {len(outcomes)}" if lost else ""
     if runs.empty:

@@ -6,51 +6,59 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS
+from study.findings import text
+from study.findings.results import Results
+from study.findings.runs import minutes_unit
 from study.paths import MODEL, StudyPaths
-from study.reporting import text
-from study.reporting.costs import minutes_unit, trained_part
+from study.reporting.costs import trained_part
 from study.reporting.markup import Column, facts, prose, table
 from study.reporting.methods import paragraphs
 from study.reporting.models import head, show
-from study.reporting.sources import Sources
+from study.reporting.style import FAINT, WIDTH, colours, new_figure, percent_axis, say
+
+TRAIN = "#8A8A8A"
 
 
-def card_page(sources: Sources, model: str) -> list[dict[str, Any]]:
+def card_page(results: Results, model: str) -> list[dict[str, Any]]:
     """The card of one model of the study."""
-    entry = sources.config["models"][model]
-    runs = sources.rows("runs", model=model)
+    entry = results.config["models"][model]
+    runs = results.rows("runs", model=model)
     seeds = runs.loc[runs["outcome"] == "finished", "seed"].tolist()
-    recipe = sources.config["recipes"][entry["recipe"]]
+    recipe = results.config["recipes"][entry["recipe"]]
     return [
-        facts("What it is", _identity(sources, model, entry)),
+        facts("What it is", _identity(results, model, entry)),
         facts(f"Recipe {entry['recipe']}", text.settings_that_are_on(recipe)),
-        prose("Data", paragraphs("data", sources)),
-        _results(sources, model),
-        *([_superclasses(sources, model)] if sources.has_superclasses else []),
-        facts("Cost", _cost(sources, model), "Mean over finished runs; they depend on the machine."),
-        prose("Intended use and limits", [_use(sources, entry)], paragraphs("limitations", sources)),
-        _usage(sources, model, seeds),
+        prose("Data", paragraphs("data", results)),
+        _results(results, model),
+        *([_superclasses(results, model)] if results.has_superclasses else []),
+        facts("Cost", _cost(results, model), "Mean over finished runs; they depend on the machine."),
+        prose("Intended use and limits", [_use(results, entry)], paragraphs("limitations", results)),
+        _usage(results, model, seeds),
     ]
 
 
-def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple[str, str]]:
-    runs = sources.rows("runs", model=model)
-    parameters = sources.rows("costs", model=model)["parameters"].max()
+def _identity(results: Results, model: str, entry: dict[str, Any]) -> list[tuple[str, str]]:
+    runs = results.rows("runs", model=model)
+    parameters = results.rows("costs", model=model)["parameters"].max()
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in runs["outcome"].value_counts().items())
     pairs = [
         ("model", entry["label"]),
         ("training", text.REGIMES[entry["regime"]].long),
         ("architecture", entry["architecture"]),
         ("input", f"{entry['input_size']} × {entry['input_size']} pixels, RGB"),
-        ("output", f"{len(sources.dataset.fine_names)} classes"),
-        ("parameters", text.whole(parameters) + _trained(sources, model, entry, runs)),
+        ("output", f"{len(results.dataset.fine_names)} classes"),
+        ("parameters", text.whole(parameters) + _trained(results, model, entry, runs)),
         ("runs", f"seeds {text.listed(runs['seed'].tolist())}: {outcomes}"),
     ]
     if entry["weights"]:
-        hashes = sources.rows("provenance", model=model)["weights_sha256"].dropna()
+        hashes = results.rows("provenance", model=model)["weights_sha256"].dropna()
         pairs += [
             ("starts from", weights_name(entry["weights"], entry.get("redraw", ()))),
             ("their SHA-256", hashes.iloc[0] if len(hashes) else "not recorded"),
@@ -58,14 +66,14 @@ def _identity(sources: Sources, model: str, entry: dict[str, Any]) -> list[tuple
     return pairs + ([("note", entry["note"])] if "note" in entry else [])
 
 
-def _trained(sources: Sources, model: str, entry: dict[str, Any], runs: pd.DataFrame) -> str:
+def _trained(results: Results, model: str, entry: dict[str, Any], runs: pd.DataFrame) -> str:
     """Which of the parameters are trained, where it is not all of them."""
     if entry["regime"] != "frozen":
-        part = trained_part(sources.config, model)
+        part = trained_part(results.config, model)
         return f", {part}" if part else ""
     seeds = runs.loc[runs["outcome"] == "finished", "seed"]
-    file = StudyPaths(sources.study).run(model, int(seeds.min())) / MODEL if len(seeds) else None
-    count = head_parameters(file, len(sources.dataset.fine_names)) if file else None
+    file = StudyPaths(results.study).run(model, int(seeds.min())) / MODEL if len(seeds) else None
+    count = head_parameters(file, len(results.dataset.fine_names)) if file else None
     return f", of which the head's {count:,} are trained" if count else ", of which only the head's are trained"
 
 
@@ -85,8 +93,8 @@ def head_parameters(file: Path, classes: int) -> int | None:
     return classes * (matrices[0][1] + len(vectors)) if len(matrices) == 1 and len(vectors) < 2 else None
 
 
-def _results(sources: Sources, model: str) -> dict[str, Any]:
-    rows = sources.rows("models", model=model).copy()
+def _results(results: Results, model: str) -> dict[str, Any]:
+    rows = results.rows("models", model=model).copy()
     metrics = [METRICS[name] for name in rows["metric"]]
     shows = [show(metric) for metric in metrics]
     rows["what"] = [head(metric) for metric in metrics]
@@ -100,11 +108,11 @@ def _results(sources: Sources, model: str) -> dict[str, Any]:
     titles = {"what": "Metric", "mean": "Mean", "sd": "SD", "seeds": "95 % interval, seeds", "images":
               "95 % interval, images", "min": "Lowest seed", "max": "Highest seed"}  # fmt: skip
     columns = [Column(key, title) for key, title in titles.items()]
-    return table("Measured here", rows, columns, sources.csv("models"))
+    return table("Measured here", rows, columns, results.csv("models"))
 
 
-def _superclasses(sources: Sources, model: str) -> dict[str, Any]:
-    rows = sources.rows("superclasses", model=model).copy()
+def _superclasses(results: Results, model: str) -> dict[str, Any]:
+    rows = results.rows("superclasses", model=model).copy()
     rows["superclass"] = rows["superclass"].map(text.words)
     columns = [
         Column("superclass", "Superclass"),
@@ -114,17 +122,17 @@ def _superclasses(sources: Sources, model: str) -> dict[str, Any]:
         Column("n_images", "Images", text.whole),
     ]
     note = "Share of the test images whose predicted class lies in the right superclass; 95 % Wilson intervals."
-    return table("By superclass", rows, columns, sources.csv("superclasses"), note)
+    return table("By superclass", rows, columns, results.csv("superclasses"), note)
 
 
-def _cost(sources: Sources, model: str) -> list[tuple[str, str]]:
-    costs = sources.finished_costs()
+def _cost(results: Results, model: str) -> list[tuple[str, str]]:
+    costs = results.finished_costs()
     costs = costs[costs["model"] == model]
     mean = costs.mean(numeric_only=True)
     time = f"{text.minutes(mean['run_seconds'])} {minutes_unit(costs)}"
     devices = ", ".join(sorted(costs["device_name"].dropna().unique()))
     macs = text.NOTHING if pd.isna(mean["macs"]) else text.millions(mean["macs"]) + " million"
-    frozen = sources.config["models"][model]["regime"] == "frozen"
+    frozen = results.config["models"][model]["regime"] == "frozen"
     speed = "images per second through the head alone, on stored features" if frozen else "images per second"
     return [
         ("device", devices or text.NOTHING),
@@ -135,8 +143,8 @@ def _cost(sources: Sources, model: str) -> list[tuple[str, str]]:
     ]
 
 
-def _use(sources: Sources, entry: dict[str, Any]) -> str:
-    data = sources.config["dataset"]["title"]
+def _use(results: Results, entry: dict[str, Any]) -> str:
+    data = results.config["dataset"]["title"]
     return (
         f"Made to compare ways of training on {data}: it names one of that data's classes for any picture it is given, "
         "even one that shows none of them. Not made for decisions about people, and not tested on other pictures. "
@@ -145,13 +153,72 @@ def _use(sources: Sources, entry: dict[str, Any]) -> str:
     )
 
 
-def _usage(sources: Sources, model: str, seeds: list[int]) -> dict[str, Any]:
+def _usage(results: Results, model: str, seeds: list[int]) -> dict[str, Any]:
     title = "How to use it"
     if not seeds:
         return prose(title, ["No run finished, so there is no network to use."])
-    path = f"results/{sources.config['study']}/runs/{model}/seed-{min(seeds)}/model.safetensors"
+    path = f"results/{results.config['study']}/runs/{model}/seed-{min(seeds)}/model.safetensors"
     said = (
         "From the project's folder, after `export PYTHONPATH=workflow`. The file holds the weights, and in its "
         f"metadata the specification of the run and the names of the classes. Finished seeds: {text.listed(seeds)}."
     )
     return prose(title, [said], command=f"python -m study predict --model {path} picture.png")
+
+
+def draw_curves(results: Results, model: str) -> Figure:
+    """Loss and accuracy of one model over epochs: a line per seed for train and for validation."""
+    figure = new_figure(WIDTH, 3.8, f"Learning curves: {results.labels[model]}")
+    learning = results.rows("learning", model=model)
+    if learning.empty:
+        say(figure.subplots(), "No run finished its first epoch.")
+        return figure
+    loss, accuracy = figure.subplots(1, 2)
+    colour = colours(results.models)[model]
+    _panel(loss, learning, "loss", 1, colour)
+    _panel(accuracy, learning, "accuracy", 100, colour)
+    loss.set_ylabel("cross-entropy loss")
+    loss.grid(axis="y")
+    _limit_loss(loss, learning, len(results.dataset.fine_names))
+    percent_axis(accuracy, "accuracy (%)", "y")
+    handles = [
+        Line2D([], [], color=TRAIN, lw=1.2, ls=(0, (4, 1.5)), label="train (evaluation mode)"),
+        Line2D([], [], color=colour, lw=1.4, label="validation"),
+        Line2D([], [], color=colour, marker="o", ms=6, mec="white", ls="", label="chosen epoch"),
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=3)
+    diverged = results.rows("runs", model=model, outcome="diverged")["seed"].tolist()
+    seeds = results.rows("runs", model=model)["seed"].tolist()
+    note = f"one line per seed: {text.listed(seeds)}" + (
+        f"; × diverged: seed {text.listed(diverged)}" if diverged else ""
+    )
+    accuracy.set_title(note, fontsize=8.5, weight="normal", color=FAINT, loc="right")
+    for seed in diverged:
+        _mark_end(loss, learning[learning["seed"] == seed], "val_loss", 1)
+        _mark_end(accuracy, learning[learning["seed"] == seed], "val_accuracy", 100)
+    return figure
+
+
+def _panel(axis: Axes, learning: pd.DataFrame, quantity: str, scale: float, colour: str) -> None:
+    dot = "." if learning["epoch"].max() == 1 else ""  # a line of one point does not show
+    for _, run in learning.groupby("seed"):
+        axis.plot(run["epoch"], run[f"train_eval_{quantity}"] * scale, color=TRAIN, lw=1, ls=(0, (4, 1.5)), marker=dot)
+        axis.plot(run["epoch"], run[f"val_{quantity}"] * scale, color=colour, lw=1.3, alpha=0.8, marker=dot)
+        chosen = run[run["chosen"] == 1]
+        axis.plot(chosen["epoch"], chosen[f"val_{quantity}"] * scale, "o", ms=6.5, color=colour, mec="white", zorder=4)
+    axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+
+
+def _limit_loss(axis: Axes, learning: pd.DataFrame, classes: int) -> None:
+    """Let a loss that explodes leave the panel instead of flattening every other line in it."""
+    ceiling = 2 * np.log(classes)
+    if np.nanmax(learning[["train_eval_loss", "val_loss"]].to_numpy(), initial=0) > ceiling:
+        axis.set_ylim(top=ceiling)
+        axis.set_title(f"values above {ceiling:.1f} are not shown", fontsize=8.5, weight="normal", color=FAINT)
+    axis.set_ylim(bottom=0)
+
+
+def _mark_end(axis: Axes, run: pd.DataFrame, column: str, scale: float) -> None:
+    known = run[np.isfinite(run[column])]
+    if len(known):
+        axis.plot(known["epoch"].iloc[-1], known[column].iloc[-1] * scale, "x", color="#B23A00", ms=7, mew=2, zorder=5)

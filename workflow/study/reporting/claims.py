@@ -7,9 +7,9 @@ import pandas as pd
 
 from study.analysis.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from study.analysis.scores import METRICS
-from study.reporting import text
+from study.findings import text
+from study.findings.results import Results
 from study.reporting.markup import Column, table
-from study.reporting.sources import Sources
 
 MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}  # no verdict is colour alone
 OTHER_METRICS = {
@@ -20,7 +20,7 @@ IN_POINTS = ("train_val_gap", "class_spread")
 SIGNS = {"equals": "", "at_least": "at least ", "at_most": "at most "}
 
 
-def claims_page(sources: Sources) -> list[dict[str, Any]]:
+def claims_page(results: Results) -> list[dict[str, Any]]:
     """Every claim: what it expects, what was measured, the verdict and its reason."""
     columns = [
         Column("text", "Claim", None, "source"),
@@ -39,16 +39,16 @@ def claims_page(sources: Sources) -> list[dict[str, Any]]:
         "claim is judged on its own, without adjustment for their number. The models are those of this study, so a "
         "difference in recipe is part of any difference."
     )
-    return [table("Claims and verdicts", claim_rows(sources), columns, sources.csv("claims"), note)]
+    return [table("Claims and verdicts", claim_rows(results), columns, results.csv("claims"), note)]
 
 
-def claim_rows(sources: Sources) -> pd.DataFrame:
+def claim_rows(results: Results) -> pd.DataFrame:
     """claims.csv with every cell as a reader sees it."""
-    frame = sources.tables["claims"].copy()
+    frame = results.tables["claims"].copy()
     is_difference = frame["baseline"].notna() | frame["metric"].isin(IN_POINTS)
     unit = np.where(is_difference, "\u00a0points", "\u00a0%")
     known = frame["measured"].notna()
-    names = frame[["model", "baseline"]].apply(lambda column: column.map(lambda name: sources.labels.get(name, name)))
+    names = frame[["model", "baseline"]].apply(lambda column: column.map(lambda name: results.labels.get(name, name)))
     frame["model_name"] = names["model"]
     frame["minus"] = ["" if pd.isna(name) else f"minus {name}" for name in names["baseline"]]
     frame["metric"] = frame["metric"].map(OTHER_METRICS | {name: one.title for name, one in METRICS.items()})
@@ -66,9 +66,9 @@ def claim_rows(sources: Sources) -> pd.DataFrame:
     return frame
 
 
-def claims_in_short(sources: Sources) -> dict[str, Any]:
+def claims_in_short(results: Results) -> dict[str, Any]:
     """{"sentence": the reason if no claim is tested for one and the same; "rows": else the claims}."""
-    frame = claim_rows(sources)
+    frame = claim_rows(results)
     reasons = frame["reason"].unique()
     if len(reasons) == 1 and (frame["verdict"] == NOT_TESTED).all():
         claims = text.counted(len(frame), "claim")

@@ -7,167 +7,198 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from study.reporting import text
-from study.reporting.markup import Column, chart, table
+from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, UNCLEAR, WORSE
+from study.analysis.uncertainty import MIN_SEEDS
+from study.findings import text
+from study.findings.results import Results, best_model
+from study.reporting.markup import Column, chart, prose, table
 from study.reporting.panels import shared
-from study.reporting.sources import Sources, best_model
-from study.reporting.style import GRID, WIDTH, colours, dodge, markers, new_figure, percent_axis, say, wrap
+from study.reporting.style import FAINT, GRID, new_figure, percent_axis, say, wrap
 
-COLUMNS = 4
-
-
-def draw_classes(sources: Sources) -> Figure:
-    """All classes in four columns, by superclass if any, every model with its Wilson interval."""
-    known = sources.tables["classes"].dropna(subset="accuracy")
-    models = [model for model in sources.models if model in set(known["model"])]
-    groups = class_groups(sources)
-    rows = max(sum(len(members) + 1.3 * bool(name) for name, members in part) for part in groups)
-    height = rows * min(0.16 + 0.03 * len(models), 0.3)
-    figure = new_figure(12.6, height + 1.4, "Test accuracy by class")
-    if not models:
-        say(figure.subplots(), "No run finished.")
-        return figure
-    axes = figure.subplots(1, len(groups), sharex=True, squeeze=False)[0]
-    for axis, part in zip(axes, groups, strict=True):
-        _column(axis, sources, known, models, part)
-        axis.set_ylim(rows - 0.3, -0.8)
-    _legend(figure, sources, models)
-    return figure
+# Colour, shape and fill of a verdict's mark: no verdict is colour alone.
+MARKS = {
+    BETTER: ("#0072B2", "o", "#0072B2"),
+    WORSE: ("#D55E00", "v", "#D55E00"),
+    EQUIVALENT: ("#009E73", "s", "#009E73"),
+    UNCLEAR: ("#8A8A8A", "o", "white"),
+    NOT_TESTED: ("#8A8A8A", "D", "white"),
+}
 
 
-def class_groups(sources: Sources) -> list[list[tuple[str, np.ndarray]]]:
-    """What stands in each column: (superclass, numbers of its classes); without superclasses, no name and a share."""
-    classes = np.arange(len(sources.dataset.fine_names))
-    if not sources.has_superclasses:
-        return [[("", part)] for part in np.array_split(classes, min(COLUMNS, len(classes)))]
-    names = sources.dataset.coarse_names
-    found = [(text.words(name), classes[sources.coarse_of == group]) for group, name in enumerate(names)]
-    found = [(name, members) for name, members in found if len(members)]
-    return [[found[place] for place in part] for part in np.array_split(range(len(found)), min(COLUMNS, len(found)))]
-
-
-def _column(
-    axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str], groups: list[tuple[str, np.ndarray]]
-) -> None:
-    places: dict[int, float] = {}
-    row = 0.0
-    for name, members in groups:
-        if name:
-            axis.text(0, row, wrap(name, 34, 1), weight="bold", fontsize=8.5, va="center")
-            row += 1
-        for member in members:
-            places[int(member)] = row
-            axis.axhline(row, color=GRID, lw=0.5, zorder=0)
-            row += 1
-        row += 0.3
-    part = table[table["class_id"].isin(places)]
-    _marks(axis, sources, part, models, part["class_id"].map(places))
-    names = [wrap(text.words(sources.dataset.fine_names[member]), 16, 1) for member in places]
-    axis.set_yticks(list(places.values()), names, fontsize=8)
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
-    percent_axis(axis, "accuracy (%)")
-    axis.set_xlim(-2, 102)
-
-
-def draw_superclasses(sources: Sources) -> Figure:
-    """The superclasses, best on top, every model with its Wilson interval."""
-    table = sources.tables["superclasses"].dropna(subset="accuracy")
-    models = [model for model in sources.models if model in set(table["model"])]
-    names = sources.dataset.coarse_names
-    row_height = min(0.2 + 0.035 * len(models), 0.42)
-    figure = new_figure(WIDTH, 1.5 + len(names) * row_height, "Superclass accuracy")
-    axis = figure.subplots()
-    if not models:
-        say(axis, "No run finished.")
-        return figure
-    order = table.groupby("superclass_id")["accuracy"].mean().sort_values(ascending=False, kind="stable").index
-    places = {group: float(row) for row, group in enumerate(order)}
-    for row in places.values():
-        axis.axhline(row, color=GRID, lw=0.5, zorder=0)
-    _marks(axis, sources, table, models, table["superclass_id"].map(places))
-    axis.set_yticks(list(places.values()), [wrap(text.words(names[group]), 32, 1) for group in places])
-    axis.set_ylim(len(places) - 0.4, -0.6)
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
-    percent_axis(axis, "images whose predicted class lies in the true superclass (%)")
-    _legend(figure, sources, models)
-    return figure
-
-
-def _marks(axis: Axes, sources: Sources, table: pd.DataFrame, models: list[str], places: pd.Series) -> None:
-    """Dots and intervals of every model, side by side within a row."""
-    palette, shapes = colours(sources.models), markers(sources.models)
-    small = len(models) > 4
-    for model, offset in zip(models, dodge(len(models), min(0.2 * len(models), 0.6)), strict=True):
-        part = table[table["model"] == model]
-        rows = places[part.index] + offset
-        axis.hlines(rows, part["low"] * 100, part["high"] * 100, color=palette[model], lw=0.7 if small else 1)
-        axis.scatter(part["accuracy"] * 100, rows, s=7 if small else 13, color=palette[model], marker=shapes[model],
-                     lw=0, zorder=3)  # fmt: skip
-
-
-def _legend(figure: Figure, sources: Sources, models: list[str]) -> None:
-    palette, shapes = colours(sources.models), markers(sources.models)
-    handles = [
-        Line2D([], [], color=palette[model], marker=shapes[model], ms=5, lw=1, label=wrap(sources.labels[model], 40))
-        for model in models
-    ]
-    columns = max(1, min(len(models), int(figure.get_figwidth() // 3)))
-    figure.legend(handles=handles, loc="outside lower left", ncols=columns)
-
-
-def classes_page(sources: Sources) -> list[dict[str, Any]]:
+def classes_page(results: Results) -> list[dict[str, Any]]:
     """Every class."""
-    return [classes_section(sources), _table(sources, "classes", "class")]
+    return [classes_section(results), _table(results, "classes", "class")]
 
 
-def superclasses_page(sources: Sources) -> list[dict[str, Any]]:
+def superclasses_page(results: Results) -> list[dict[str, Any]]:
     """Every superclass."""
-    return [_section(sources, "superclasses", "superclass"), _table(sources, "superclasses", "superclass")]
+    return [_section(results, "superclasses", "superclass"), _table(results, "superclasses", "superclass")]
 
 
-def classes_section(sources: Sources) -> dict[str, Any]:
+def classes_section(results: Results) -> dict[str, Any]:
     """Every class, from one model to another: which gain, which lose; a class opens its card."""
-    return _section(sources, "classes", "class")
+    return _section(results, "classes", "class")
 
 
-def _section(sources: Sources, many: str, one: str) -> dict[str, Any]:
-    images = sources.tables[many]["n_images"]
+def _section(results: Results, many: str, one: str) -> dict[str, Any]:
+    images = results.tables[many]["n_images"]
     count = f"{images.min()}" if images.min() == images.max() else f"{images.min()} to {images.max()}"
     has_card = one == "class"
     note = f"Mean accuracy over seeds on {count} test images of each {one}. " if len(images) else ""
     note += f"Lines through the marks are 95 % Wilson intervals; verdicts are those of the differences by {one}."
     note += " Choose a class for its card: every model's accuracy, its mistakes and its pictures." * has_card
-    data = shared(sources, one, *["mistakes"] * has_card)
+    data = shared(results, one, *["mistakes"] * has_card)
     scripts = ["card"] * has_card
     return chart(
         "classes", f"Every {one}, from one model to the other", {"one": one, "many": many}, note, data, scripts
     )
 
 
-def _table(sources: Sources, name: str, one: str) -> dict[str, Any]:
+def _table(results: Results, name: str, one: str) -> dict[str, Any]:
     """Classes or superclasses as rows, models as columns, the interval under each accuracy, and the best one's gain."""
-    long = sources.tables[name]
+    long = results.tables[name]
     keys = [key for key in dict.fromkeys((f"{one}_id", one, "superclass")) if key in long]
     frame = long[keys].drop_duplicates(keys[0]).set_index(keys[0]).sort_index().map(text.words)
     columns = [Column(key, key.capitalize()) for key in keys[1:]]
-    for place, model in enumerate(sources.models):
+    for place, model in enumerate(results.models):
         own = long[long["model"] == model].set_index(keys[0])
         frame[f"accuracy {place}"] = own["accuracy"]
         frame[f"interval {place}"] = pd.Series(
             [text.spread(low, high, 0) for low, high in zip(own["low"], own["high"], strict=True)], own.index, dtype=str
         )
-        columns.append(Column(f"accuracy {place}", sources.labels[model] + " (%)", text.percent, f"interval {place}"))
+        columns.append(Column(f"accuracy {place}", results.labels[model] + " (%)", text.percent, f"interval {place}"))
     frame = frame.fillna({column: "" for column in frame if column.startswith("interval")})
-    best, baseline = best_model(sources.tables["models"]), sources.config["baseline"]
+    best, baseline = best_model(results.tables["models"]), results.config["baseline"]
     if best not in (None, baseline):
-        better, worse = (frame[f"accuracy {sources.models.index(model)}"] for model in (best, baseline))
+        better, worse = (frame[f"accuracy {results.models.index(model)}"] for model in (best, baseline))
         frame["gain"] = better - worse
-        columns.append(Column("gain", f"{sources.contrast_label(best, baseline)} (points)", text.points))
+        columns.append(Column("gain", f"{results.contrast_label(best, baseline)} (points)", text.points))
     images = long["n_images"].max()
     note = f"Mean over seeds; below it the 95 % Wilson interval for {images} test images. The difference has none here."
     if long.empty:
         note = "No run has finished."
-    return table(f"Accuracy by {one}", frame, columns, sources.csv(name), note)
+    return table(f"Accuracy by {one}", frame, columns, results.csv(name), note)
+
+
+def baselines_of(config: dict[str, Any], model: str) -> list[str]:
+    """What `model` is compared with in config.json."""
+    return [one["baseline"] for one in config["contrasts"] if one["model"] == model]
+
+
+def draw_class_differences(results: Results, model: str) -> Figure:
+    """Every class of every contrast of `model`, sorted by difference, in two columns; the margin as a band."""
+    baselines, classes = baselines_of(results.config, model), len(results.dataset.fine_names)
+    figure = new_figure(11, (1.9 + 0.154 * -(-classes // 2)) * len(baselines), "")
+    parts = np.atleast_1d(figure.subfigures(len(baselines), 1))
+    for part, baseline in zip(parts, baselines, strict=True):
+        part.suptitle(wrap(f"Difference by class: {results.contrast_label(model, baseline)}", 110), x=0.0, ha="left")
+        rows = results.rows("class_differences", model=model, baseline=baseline).dropna(subset="difference")
+        if rows.empty:
+            say(part.subplots(), "No difference: one of the two models has no finished run.")
+            continue
+        _forest(part, rows.sort_values(["difference", "class"], ascending=[False, True]), _margin(results))
+    return figure
+
+
+def _margin(results: Results) -> float:
+    return float(results.config["equivalence_margin"])
+
+
+def _forest(figure: Figure, rows: pd.DataFrame, margin: float) -> None:
+    halves = np.array_split(np.arange(len(rows)), 2)
+    low, high = rows["low"].fillna(rows["difference"]).min(), rows["high"].fillna(rows["difference"]).max()
+    for axis, half in zip(figure.subplots(1, 2, sharex=True), halves, strict=True):
+        _forest_column(axis, rows.iloc[half], margin)
+        axis.set_ylim(len(halves[0]) - 0.4, -0.6)
+        axis.set_xlim(100 * min(low, -margin) - 2, 100 * max(high, margin) + 2)
+    handles = [
+        Line2D([], [], color=colour, marker=shape, mfc=fill, ms=5, lw=1, label=f"{verdict} ({count})")
+        for verdict, (colour, shape, fill) in MARKS.items()
+        if (count := int((rows["verdict"] == verdict).sum()))
+    ]
+    handles.append(Patch(color="#EFEFEF", label=f"margin of ±{text.published(margin)} points"))
+    figure.legend(handles=handles, loc="outside lower left", ncols=5)
+
+
+def _forest_column(axis: Axes, rows: pd.DataFrame, margin: float) -> None:
+    places = np.arange(len(rows), dtype=float)
+    axis.axvspan(-100 * margin, 100 * margin, color="#EFEFEF", lw=0, zorder=0)
+    axis.axvline(0, color=FAINT, lw=0.9, zorder=1)
+    axis.hlines(places, -100, 100, color=GRID, lw=0.4, zorder=0)
+    for verdict, (colour, shape, fill) in MARKS.items():
+        chosen = (rows["verdict"] == verdict).to_numpy()
+        part = rows[chosen]
+        axis.hlines(places[chosen], part["low"] * 100, part["high"] * 100, color=colour, lw=1.1, zorder=2)
+        axis.plot(part["difference"] * 100, places[chosen], shape, color=colour, mfc=fill, ms=4.2, zorder=3)
+    axis.set_yticks(places, [wrap(text.words(name), 22, 1) for name in rows["class"]], fontsize=8)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    percent_axis(axis, "difference in test accuracy (percentage points)")
+
+
+def summary(results: Results, name: str, one: str, many: str) -> list[str]:
+    """A sentence or two per contrast: how many are better, worse, the same, and how many cannot be told."""
+    return [_contrast_in_short(results, name, one, many, *pair) for pair in results.contrasts]
+
+
+def _contrast_in_short(results: Results, name: str, one: str, many: str, model: str, baseline: str) -> str:
+    margin = text.published(_margin(results))
+    rows = results.rows(name, model=model, baseline=baseline).dropna(subset="difference")
+    start = f"{results.contrast_label(model, baseline)}: "
+    if rows.empty:
+        return start + "not compared, because one of the two has no finished run."
+    if rows["p"].isna().all():
+        return start + f"no verdict on any {one}, because that takes at least {MIN_SEEDS} seeds of both models."
+    count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in MARKS}
+    counts = f"better in {text.counted(count[BETTER], one, many)}, worse in {count[WORSE]}, unclear in "
+    counts += f"{count[UNCLEAR]}. "
+    same = [text.words(each) for each in rows.loc[rows["verdict"] == EQUIVALENT, one]]
+    if same:
+        return start + counts + f"Equivalent (within ±{margin} points) in {len(same)}: {', '.join(same)}."
+    return start + counts + f"No {one} is equivalent (within ±{margin} points)."
+
+
+def _differences_note(results: Results, frame: pd.DataFrame, one: str, many: str) -> str:
+    """How the verdicts come about, and for how many images."""
+    images = f"{frame['n_images'].median():,.0f} test images per {one}" if len(frame) else "No test images"
+    return (
+        f"In percentage points. Each interval is for one {one} alone; it covers seeds and test images. With fewer than "
+        f"{MIN_SEEDS} seeds of either model there is no interval, and nothing is tested. Better / worse: "
+        f"Holm-adjusted p < 5 % over all {many} of a contrast. Equivalent: equivalence test (TOST, "
+        f"Bonferroni-corrected) within ±{text.published(_margin(results))} points. Unclear: neither; this does not "
+        f"mean equal. {images}: the fewer there are, the larger a difference must be for a verdict."
+    )
+
+
+def _differences(results: Results, name: str, one: str, many: str) -> list[dict[str, Any]]:
+    frame = results.tables[name].copy()
+    frame["contrast"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    keys = [key for key in dict.fromkeys([one, "superclass"]) if key in frame]
+    frame[keys] = frame[keys].map(text.words)
+    columns = [
+        Column("contrast", "Difference", choose=True),
+        *[Column(key, key.capitalize()) for key in keys],
+        Column("difference", "Points", text.points),
+        Column("low", "95 % low", text.points),
+        Column("high", "95 % high", text.points),
+        Column("p", "p", text.p_value),
+        Column("p_holm", "p, Holm", text.p_value),
+        Column("verdict", "Verdict"),
+    ]
+    note = _differences_note(results, frame, one, many)
+    return [
+        prose("In short", points=summary(results, name, one, many)),
+        table(f"Differences by {one}", frame, columns, results.csv(name), note),
+    ]
+
+
+def class_differences_page(results: Results) -> list[dict[str, Any]]:
+    """Every contrast by class."""
+    return _differences(results, "class_differences", "class", "classes")
+
+
+def superclass_differences_page(results: Results) -> list[dict[str, Any]]:
+    """Every contrast by superclass."""
+    return _differences(results, "superclass_differences", "superclass", "superclasses")

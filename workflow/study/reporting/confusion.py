@@ -8,21 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from study.reporting import text
-from study.reporting.markup import Column, chart, table
+from study.data.dataset import TEST
+from study.findings import text
+from study.findings.results import Results
+from study.reporting.markup import Column, Picture, chart, table
 from study.reporting.panels import shared
-from study.reporting.sources import Sources
+from study.reporting.pictures import picture
 from study.reporting.style import CORRECT_MAP, INK, new_figure, say
+
+PAIRS, EXAMPLES = 8, 3
 
 NAMED = 45  # classes; the names of more would be too small to read
 MISTAKES = 30  # of every model
 NO_RUN = "No run of this model finished."
 
 
-def counts(sources: Sources, model: str) -> np.ndarray:
+def counts(results: Results, model: str) -> np.ndarray:
     """Predictions of all finished seeds, int [true class, predicted class]."""
-    matrix = np.zeros((len(sources.dataset.fine_names),) * 2, dtype=int)
-    rows = sources.rows("confusion", model=model)
+    matrix = np.zeros((len(results.dataset.fine_names),) * 2, dtype=int)
+    rows = results.rows("confusion", model=model)
     matrix[rows["true_id"].to_numpy(int), rows["predicted_id"].to_numpy(int)] = rows["count"].to_numpy(int)
     return matrix
 
@@ -38,48 +42,48 @@ def shares(matrix: np.ndarray) -> np.ndarray:
     return 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
-def _subtitle(sources: Sources, model: str) -> str:
-    seeds = len(sources.rows("runs", model=model, outcome="finished"))
-    return f"{sources.labels[model]} ({text.counted(seeds, 'seed')} summed)"
+def _subtitle(results: Results, model: str) -> str:
+    seeds = len(results.rows("runs", model=model, outcome="finished"))
+    return f"{results.labels[model]} ({text.counted(seeds, 'seed')} summed)"
 
 
-def draw_confusion(sources: Sources, model: str) -> Figure:
+def draw_confusion(results: Results, model: str) -> Figure:
     """All classes, ordered by superclass if any, each row in percent of the true class."""
-    matrix = counts(sources, model)
-    figure = new_figure(10.4, 10.2, f"Confusion by class: {_subtitle(sources, model)}")
+    matrix = counts(results, model)
+    figure = new_figure(10.4, 10.2, f"Confusion by class: {_subtitle(results, model)}")
     axis = figure.subplots()
     if not matrix.any():
         say(axis, NO_RUN)
         return figure
-    order = sources.class_order()
+    order = results.class_order()
     image = axis.imshow(shares(matrix[np.ix_(order, order)]), cmap=CORRECT_MAP, norm=PowerNorm(0.4, 0, 100),
                         interpolation="none")  # fmt: skip
     axis.tick_params(length=0, pad=2)
     axis.set_xlabel("predicted class")
     axis.set_ylabel("true class")
     if len(order) <= NAMED:
-        names = [text.words(sources.dataset.fine_names[place]) for place in order]
+        names = [text.words(results.dataset.fine_names[place]) for place in order]
         axis.set_xticks(range(len(order)), names, rotation=90, fontsize=8.5)
         axis.set_yticks(range(len(order)), names, fontsize=8.5)
-    elif not sources.has_superclasses:
+    elif not results.has_superclasses:
         axis.set_xlabel("predicted class, by its number in the data")
         axis.set_ylabel("true class, by its number in the data")
-    if sources.has_superclasses:
-        _separate(axis, sources, order, len(order) > NAMED)
+    if results.has_superclasses:
+        _separate(axis, results, order, len(order) > NAMED)
     _colour_bar(figure, image, axis)
     return figure
 
 
-def _separate(axis: Axes, sources: Sources, order: np.ndarray, name: bool) -> None:
+def _separate(axis: Axes, results: Results, order: np.ndarray, name: bool) -> None:
     """Lines between superclasses, and where the classes have no `name`s of their own, those of the superclasses."""
-    coarse = sources.coarse_of[order]
+    coarse = results.coarse_of[order]
     starts = np.flatnonzero(np.diff(coarse, prepend=-1))
     for start in starts[1:]:
         axis.axhline(start - 0.5, color="#9A9A9A", lw=0.4)
         axis.axvline(start - 0.5, color="#9A9A9A", lw=0.4)
     if name:
         middles = (starts + np.append(starts[1:], len(order)) - 1) / 2
-        names = [text.words(sources.dataset.coarse_names[coarse[start]]) for start in starts]
+        names = [text.words(results.dataset.coarse_names[coarse[start]]) for start in starts]
         axis.set_xticks(middles, names, rotation=90, fontsize=8.5)
         axis.set_yticks(middles, names, fontsize=8.5)
     for side in ("top", "right"):
@@ -94,17 +98,17 @@ def _colour_bar(figure: Figure, image, axis: Axes) -> None:
     bar.outline.set_visible(False)
 
 
-def draw_superclass_confusion(sources: Sources, model: str) -> Figure:
+def draw_superclass_confusion(results: Results, model: str) -> Figure:
     """The superclasses, each row in percent of the true superclass, as numbers."""
-    matrix = counts(sources, model)
-    figure = new_figure(9.0, 7.9, f"Confusion by superclass: {_subtitle(sources, model)}")
+    matrix = counts(results, model)
+    figure = new_figure(9.0, 7.9, f"Confusion by superclass: {_subtitle(results, model)}")
     axis = figure.subplots()
     if not matrix.any():
         say(axis, NO_RUN)
         return figure
-    values = shares(superclass_counts(matrix, sources.coarse_of))
+    values = shares(superclass_counts(matrix, results.coarse_of))
     axis.imshow(values, cmap=CORRECT_MAP, norm=PowerNorm(0.5, 0, 100), interpolation="none", aspect="auto")
-    names = [text.words(name) for name in sources.dataset.coarse_names[: len(values)]]
+    names = [text.words(name) for name in results.dataset.coarse_names[: len(values)]]
     axis.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.tick_params(length=0)
@@ -120,22 +124,22 @@ def draw_superclass_confusion(sources: Sources, model: str) -> Figure:
     return figure
 
 
-def confusion_page(sources: Sources) -> list[dict[str, Any]]:
+def confusion_page(results: Results) -> list[dict[str, Any]]:
     """The matrix, errors within and outside the superclass, the most frequent mistakes, of every model."""
-    return [confusion_section(sources), errors_table(sources), mistakes_table(sources)]
+    return [confusion_section(results), errors_table(results), mistakes_table(results)]
 
 
-def errors_table(sources: Sources) -> dict[str, Any]:
+def errors_table(results: Results) -> dict[str, Any]:
     """How many errors each model makes, and the share of them that stays within the superclass if there are any."""
-    frame = sources.tables["errors"].copy()
-    frame["label"] = frame["model"].map(sources.labels)
+    frame = results.tables["errors"].copy()
+    frame["label"] = frame["model"].map(results.labels)
     columns = [
         Column("label", "Model"),
         Column("n_seeds", "Seeds", text.whole),
         Column("errors", "Errors (% of the images)", text.percent),
     ]
-    if not sources.has_superclasses:
-        return table("How many errors there are", frame, columns, sources.csv("errors"), "Mean over seeds.")
+    if not results.has_superclasses:
+        return table("How many errors there are", frame, columns, results.csv("errors"), "Mean over seeds.")
     frame["interval"] = [text.spread(low, high) for low, high in zip(frame["low"], frame["high"], strict=True)]
     columns += [
         Column("within_superclass", "of which within the superclass (%)", text.percent, "interval"),
@@ -145,12 +149,12 @@ def errors_table(sources: Sources) -> dict[str, Any]:
         "An error stays within the superclass where the predicted class belongs to the true one's. By chance: if every "
         "error fell on any other class alike. Below the share, its 95 % Wilson interval for the errors of one seed."
     )
-    return table("Where errors lie", frame, columns, sources.csv("errors"), note)
+    return table("Where errors lie", frame, columns, results.csv("errors"), note)
 
 
-def mistakes_table(sources: Sources) -> dict[str, Any]:
+def mistakes_table(results: Results) -> dict[str, Any]:
     """The most frequent mistakes of every model: a class, and what it is taken for."""
-    frame = pd.DataFrame([row for model in sources.models for row in _mistakes(sources, model)])
+    frame = pd.DataFrame([row for model in results.models for row in _mistakes(results, model)])
     columns = [
         Column("model", "Model", choose=True),
         Column("true", "True class"),
@@ -158,16 +162,16 @@ def mistakes_table(sources: Sources) -> dict[str, Any]:
         Column("share", "Share of the true class (%)", text.percent),
         Column("images", "Images", text.whole),
     ]
-    if sources.has_superclasses:
+    if results.has_superclasses:
         columns += [Column("superclass", "True superclass"), Column("same", "Same superclass, or which")]
     frame = frame.reindex(columns=[column.key for column in columns])
     note = f"The {MISTAKES} most frequent of every model; images are counted over its finished seeds."
-    return table("Most frequent mistakes", frame, columns, sources.csv("confusion"), note)
+    return table("Most frequent mistakes", frame, columns, results.csv("confusion"), note)
 
 
-def _mistakes(sources: Sources, model: str) -> list[dict[str, Any]]:
-    names = [text.words(name) for name in sources.dataset.fine_names]
-    matrix = counts(sources, model)
+def _mistakes(results: Results, model: str) -> list[dict[str, Any]]:
+    names = [text.words(name) for name in results.dataset.fine_names]
+    matrix = counts(results, model)
     share = shares(matrix) / 100
     np.fill_diagonal(matrix, 0)
     order = np.argsort(-matrix, axis=None, kind="stable")[:MISTAKES]
@@ -175,22 +179,113 @@ def _mistakes(sources: Sources, model: str) -> list[dict[str, Any]]:
     for true, predicted in zip(*np.unravel_index(order, matrix.shape), strict=True):
         if matrix[true, predicted] == 0:
             break
-        row = {"model": sources.labels[model], "true": names[true], "predicted": names[predicted],
+        row = {"model": results.labels[model], "true": names[true], "predicted": names[predicted],
                "share": share[true, predicted], "images": float(matrix[true, predicted])}  # fmt: skip
-        if sources.has_superclasses:
-            group, other = (sources.superclass_name(label) for label in (true, predicted))
+        if results.has_superclasses:
+            group, other = (results.superclass_name(label) for label in (true, predicted))
             row |= {"superclass": group, "same": "yes" if group == other else other}
         rows.append(row)
     return rows
 
 
-def confusion_section(sources: Sources) -> dict[str, Any]:
+def confusion_section(results: Results) -> dict[str, Any]:
     """The confusion matrix of a chosen model; a cell opens the pictures behind it."""
-    grouped = ", both by superclass" if sources.has_superclasses else ""
+    grouped = ", both by superclass" if results.has_superclasses else ""
     note = (
         f"Rows are true classes, columns what the model takes their test images for{grouped}; darker is more often, "
         "with the scale stretched at its low end. Choose a cell for the pictures behind it: by mouse, by touch, or "
         "with the arrow keys; + and − zoom."
     )
-    data = shared(sources, "class", "mistakes")
+    data = shared(results, "class", "mistakes")
     return chart("confusion", "What is taken for what", {}, note, data, ["card"])
+
+
+def examples(named: np.ndarray, fine: np.ndarray, true: int, predicted: int) -> list[tuple[int, int]]:
+    """The images of class `true` most often taken for `predicted`: (place, number of seeds), at most EXAMPLES of them.
+
+    `named` int [seeds, images], `fine` int [images]. Ties: the first.
+    """
+    times = (named == predicted).sum(axis=0) * (fine == true)
+    order = np.argsort(-times, kind="stable")[:EXAMPLES]
+    return [(int(place), int(times[place])) for place in order if times[place]]
+
+
+def confused_pairs(matrix: np.ndarray) -> list[tuple[int, int, float]]:
+    """Unordered pairs of classes, the most often mixed up first: (a, b, share of both classes' images), a < b.
+
+    `matrix` int [true class, predicted class]. Pairs never mixed up are left out; ties: the one of the
+    lower class numbers first.
+    """
+    images = matrix.sum(axis=1)
+    first, second = np.triu_indices(len(matrix), k=1)
+    mixed = matrix[first, second] + matrix[second, first]
+    share = mixed / np.maximum(images[first] + images[second], 1)
+    order = np.argsort(-share, kind="stable")
+    return [(int(first[pair]), int(second[pair]), float(share[pair])) for pair in order if mixed[pair]]
+
+
+def pairs_page(results: Results) -> list[dict[str, Any]]:
+    """The most confused pairs of every model, whichever way round, with pictures."""
+    rows = [row for model in results.models for row in _pairs_of(results, model)]
+    columns = [
+        Column("model", "Model", choose=True),
+        Column("pair", "Classes A / B", None, "where"),
+        Column("share", "A → B or B → A (%)", text.percent),
+        Column("first", "A → B (%)", text.percent),
+        Column("first images", "Labelled A, taken for B", pictures=True),
+        Column("second", "B → A (%)", text.percent),
+        Column("second images", "Labelled B, taken for A", pictures=True),
+    ]
+    frame = pd.DataFrame(rows, columns=[*[column.key for column in columns], "where"])
+    note = (
+        f"The {PAIRS} most confused pairs of every model: the share of both classes' images that is taken for the "
+        "other class, mean over seeds. A → B is the share of class A that is taken for B. The pictures are those that "
+        f"most seeds mistake that way, at most {EXAMPLES}, enlarged without smoothing; below them, how many of the "
+        "model's seeds do."
+    )
+    numbers = frame.drop(columns=["first images", "second images"])
+    csv = ("pairs.csv", numbers.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
+    return [table("Most confused pairs", frame, columns, csv, note)]
+
+
+def _pairs_of(results: Results, model: str) -> list[tuple]:
+    """The most confused pairs of one model, as the columns of the page have them, and their superclasses."""
+    test, matrix = results.dataset.ids(TEST), counts(results, model)
+    names = [text.words(name) for name in results.dataset.fine_names]
+    one_way = shares(matrix) / 100
+    seeds, named = results.predicted(model)
+
+    def pictures(true: int, predicted: int) -> list[Picture]:
+        found = examples(named, results.dataset.fine[test], true, predicted)
+        said = text.counted(len(seeds), "seed")
+        return [picture(results, test[place], f"{times} of {said}") for place, times in found]
+
+    rows = []
+    for a, b, share in confused_pairs(matrix)[:PAIRS]:
+        groups = [results.superclass_name(label) for label in (a, b)] if results.has_superclasses else []
+        rows.append((results.labels[model], f"{names[a]} / {names[b]}", share, one_way[a, b], pictures(a, b),
+                     one_way[b, a], pictures(b, a), " and ".join(dict.fromkeys(groups))))  # fmt: skip
+    return rows
+
+
+def agreement_page(results: Results) -> list[dict[str, Any]]:
+    """Every pair of models."""
+    frame = results.tables["agreement"].copy()
+    for side in ("a", "b"):
+        frame[f"label_{side}"] = frame[f"model_{side}"].map(results.labels)
+    percent = text.percent
+    columns = [
+        Column("label_a", "Model"),
+        Column("label_b", "and model"),
+        Column("agreement", "Same class named (%)", percent),
+        Column("both_right", "Both right (%)", percent),
+        Column("both_wrong", "Both wrong (%)", percent),
+        Column("same_wrong", "of which the same wrong class (%)", percent),
+        Column("n_pairs", "Pairs of runs", text.whole),
+    ]
+    note = (
+        "Shares of the test images, mean over all pairs of a run of the one and a run of the other; for a model and "
+        "itself, over pairs of different seeds. Two models of the same accuracy that rarely err together have "
+        "learned different things; the row of a model with itself shows how much they would disagree by chance."
+    )
+    return [table("Agreement", frame, columns, results.csv("agreement"), note)]

@@ -4,18 +4,13 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from study.analysis.costs import CPU_TIME
 from study.analysis.ranking import on_front
-from study.reporting import text
-from study.reporting.charts import numbers
+from study.findings import text
+from study.findings.results import Results
+from study.findings.runs import is_cpu_time, sharing
 from study.reporting.markup import Column, chart, is_true, table
-from study.reporting.panels import shared
-from study.reporting.sources import Sources
-from study.reporting.style import WIDTH, colours, markers, new_figure, percent_axis, say, wrap
+from study.reporting.panels import numbers, shared
 
 COSTS = {
     "macs": "multiply-accumulates for one image",
@@ -28,11 +23,11 @@ SPEEDS = [
 ]
 
 
-def with_speeds(sources: Sources, costs: pd.DataFrame) -> pd.DataFrame:
+def with_speeds(results: Results, costs: pd.DataFrame) -> pd.DataFrame:
     """`costs` with images per second in one of two columns, a network's or a head's, and what of it was `trained`."""
-    frozen = costs["model"].map(lambda model: sources.config["models"][model]["regime"]) == "frozen"
+    frozen = costs["model"].map(lambda model: results.config["models"][model]["regime"]) == "frozen"
     speed = costs["images_per_second"]
-    trained = costs["model"].map(lambda model: trained_part(sources.config, model))
+    trained = costs["model"].map(lambda model: trained_part(results.config, model))
     return costs.assign(network_speed=speed.where(~frozen), head_speed=speed.where(frozen), trained=trained)
 
 
@@ -45,76 +40,18 @@ def trained_part(config: dict[str, Any], model: str) -> str:
     return "part of them trained" if recipe.get("frozen_blocks") or recipe.get("frozen_depthwise") else ""
 
 
-def is_cpu_time(costs: pd.DataFrame) -> bool:
-    """Return whether `run_seconds` of these rows of costs.csv or front.csv are CPU time, not time that passed."""
-    return bool(costs["clock"].eq(CPU_TIME).any())
-
-
-def minutes_unit(costs: pd.DataFrame) -> str:
-    """ "CPU minutes" or "minutes", whichever `run_seconds` / 60 are."""
-    return "CPU minutes" if is_cpu_time(costs) else "minutes"
-
-
 def minutes_heading(costs: pd.DataFrame) -> str:
     """The head of a column with these minutes."""
     return "CPU minutes per run" if is_cpu_time(costs) else "Minutes per run"
-
-
-def sharing(sources: Sources) -> int:
-    """The most runs that went on at once on one GPU, where that makes a run's time longer; else 1."""
-    if is_cpu_time(sources.tables["costs"]):
-        return 1
-    made = sources.tables["provenance"].query("device == 'cuda'")
-    most = 1
-    for _, on_one in made.groupby(made["visible_gpu"].fillna("")):
-        starts, ends = (pd.to_datetime(on_one[end], utc=True) for end in ("started", "finished"))
-        most = max(most, *(int(((starts <= moment) & (ends > moment)).sum()) for moment in starts))
-    return most
 
 
 def _training_time(costs: pd.DataFrame) -> str:
     return "CPU time for training" if is_cpu_time(costs) else "training time"
 
 
-def draw_costs(sources: Sources) -> Figure:
-    """Test accuracy over training minutes, a mark per run."""
-    figure = new_figure(WIDTH, 4.7, "Accuracy and training time of every run")
-    axis = figure.subplots()
-    runs = sources.rows("runs", outcome="finished")
-    costs = sources.tables["costs"]
-    costs = costs.assign(minutes=costs["run_seconds"] / 60)
-    both = runs.merge(costs[["model", "seed", "minutes"]], on=["model", "seed"])
-    if both.empty:
-        say(axis, "No run finished.")
-        return figure
-    palette, shapes = colours(sources.models), markers(sources.models)
-    for model, part in both.groupby("model", sort=False):
-        axis.scatter(part["minutes"], part["test_accuracy"] * 100, s=46, color=palette[model], marker=shapes[model],
-                     alpha=0.75, lw=0, label=wrap(sources.labels[model], 34), zorder=3)  # fmt: skip
-    _scale(axis, both["minutes"])
-    percent_axis(axis, "test accuracy (%)", "y")
-    axis.grid(axis="x")
-    devices = "; ".join(sorted(costs["device_name"].dropna().unique()))
-    axis.set_xlabel(wrap(f"{_training_time(costs)} of one run on {devices} (minutes)", 90))
-    figure.legend(loc="outside lower left", ncols=min(3, len(sources.models)))
-    return figure
-
-
-def _scale(axis: Axes, minutes: pd.Series) -> None:
-    """Make the axis of times logarithmic where they differ much."""
-    if minutes.max() > 8 * minutes.min() > 0:
-        axis.set_xscale("log")
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axis.margins(x=0.08)
-    else:
-        axis.set_xlim(0, minutes.max() * 1.08)
-
-
-def front_section(sources: Sources) -> dict[str, Any]:
+def front_section(results: Results) -> dict[str, Any]:
     """Accuracy over every cost that front.csv has for a model, and which models are on the Pareto front of each."""
-    front = sources.tables["front"].set_index("model").reindex(sources.models)
+    front = results.tables["front"].set_index("model").reindex(results.models)
     titles = {"run_seconds": f"{_training_time(front)} of one run (s)"} | COSTS
     costs = [
         {"title": title, "values": numbers(front[key]), "front": _front_of(front, key)}
@@ -125,10 +62,10 @@ def front_section(sources: Sources) -> dict[str, Any]:
         "Mean over seeds. A model is on the Pareto front if no other model is both cheaper and at least as accurate. "
         "Small differences in accuracy may be due to the seeds: the page on which model is better has their intervals."
     )
-    if (at_once := sharing(sources)) > 1:
+    if (at_once := sharing(results)) > 1:
         note += f" Up to {at_once} runs shared a GPU, so a run's time depends on what ran beside it."
     data = {"accuracy": numbers(front["accuracy"]), "costs": costs}
-    return chart("front", "What the accuracy costs", data, note, shared(sources))
+    return chart("front", "What the accuracy costs", data, note, shared(results))
 
 
 def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
@@ -139,9 +76,9 @@ def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
     return best.sort_values(cost, kind="stable").index.tolist()
 
 
-def costs_page(sources: Sources) -> list[dict[str, Any]]:
+def costs_page(results: Results) -> list[dict[str, Any]]:
     """Time, speed and memory, by model and by run."""
-    frame = with_speeds(sources, sources.tables["costs"])
+    frame = with_speeds(results, results.tables["costs"])
     quantities = [
         Column("parameters", "Parameters", text.whole, "trained"),
         Column("run_seconds", minutes_heading(frame), text.minutes),
@@ -151,23 +88,23 @@ def costs_page(sources: Sources) -> list[dict[str, Any]]:
         Column("macs", "MACs per image (millions)", text.millions),
     ]
     keys = [column.key for column in quantities]
-    finished = with_speeds(sources, sources.finished_costs())
+    finished = with_speeds(results, results.finished_costs())
     means = finished.groupby(["model", "label", "trained"], sort=False)[keys].mean().reset_index()
     device = Column("device_name", "Device")
     by_run = [Column("label", "Model"), Column("seed", "Seed", text.whole), *quantities, device]
-    csv = sources.csv("costs")
+    csv = results.csv("costs")
     note = (
         "Mean over finished runs. A frozen backbone computes its features once for all its seeds; each run counts "
         "that time. Its head alone trains on those features: its speed is no network's and has a column of its own."
     )
-    return [front_section(sources), front_table(sources),
+    return [front_section(results), front_table(results),
             table("By model", means, [Column("label", "Model"), *quantities], csv, note),
             table("By run", frame, by_run, csv)]  # fmt: skip
 
 
-def front_table(sources: Sources) -> dict[str, Any]:
+def front_table(results: Results) -> dict[str, Any]:
     """Accuracy and cost of every model, and whether another one beats it in both."""
-    frame = with_speeds(sources, sources.tables["front"])
+    frame = with_speeds(results, results.tables["front"])
     seconds = "CPU seconds per run" if is_cpu_time(frame) else "Seconds per run"
     frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
     columns = [
@@ -184,7 +121,7 @@ def front_table(sources: Sources) -> dict[str, Any]:
         "Accuracy and cost",
         frame,
         columns,
-        sources.csv("front"),
+        results.csv("front"),
         (
             "Mean over seeds. On the Pareto front: no other model is at least as accurate in less time. MACs "
             "are the multiply-accumulates of one forward pass of one image."

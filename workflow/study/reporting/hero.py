@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.data.dataset import TEST
-from study.reporting import text
-from study.reporting.comparing import Compared
+from study.findings import text
+from study.findings.compare import Compared
+from study.findings.results import Results, best_model
 from study.reporting.markup import Picture
-from study.reporting.sources import Sources, best_model
 from study.reporting.style import colours
 
 PICTURES = 4  # each way round
@@ -38,45 +38,45 @@ def scale(values: list[float]) -> Scale:
     return Scale(first, last, [first + step * number for number in range(int((last - first) / step + 1e-9) + 1)])
 
 
-def gain(sources: Sources, two: Compared | None) -> dict[str, str]:
+def gain(results: Results, two: Compared | None) -> dict[str, str]:
     """What stands in large type, {"number": …, "unit": …}; empty where no run finished."""
     if two is not None and not np.isnan(two.difference):
         return {"number": text.points(two.difference), "unit": "percentage points of test accuracy"}
-    model = best_model(sources.tables["models"])
+    model = best_model(results.tables["models"])
     if model is None:
         return {}
-    mean = sources.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0]
+    mean = results.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0]
     return {"number": f"{text.percent(mean)} %", "unit": "of the test images"}
 
 
-def dots(sources: Sources) -> dict[str, Any]:
+def dots(results: Results) -> dict[str, Any]:
     """Every finished run as a dot on one axis, a row per model, and published numbers in rows of their own."""
-    runs, models = sources.rows("runs", outcome="finished"), sources.rows("models", metric="test_accuracy")
+    runs, models = results.rows("runs", outcome="finished"), results.rows("models", metric="test_accuracy")
     values = [
         100 * value for value in (*runs["test_accuracy"], *models["ci_low"].dropna(), *models["ci_high"].dropna())
     ]
-    values += [100 * entry["accuracy"] for entry in sources.literature]
+    values += [100 * entry["accuracy"] for entry in results.literature]
     if runs.empty:
         return {"rows": [], "literature": [], "ticks": []}
-    axis, palette, rows = scale(values), colours(sources.models), []
+    axis, palette, rows = scale(values), colours(results.models), []
     for row in models[models["n_seeds"] > 0].to_dict("records"):
         seeds = 100 * runs.loc[runs["model"] == row["model"], "test_accuracy"]
         interval = [axis.place(100 * row[end]) for end in ("ci_low", "ci_high")] if not np.isnan(row["ci_low"]) else []
         rows.append({
-            "model": row["model"], "label": sources.labels[row["model"]], "colour": palette[row["model"]],
+            "model": row["model"], "label": results.labels[row["model"]], "colour": palette[row["model"]],
             "dots": [axis.place(value) for value in seeds], "mean": axis.place(100 * row["mean"]), "interval": interval,
             "value": text.percent(row["mean"]), "seeds": text.counted(len(seeds), "seed"),
             "said": f"{text.percent(row['mean'])} %, seeds {', '.join(text.number(value, 1) for value in seeds)}",
         })  # fmt: skip
     literature = [
         {"label": entry["label"], "at": axis.place(100 * entry["accuracy"]), "value": text.published(entry["accuracy"])}
-        for entry in sources.literature
+        for entry in results.literature
     ]
     ticks = [{"at": axis.place(tick), "text": f"{tick:g}"} for tick in axis.ticks]
     return {"rows": rows, "literature": literature, "ticks": ticks}
 
 
-def only_one_right(sources: Sources, two: Compared | None) -> dict[str, Any] | None:
+def only_one_right(results: Results, two: Compared | None) -> dict[str, Any] | None:
     """The section of images that every run of one model gets right and every run of the other wrong, both ways round.
 
     Of each kind up to `PICTURES` images are shown, evenly spaced among all of it, so that nobody chose them. None where
@@ -84,16 +84,16 @@ def only_one_right(sources: Sources, two: Compared | None) -> dict[str, Any] | N
     """
     if two is None:
         return None
-    test = sources.dataset.ids(TEST)
-    named = {model: sources.predicted(model)[1] for model in (two.model, two.other)}
-    right = {model: answers == sources.dataset.fine[test] for model, answers in named.items()}
+    test = results.dataset.ids(TEST)
+    named = {model: results.predicted(model)[1] for model in (two.model, two.other)}
+    right = {model: answers == results.dataset.fine[test] for model, answers in named.items()}
     groups = []
     for one, other in ((two.model, two.other), (two.other, two.model)):
         found = np.flatnonzero(right[one].all(axis=0) & ~right[other].any(axis=0))
         count = text.counted(len(found), "test image")
-        rule = f"every run of {sources.labels[one]} is right, every run of {sources.labels[other]} wrong"
-        pictures = [_picture(sources, test, named[other], int(place), other) for place in spread(found)]
-        title = f"Only {sources.labels[one]} gets these right"
+        rule = f"every run of {results.labels[one]} is right, every run of {results.labels[other]} wrong"
+        pictures = [_picture(results, test, named[other], int(place), other) for place in spread(found)]
+        title = f"Only {results.labels[one]} gets these right"
         groups.append({"title": title, "count": f"{count}: {rule}", "pictures": pictures})
     return {"kind": "only", "title": "Images that only one of the two gets right", "groups": groups}
 
@@ -105,11 +105,11 @@ def spread(found: np.ndarray, count: int = PICTURES) -> np.ndarray:
     return found[np.linspace(0, len(found) - 1, count).round().astype(int)]
 
 
-def _picture(sources: Sources, test: np.ndarray, named: np.ndarray, place: int, other: str) -> Picture:
-    names = sources.dataset.fine_names
+def _picture(results: Results, test: np.ndarray, named: np.ndarray, place: int, other: str) -> Picture:
+    names = results.dataset.fine_names
     image = test[place]
     said = text.words(names[int(np.bincount(named[:, place]).argmax())])
-    true = text.words(names[sources.dataset.fine[image]])
+    true = text.words(names[results.dataset.fine[image]])
     return Picture(
-        int(image), f"Test image of class {true}; {sources.labels[other]} names {said}", f"{true}, not {said}"
+        int(image), f"Test image of class {true}; {results.labels[other]} names {said}", f"{true}, not {said}"
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
+from study.paths import tables_of
 
 REPORT = Path(__file__).parents[3] / "report"
 REGISTRY = REPORT / "items.yaml"
@@ -25,7 +25,7 @@ class Part:
 
     kind: str
     name: str
-    topic: str
+    module: str
     title: str
     model: str | None = None
 
@@ -41,13 +41,13 @@ class Part:
 
     @property
     def function(self) -> Callable[..., Any]:
-        """What makes it from the sources, and from the model where it is of one. Imports the topic's module."""
-        module = importlib.import_module(f"study.reporting.{self.topic}")
+        """What makes it from the results, and from the model where it is of one. Imports its module."""
+        module = importlib.import_module(f"study.reporting.{self.module}")
         return getattr(module, FUNCTIONS[self.kind].format(self.name))
 
-    def make(self, sources: Any) -> Any:
+    def make(self, results: Any) -> Any:
         """The matplotlib figure, or the list of sections."""
-        return self.function(sources) if self.model is None else self.function(sources, self.model)
+        return self.function(results) if self.model is None else self.function(results, self.model)
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,11 @@ class Page:
         return f"page_{self.name}.rst"
 
 
-def tables_of(record: dict[str, Any]) -> list[str]:
-    """Names of the tables that the study whose config.json holds `record` has."""
-    return [SEARCH_TABLE] if record["search"] else [*table_names(record), NEAR_DUPLICATES_TABLE]
-
-
 def report_pages(record: dict[str, Any], registry: Path = REGISTRY) -> list[Page]:
     """The pages of the study whose config.json holds `record`, in the order of the menu."""
     pages: list[Page] = []
     for entry in yaml.safe_load(registry.read_text(encoding="utf-8")):
-        parts = tuple(part for given in entry["parts"] for part in _parts(given, entry.get("each"), record))
+        parts = tuple(part for given in entry["parts"] for part in _parts(given, entry, record))
         if parts:
             place = len(pages) + 1
             pages.append(Page(entry["page"], entry["title"], place, entry.get("finding"), "each" in entry, parts))
@@ -101,14 +96,14 @@ def report_figures(record: dict[str, Any], registry: Path = REGISTRY) -> list[Pa
     return [part for page in report_pages(record, registry) for part in page.parts if part.kind == "figure"]
 
 
-def _parts(entry: dict[str, Any], each: str | None, record: dict[str, Any]) -> list[Part]:
-    """The parts that one entry of a page stands for; none where the study does not have what they are made from."""
+def _parts(entry: dict[str, Any], page: dict[str, Any], record: dict[str, Any]) -> list[Part]:
+    """The parts that one entry of a `page` stands for; none where the study does not have what they are made from."""
     if not set(tables_of(record)).issuperset(entry["tables"]) or (entry.get("given") and not record[entry["given"]]):
         return []
     kind = "figure" if "figure" in entry else "section"
     return [
-        Part(kind, entry[kind], entry["topic"], entry.get("title", ""), model)
-        for model in _models(entry.get("each", each), record)
+        Part(kind, entry[kind], entry.get("module", page["module"]), entry.get("title", ""), model)
+        for model in _models(entry.get("each", page.get("each")), record)
     ]
 
 

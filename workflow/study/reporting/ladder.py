@@ -10,9 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from study.analysis.uncertainty import MIN_SEEDS
-from study.reporting import text
+from study.findings import text
+from study.findings.results import Results
 from study.reporting.markup import Column, prose, table
-from study.reporting.sources import Sources
 from study.reporting.style import FAINT, GRID, INK, WIDTH, new_figure, percent_axis, say, wrap
 
 GAIN, LOSS = "#0072B2", "#D55E00"
@@ -22,9 +22,9 @@ ORDER = (
 )
 
 
-def draw_ladder(sources: Sources) -> Figure:
+def draw_ladder(results: Results) -> Figure:
     """A row per step: the accuracy reached, and a bar from the step before with the interval of the difference."""
-    steps = sources.tables["ladder"]
+    steps = results.tables["ladder"]
     figure = new_figure(WIDTH, 1.7 + 0.55 * len(steps), "Cumulative ablation: what each change adds to those above it")
     axis = figure.subplots()
     if steps["accuracy"].isna().all():
@@ -73,9 +73,9 @@ def _note(axis: Axes, row: int, said: str) -> None:
                   textcoords="offset points", fontsize=9, color=INK, annotation_clip=False)  # fmt: skip
 
 
-def ladder_page(sources: Sources) -> list[dict[str, Any]]:
+def ladder_page(results: Results) -> list[dict[str, Any]]:
     """Every step, and how to read them."""
-    frame: pd.DataFrame = sources.tables["ladder"].copy()
+    frame: pd.DataFrame = results.tables["ladder"].copy()
     frame["label"] = frame["label"].where(frame["n_seeds"] > 0, frame["label"] + " (not run)")
     points = text.points
     columns = [
@@ -93,4 +93,4 @@ def ladder_page(sources: Sources) -> list[dict[str, Any]]:
         "Mean over seeds. The interval covers seeds and test images. Where either step has fewer than "
         f"{MIN_SEEDS} seeds, there is neither interval nor p. p is not adjusted for the number of steps."
     )
-    return [prose("How to read it", [ORDER]), table("Steps", frame, columns, sources.csv("ladder"), note)]
+    return [prose("How to read it", [ORDER]), table("Steps", frame, columns, results.csv("ladder"), note)]

@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.duplicates import THRESHOLD
 from study.analysis.scores import METRICS, Metric
 from study.analysis.uncertainty import MIN_SEEDS
-from study.reporting import text
+from study.findings import text
+from study.findings.results import Results
 from study.reporting.markup import Column, table
-from study.reporting.sources import Sources
+
+SUBSETS = {
+    "all": "all test images",
+    "without_near_duplicates": "without near-duplicates of training or validation images",
+    "without_suspect_labels": "without suspect labels",
+}
 
 OF_RUNS = ("train_accuracy", "val_accuracy", "test_accuracy", "test_top5", "test_superclass", "test_nll", "test_ece")
 
@@ -27,10 +34,10 @@ def show(metric: Metric) -> Callable[[float], str]:
     return partial(text.percent, digits=1) if metric.unit in ("%", "points") else partial(text.number, digits=3)
 
 
-def runs_page(sources: Sources) -> list[dict[str, Any]]:
+def runs_page(results: Results) -> list[dict[str, Any]]:
     """Every run of the grid."""
-    made = sources.tables["provenance"][["model", "seed", "stopped"]]
-    frame = sources.tables["runs"].merge(made, on=["model", "seed"], how="left")
+    made = results.tables["provenance"][["model", "seed", "stopped"]]
+    frame = results.tables["runs"].merge(made, on=["model", "seed"], how="left")
     frame["how"] = frame["stopped"].where(frame["outcome"] == "diverged", "")
     shown = [METRICS[name] for name in OF_RUNS if name in frame]
     columns = [
@@ -45,12 +52,12 @@ def runs_page(sources: Sources) -> list[dict[str, Any]]:
         "The training accuracy is that of the chosen epoch's weights on a sample of the training images, without "
         "augmentation. The file has every other metric."
     )
-    return [table("Every run", frame, columns, sources.csv("runs"), note)]
+    return [table("Every run", frame, columns, results.csv("runs"), note)]
 
 
-def models_page(sources: Sources) -> list[dict[str, Any]]:
+def models_page(results: Results) -> list[dict[str, Any]]:
     """Every model: test accuracy with both variances, and every other metric."""
-    models = sources.tables["models"]
+    models = results.tables["models"]
     columns = [
         Column("label", "Model"),
         Column("n_seeds", "Seeds", text.whole),
@@ -69,24 +76,116 @@ def models_page(sources: Sources) -> list[dict[str, Any]]:
     spread = "Mean over seeds, with the standard deviation below it."
     superclass = (
         " Superclass is that of the top class; summed, the one whose classes' probabilities add up to most."
-        if sources.has_superclasses
+        if results.has_superclasses
         else ""
     )
     return [
-        table("Test accuracy", models[models["metric"] == "test_accuracy"], columns, sources.csv("models"), note),
-        _means("Other accuracies, gaps and shares", sources, shares, spread + superclass),
-        _means("Other metrics", sources, others, spread),
+        table("Test accuracy", models[models["metric"] == "test_accuracy"], columns, results.csv("models"), note),
+        _means("Other accuracies, gaps and shares", results, shares, spread + superclass),
+        _means("Other metrics", results, others, spread),
     ]
 
 
-def _means(title: str, sources: Sources, metrics: list[Metric], note: str) -> dict[str, Any]:
+def _means(title: str, results: Results, metrics: list[Metric], note: str) -> dict[str, Any]:
     """Models as rows, metrics as columns."""
-    models = sources.tables["models"]
-    frame = pd.DataFrame({"label": sources.labels.values()}, index=sources.models)
+    models = results.tables["models"]
+    frame = pd.DataFrame({"label": results.labels.values()}, index=results.models)
     columns = [Column("label", "Model")]
     for metric in metrics:
         rows, said = models[models["metric"] == metric.name].set_index("model"), show(metric)
         frame[metric.name] = rows["mean"]
         frame[f"{metric.name} sd"] = ["" if np.isnan(sd) else f"± {said(sd)}" for sd in rows["sd"]]
         columns.append(Column(metric.name, head(metric), said, f"{metric.name} sd"))
-    return table(title, frame, columns, sources.csv("models"), note)
+    return table(title, frame, columns, results.csv("models"), note)
+
+
+def contrasts_page(results: Results) -> list[dict[str, Any]]:
+    """The differences the study asks for, and two descriptions of them: wins of seeds, and McNemar's test."""
+    return [contrasts_table(results), mcnemar_table(results)]
+
+
+def contrasts_table(results: Results) -> dict[str, Any]:
+    """Each contrast of the study, in percentage points."""
+    frame = results.tables["contrasts"].copy()
+    frame["label"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    frame["what"] = [METRICS[metric].title for metric in frame["metric"]]
+    for part in ("seeds", "images"):
+        frame[f"sd_{part}"] = np.sqrt(frame[f"var_{part}"])
+    pairs = frame["n_seeds"] * frame["n_seeds_baseline"]
+    frame["wins_of"] = [f"of {text.counted(count, 'pair')}" if count else "" for count in pairs]
+    points = text.points
+    columns = [
+        Column("label", "Difference"),
+        Column("what", "Metric"),
+        Column("difference", "Difference (points)", points),
+        Column("low", "95 % low", points),
+        Column("high", "95 % high", points),
+        Column("lowest", "Lowest, single runs", points),
+        Column("highest", "Highest, single runs", points),
+        Column("sd_seeds", "SE from seeds", partial(text.percent, digits=2)),
+        Column("sd_images", "SE from images", partial(text.percent, digits=2)),
+        Column("p_holm", "p, Holm", text.p_value),
+        Column("probability_of_improvement", "Ahead (% of pairs)", partial(text.percent, digits=0), "wins_of"),
+        Column("n_seeds", "Seeds", text.whole),
+        Column("n_seeds_baseline", "Seeds, baseline", text.whole),
+        Column("method", "Interval over"),
+    ]
+    tested = int(frame["p_holm"].notna().sum())
+    enough = f"at least {MIN_SEEDS} seeds of both models"
+    test = f"Nothing is tested here, because that takes {enough}."
+    if tested:
+        test = (
+            "p is two-sided, of the same t as the interval, and adjusted by Holm's method for "
+            f"{text.counted(tested, 'comparison')} of test accuracy: only those of {enough} are tested, and no other "
+            "metric is."
+        )
+    note = (
+        f"In percentage points; images are paired. {test} Ahead: the share of all pairs of a seed of the model and a "
+        "seed of the baseline in which the model's is higher, ties counting half (the probability of improvement)."
+    )
+    return table("Differences", frame, columns, results.csv("contrasts"), note)
+
+
+def mcnemar_table(results: Results) -> dict[str, Any]:
+    """McNemar's test of every pair of networks: it describes these two, and says nothing about other seeds."""
+    frame = results.tables["mcnemar"].copy()
+    frame["label"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    columns = [
+        Column("label", "Difference", choose=True),
+        Column("seed", "Seed", text.whole),
+        Column("seed_baseline", "Seed, baseline", text.whole),
+        Column("only_model", "Only the model right (images)", text.whole),
+        Column("only_baseline", "Only the baseline right (images)", text.whole),
+        Column("p", "p, McNemar", text.p_value),
+    ]
+    note = (
+        "Two trained networks at a time, on the same test images: how many each gets right that the other does not, "
+        "and the p of McNemar's exact test that both numbers are equal. It compares two networks, not two methods, "
+        "because another seed gives another network; p is not adjusted. For the methods see the table above."
+    )
+    return table("Network against network, as a description", frame, columns, results.csv("mcnemar"), note)
+
+
+def sensitivity_page(results: Results) -> list[dict[str, Any]]:
+    """Test accuracy with and without the images in doubt."""
+    frame: pd.DataFrame = results.tables["sensitivity"].copy()
+    frame.loc[frame["subset"] == "all", "difference"] = np.nan
+    frame["subset"] = frame["subset"].map(lambda name: SUBSETS.get(name, text.words(name)))
+    points = partial(text.points, digits=2)
+    columns = [
+        Column("label", "Model"),
+        Column("subset", "Test images"),
+        Column("n_images", "Images", text.whole),
+        Column("accuracy", "Accuracy (%)", text.percent),
+        Column("low", "95 % low, images", text.percent),
+        Column("high", "95 % high, images", text.percent),
+        Column("difference", "Change (points)", points),
+        Column("n_seeds", "Seeds", text.whole),
+    ]
+    note = (
+        "Mean over seeds, with the 95 % Wilson interval for the number of images. A near-duplicate is a test image "
+        f"whose nearest training or validation image is nearer than {THRESHOLD:g} (see Methods); suspect labels are "
+        "those of a list that the config may name. If the order of the models or the size of a gap changed here, the "
+        "answer would depend on the images left out."
+    )
+    return [table("Sensitivity to the test images", frame, columns, results.csv("sensitivity"), note)]

@@ -12,9 +12,11 @@ from markupsafe import Markup
 
 from study.errors import StudyError
 from study.files import atomic_write
-from study.reporting.answer import notice
-from study.reporting.findings import FINDINGS
-from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_pages, tables_of
+from study.findings.results import read_results
+from study.findings.runs import notice, settings_sentence
+from study.findings.topics import FINDINGS
+from study.paths import tables_of
+from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_figures, report_pages
 from study.reporting.markup import (
     BANNER,
     TEMPLATES,
@@ -25,9 +27,8 @@ from study.reporting.markup import (
     render,
     write_page,
 )
-from study.reporting.provenance import settings_sentence
-from study.reporting.sources import read_sources
 from study.reporting.story import story
+from study.reporting.style import save, settings
 
 Section = dict[str, Any]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the archive, so that it is the same bytes every time
@@ -39,24 +40,24 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
     `figures` is the folder that `draw_figures` filled. index.html is the story as a page of its own; landing.html is
     the fragment that shows it in a frame of the Snakemake report's first view.
     """
-    sources = read_sources(study, tables)
-    runs = sources.tables["runs"]
-    pages = report_pages(sources.config)
+    results = read_results(study, tables)
+    runs = results.tables["runs"]
+    pages = report_pages(results.config)
     drawn = {part.file: part for page in pages for part in page.parts if part.kind == "figure"}
     common = {
-        "banner": BANNER if sources.synthetic else "",
-        "notice": " ".join(filter(None, [notice(runs), settings_sentence(runs, sources.labels)])),
-        "study": sources.config["study"],
-        "dataset": sources.config["dataset"]["title"],
+        "banner": BANNER if results.synthetic else "",
+        "notice": " ".join(filter(None, [notice(runs), settings_sentence(runs, results.labels)])),
+        "study": results.config["study"],
+        "dataset": results.config["dataset"]["title"],
     }
-    archive = write_archive(out, tables, sources.config)
-    parts = story(sources, lambda name: figure(drawn[name], figures, sources.config))
+    archive = write_archive(out, tables, results.config)
+    parts = story(results, lambda name: figure(drawn[name], figures, results.config))
     content = {"title": "How much does ImageNet pretraining improve test accuracy?", "heading": "h3", "pages": pages}
-    write_story(common | content | archive | body(sources, parts), out)
+    write_story(common | content | archive | body(results, parts), out)
     for page in pages:
-        finding = FINDINGS[page.finding](sources) if page.finding else ""
+        finding = FINDINGS[page.finding](results) if page.finding else ""
         write_page("page.html.j2", out / page.file, **common, title=page.title, finding=finding, heading="h2",
-                   **body(sources, sections_of(page, sources, figures)))  # fmt: skip
+                   **body(results, sections_of(page, results, figures)))  # fmt: skip
 
 
 def write_story(content: dict[str, Any], out: Path) -> None:
@@ -68,24 +69,24 @@ def write_story(content: dict[str, Any], out: Path) -> None:
     write_page("landing.html.j2", out / "landing.html", study=content["study"], page=page, host=host)
 
 
-def sections_of(page: Page, sources: Any, figures: Path) -> list[Section]:
+def sections_of(page: Page, results: Any, figures: Path) -> list[Section]:
     """What the parts of a page make: a group per model where the page has `each`."""
     if not page.each:
-        return [section for part in page.parts for section in _made(part, sources, figures)]
+        return [section for part in page.parts for section in _made(part, results, figures)]
     groups: dict[str, list[Section]] = {}
     for part in page.parts:
-        groups.setdefault(part.model, []).extend(_made(part, sources, figures))
+        groups.setdefault(part.model, []).extend(_made(part, results, figures))
     return [
-        {"kind": "group", "anchor": f"model-{model}", "title": sources.labels[model], "sections": sections}
+        {"kind": "group", "anchor": f"model-{model}", "title": results.labels[model], "sections": sections}
         for model, sections in groups.items()
     ]
 
 
-def _made(part: Part, sources: Any, figures: Path) -> list[Section]:
+def _made(part: Part, results: Any, figures: Path) -> list[Section]:
     if part.kind == "section":
-        return part.make(sources)
-    made = figure(part, figures, sources.config)
-    return [made | {"title": f"{part.title}: {sources.labels[part.model]}" if part.model else part.title}]
+        return part.make(results)
+    made = figure(part, figures, results.config)
+    return [made | {"title": f"{part.title}: {results.labels[part.model]}" if part.model else part.title}]
 
 
 def figure(part: Part, figures: Path, record: dict[str, Any]) -> Section:
@@ -144,7 +145,7 @@ def every(sections: list[Section]) -> Iterator[Section]:
         yield from every(section["folded"] if section["kind"] == "part" else [])
 
 
-def body(sources: Any, sections: list[Section]) -> dict[str, Any]:
+def body(results: Any, sections: list[Section]) -> dict[str, Any]:
     """What a page embeds: its sections, and every script, picture, file and set of shared data once.
 
     `sections` are in the order in which the page shows them; each gets an `id` of its own, and of a part of the story
@@ -164,5 +165,13 @@ def body(sources: Any, sections: list[Section]) -> dict[str, Any]:
         "sections": sections,
         "scripts": list(dict.fromkeys(name for section in flat for name in section.get("scripts", ()))),
         "shared": shared,
-        "pictures": {str(image): picture_uri(sources.dataset.images[image]) for image in images} if images else {},
+        "pictures": {str(image): picture_uri(results.dataset.images[image]) for image in images} if images else {},
     }
+
+
+def draw_figures(study: Path, tables: Path, out: Path) -> None:
+    """Draw every figure into folder `out`. Raises StudyError for what is missing or unreadable."""
+    results = read_results(study, tables)
+    with settings():
+        for item in report_figures(results.config):
+            save(item.make(results), out / item.file, results.synthetic)

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,9 @@ import pandas as pd
 
 from study.analysis.differences import VERDICTS, class_differences_table, superclass_differences_table
 from study.analysis.runs import Run
-from study.reporting import text
-from study.reporting.charts import numbers
-from study.reporting.sources import Sources, best_model
-from study.reporting.sprites import pictures
+from study.findings import text
+from study.findings.results import Results, best_model
+from study.reporting.pictures import pictures
 from study.reporting.style import colours
 
 ALL_PAIRS = 12  # models; with more, only the pairs that the study asks for, or the page would hold thousands
@@ -20,99 +20,99 @@ DIFFERENCES = {"class": class_differences_table, "superclass": superclass_differ
 TABLES = {"class": "classes", "superclass": "superclasses"}
 
 
-def shared(sources: Sources, *needs: str) -> dict[str, Any]:
+def shared(results: Results, *needs: str) -> dict[str, Any]:
     """The data that the panels of a page share: the models, and of `needs` any of class, superclass and mistakes."""
-    data: dict[str, Any] = {"study": study(sources)}
-    data |= {one: group(sources, one) for one in TABLES if one in needs}
+    data: dict[str, Any] = {"study": study(results)}
+    data |= {one: group(results, one) for one in TABLES if one in needs}
     if "mistakes" in needs:
-        data |= {"cells": cells(sources), "pictures": pictures(sources)}
+        data |= {"cells": cells(results), "pictures": pictures(results)}
     return data
 
 
-def study(sources: Sources) -> dict[str, Any]:
+def study(results: Results) -> dict[str, Any]:
     """Models and classes; `from` and `to` are the models that a page shows first, see `first_pair`."""
-    start, end = first_pair(sources)
-    palette, grouped = colours(sources.models), sources.has_superclasses
-    seeds = sources.rows("runs", outcome="finished")["model"].value_counts()
+    start, end = first_pair(results)
+    palette, grouped = colours(results.models), results.has_superclasses
+    seeds = results.rows("runs", outcome="finished")["model"].value_counts()
     return {
         "models": [
-            {"name": model, "label": sources.labels[model], "colour": palette[model], "seeds": int(seeds.get(model, 0))}
-            for model in sources.models
+            {"name": model, "label": results.labels[model], "colour": palette[model], "seeds": int(seeds.get(model, 0))}
+            for model in results.models
         ],
-        "from": sources.models.index(start),
-        "to": sources.models.index(end),
-        "classes": [text.words(name) for name in sources.dataset.fine_names],
-        "superclasses": [text.words(name) for name in sources.dataset.coarse_names] if grouped else [],
-        "coarse": sources.coarse_of.tolist() if grouped else [],
-        "order": sources.class_order().tolist(),
+        "from": results.models.index(start),
+        "to": results.models.index(end),
+        "classes": [text.words(name) for name in results.dataset.fine_names],
+        "superclasses": [text.words(name) for name in results.dataset.coarse_names] if grouped else [],
+        "coarse": results.coarse_of.tolist() if grouped else [],
+        "order": results.class_order().tolist(),
         "verdicts": list(VERDICTS),
     }
 
 
-def finished_models(sources: Sources) -> list[str]:
+def finished_models(results: Results) -> list[str]:
     """The models with a finished run, in report order."""
-    known = set(sources.rows("runs", outcome="finished")["model"])
-    return [model for model in sources.models if model in known]
+    known = set(results.rows("runs", outcome="finished")["model"])
+    return [model for model in results.models if model in known]
 
 
-def first_pair(sources: Sources) -> tuple[str, str]:
+def first_pair(results: Results) -> tuple[str, str]:
     """The baseline and the best other model by validation accuracy; one model twice where there is no other."""
-    known = finished_models(sources) or sources.models
-    baseline = sources.config["baseline"] if sources.config["baseline"] in known else known[0]
-    models = sources.tables["models"]
+    known = finished_models(results) or results.models
+    baseline = results.config["baseline"] if results.config["baseline"] in known else known[0]
+    models = results.tables["models"]
     return baseline, best_model(models[models["model"] != baseline]) or baseline
 
 
-def pairs(sources: Sources) -> list[tuple[str, str]]:
+def pairs(results: Results) -> list[tuple[str, str]]:
     """(model, baseline) of every two models that a reader can compare, the baseline first in report order."""
-    known = finished_models(sources)
+    known = finished_models(results)
     if len(known) <= ALL_PAIRS:
         return [(model, baseline) for baseline, model in itertools.combinations(known, 2)]
-    asked = {tuple(sorted(pair, key=sources.models.index)) for pair in sources.contrasts if set(pair) <= set(known)}
+    asked = {tuple(sorted(pair, key=results.models.index)) for pair in results.contrasts if set(pair) <= set(known)}
     return sorted(((model, baseline) for baseline, model in asked), key=lambda pair: pair[::-1])
 
 
-def pair_key(sources: Sources, model: str, baseline: str) -> str:
+def pair_key(results: Results, model: str, baseline: str) -> str:
     """How the scripts find a pair: the places of baseline and model in the report."""
-    return f"{sources.models.index(baseline)}-{sources.models.index(model)}"
+    return f"{results.models.index(baseline)}-{results.models.index(model)}"
 
 
 @functools.cache  # several panels of several pages show it
-def group(sources: Sources, one: str) -> dict[str, Any]:
+def group(results: Results, one: str) -> dict[str, Any]:
     """Every class or superclass, as `one` says: accuracy of each model with its interval, verdicts of each pair."""
     number = f"{one}_id"
-    table = sources.tables[TABLES[one]]
+    table = results.tables[TABLES[one]]
     long = table.dropna(subset="accuracy").set_index(["model", number])
-    size = sources.dataset.classes if one == "class" else len(sources.dataset.coarse_names)
+    size = results.dataset.classes if one == "class" else len(results.dataset.coarse_names)
     data: dict[str, Any] = {
         quantity: [
             numbers(long[quantity].loc[model].reindex(range(size)), 4) if model in long.index else [None] * size
-            for model in sources.models
+            for model in results.models
         ]
         for quantity in ("accuracy", "low", "high")
     }
     return data | {
         "images": int(table["n_images"].max()) if len(table) else 0,
-        "margin": float(sources.config["equivalence_margin"]),
-        "pairs": differences(sources, one),
+        "margin": float(results.config["equivalence_margin"]),
+        "pairs": differences(results, one),
     }
 
 
-def differences(sources: Sources, one: str) -> dict[str, Any]:
+def differences(results: Results, one: str) -> dict[str, Any]:
     """By pair: difference, low and high of every class or superclass, and the place of its verdict in VERDICTS.
 
     The verdicts hold for all classes of a pair together, as in the tables of differences, whose function this uses.
     """
-    asked = [{"model": model, "baseline": baseline} for model, baseline in pairs(sources)]
+    asked = [{"model": model, "baseline": baseline} for model, baseline in pairs(results)]
     finished = {
         model: [Run(model, seed, {}, pd.DataFrame(), predicted=row) for seed, row in zip(*predicted, strict=True)]
-        for model in sources.models
-        for predicted in [sources.predicted(model)]
+        for model in results.models
+        for predicted in [results.predicted(model)]
     }
-    config = {"contrasts": asked, "equivalence_margin": sources.config["equivalence_margin"]}
-    table = DIFFERENCES[one](config, finished, sources.dataset)
+    config = {"contrasts": asked, "equivalence_margin": results.config["equivalence_margin"]}
+    table = DIFFERENCES[one](config, finished, results.dataset)
     return {
-        pair_key(sources, model, baseline): {
+        pair_key(results, model, baseline): {
             **{name: numbers(rows[name], 4) for name in ("difference", "low", "high")},
             "verdict": [VERDICTS.index(verdict) for verdict in rows["verdict"]],
         }
@@ -120,15 +120,20 @@ def differences(sources: Sources, one: str) -> dict[str, Any]:
     }
 
 
-def cells(sources: Sources) -> list[list[int]]:
+def cells(results: Results) -> list[list[int]]:
     """Of every model, the cells of its confusion matrix that are not 0, in reading order: how many cells on, and count.
 
     Summed over its finished seeds. A cell's number is true class · classes + predicted class; the first counts from 0.
     """
-    table, classes = sources.tables["confusion"], sources.dataset.classes
+    table, classes = results.tables["confusion"], results.dataset.classes
     found = []
-    for model in sources.models:
+    for model in results.models:
         own = table[table["model"] == model].sort_values(["true_id", "predicted_id"])
         steps = np.diff(own["true_id"] * classes + own["predicted_id"], prepend=0)
         found.append(np.column_stack([steps, own["count"]]).astype(int).ravel().tolist())
     return found
+
+
+def numbers(values: Iterable[float], digits: int = 6) -> list[float | None]:
+    """Numbers rounded to `digits` decimals, None where one is missing: JSON knows no NaN."""
+    return [None if pd.isna(value) else round(float(value), digits) for value in values]

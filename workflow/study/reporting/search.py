@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.files import read_json
+from study.findings import text
+from study.findings.results import read_table
 from study.paths import StudyPaths
-from study.reporting import text
 from study.reporting.items import report_figures, report_pages
 from study.reporting.markup import BANNER, Column, table, write_page
 from study.reporting.pages import body, sections_of, write_archive, write_story
-from study.reporting.sources import read_table
 from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
 
 DOT = "#0072B2"

@@ -7,22 +7,20 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.provenance import weights_name
-from study.reporting import citing, findings, text
-from study.reporting.answer import answer, how_to_read, lost_runs, pretrained_against_scratch
-from study.reporting.calibration import calibration_page
+from study.findings import compare, text, topics
+from study.findings.headline import answer, how_to_read, pretrained_against_scratch
+from study.findings.results import Results, best_model
+from study.findings.runs import lost_runs, was_run
+from study.reporting.certainty import calibration_page, how_sure_section
 from study.reporting.claims import claims_in_short, claims_page
-from study.reporting.classes import classes_page, classes_section
+from study.reporting.classes import class_differences_page, classes_page, classes_section
 from study.reporting.confusion import confusion_section, errors_table, mistakes_table
 from study.reporting.costs import front_section, front_table, minutes_heading
-from study.reporting.differences import class_differences_page
 from study.reporting.hero import dots, gain, only_one_right
-from study.reporting.how_sure import how_sure_section
 from study.reporting.items import Page, report_pages
 from study.reporting.ladder import ladder_page
 from study.reporting.markup import Column, prose, table
-from study.reporting.methods import paragraphs
-from study.reporting.run_facts import was_run
-from study.reporting.sources import Sources, best_model
+from study.reporting.methods import citation, command, paragraphs, repeat
 
 Section = dict[str, Any]
 
@@ -36,24 +34,24 @@ class Topic(NamedTuple):
     anchor: str
     short: str
     page: str
-    make: Callable[[Sources], Section]
+    make: Callable[[Results], Section]
 
 
-def story(sources: Sources, figures: Callable[[str], Section]) -> list[Section]:
+def story(results: Results, figures: Callable[[str], Section]) -> list[Section]:
     """The parts of the story in order; `figures` gives the section that shows a figure of that file name."""
-    pages = {page.name: page for page in report_pages(sources.config)}
-    return [_part(sources, topic, pages, figures) for topic in TOPICS if topic.page in pages and is_new(sources, topic)]
+    pages = {page.name: page for page in report_pages(results.config)}
+    return [_part(results, topic, pages, figures) for topic in TOPICS if topic.page in pages and is_new(results, topic)]
 
 
-def is_new(sources: Sources, topic: Topic) -> bool:
+def is_new(results: Results, topic: Topic) -> bool:
     """Would the part say more than the answer did? A ladder of two steps is the answer once more."""
-    return topic.anchor != "gain" or int(sources.tables["ladder"]["difference"].notna().sum()) > 1
+    return topic.anchor != "gain" or int(results.tables["ladder"]["difference"].notna().sum()) > 1
 
 
-def _part(sources: Sources, topic: Topic, pages: dict[str, Page], figures: Callable[[str], Section]) -> Section:
+def _part(results: Results, topic: Topic, pages: dict[str, Page], figures: Callable[[str], Section]) -> Section:
     page = pages[topic.page]
-    finding = findings.FINDINGS[page.finding or "methods"](sources)
-    content = {"lead": [], "sections": [], "folded": [], "figures": [], "links": [], "notes": []} | topic.make(sources)
+    finding = topics.FINDINGS[page.finding or "methods"](results)
+    content = {"lead": [], "sections": [], "folded": [], "figures": [], "links": [], "notes": []} | topic.make(results)
     content["sections"] += [figures(name) for name in content.pop("figures")]
     more = [(page.file, f"All about this: {page.title}")]
     more += [(pages[name].file, said) for name, said in content["links"] if name in pages]
@@ -61,26 +59,26 @@ def _part(sources: Sources, topic: Topic, pages: dict[str, Page], figures: Calla
     return content | named
 
 
-def _answer(sources: Sources) -> Section:
-    two = findings.compared(sources)
-    models, contrasts = sources.tables["models"], sources.tables["contrasts"]
-    claims = claims_in_short(sources) if sources.config["claims"] else {"sentence": "", "rows": []}
-    verdicts = sources.tables["claims"]["verdict"].value_counts() if claims["rows"] else {}
+def _answer(results: Results) -> Section:
+    two = compare.compared(results)
+    models, contrasts = results.tables["models"], results.tables["contrasts"]
+    claims = claims_in_short(results) if results.config["claims"] else {"sentence": "", "rows": []}
+    verdicts = results.tables["claims"]["verdict"].value_counts() if claims["rows"] else {}
     said = ", ".join(f"{count} {verdict}" for verdict, count in dict(verdicts).items())
-    top = {"kind": "hero", "title": "Test accuracy of every run", "gain": gain(sources, two), "dots": dots(sources),
-           "baseline": sources.labels[sources.config["baseline"]]}  # fmt: skip
-    only = only_one_right(sources, two)
+    top = {"kind": "hero", "title": "Test accuracy of every run", "gain": gain(results, two), "dots": dots(results),
+           "baseline": results.labels[results.config["baseline"]]}  # fmt: skip
+    only = only_one_right(results, two)
     return {
         "lead": [
-            answer(sources.config, models, contrasts),
-            *pretrained_against_scratch(sources),
-            *lost_runs(sources.config, sources.tables["runs"]),
+            answer(results.config, models, contrasts),
+            *pretrained_against_scratch(results),
+            *lost_runs(results.config, results.tables["runs"]),
         ],
         "sections": [top, *([only] if only else [])],
         "folded": [
-            headline(sources),
-            *([literature(sources)] if sources.literature else []),
-            *(claims_page(sources) if claims["rows"] else []),
+            headline(results),
+            *([literature(results)] if results.literature else []),
+            *(claims_page(results) if claims["rows"] else []),
         ],
         "notes": [one for one in (said and f"Claims of the original report: {said}.", claims["sentence"]) if one],
         "links": [
@@ -91,17 +89,17 @@ def _answer(sources: Sources) -> Section:
     }
 
 
-def headline(sources: Sources) -> Section:
+def headline(results: Results) -> Section:
     """The table of the models: accuracy with its spread over seeds, and what a run takes."""
-    models, runs = sources.tables["models"], sources.tables["runs"]
-    by_metric = models.pivot(index="model", columns="metric", values="mean").reindex(sources.models)
-    frame = models[models["metric"] == "test_accuracy"].set_index("model").reindex(sources.models)
-    costs, best = sources.finished_costs(), best_model(models)
+    models, runs = results.tables["models"], results.tables["runs"]
+    by_metric = models.pivot(index="model", columns="metric", values="mean").reindex(results.models)
+    frame = models[models["metric"] == "test_accuracy"].set_index("model").reindex(results.models)
+    costs, best = results.finished_costs(), best_model(models)
     seconds = costs.groupby("model")["run_seconds"].mean()
     rows = []
-    for name, entry in sources.config["models"].items():
+    for name, entry in results.config["models"].items():
         planned, seeds = int((runs["model"] == name).sum()), int(frame.loc[name, "n_seeds"])
-        tags = ["best by validation"] * (name == best) + ["baseline"] * (name == sources.config["baseline"])
+        tags = ["best by validation"] * (name == best) + ["baseline"] * (name == results.config["baseline"])
         kind = f"{text.REGIMES[entry['regime']].short}, {entry['input_size']} px"
         weights = f", weights: {weights_name(entry['weights'], entry.get('redraw', ()))}" if entry["weights"] else ""
         rows.append({
@@ -124,14 +122,14 @@ def headline(sources: Sources) -> Section:
         Column("train", "Train (%)", text.percent),
         Column("minutes", minutes_heading(costs), text.minutes),
     ]
-    return table("The models in numbers", pd.DataFrame(rows), columns, sources.csv("models"))
+    return table("The models in numbers", pd.DataFrame(rows), columns, results.csv("models"))
 
 
-def literature(sources: Sources) -> Section:
+def literature(results: Results) -> Section:
     """Published numbers with their sources; nothing in them was measured here."""
     frame = pd.DataFrame([
         entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": text.REGIMES[entry["model_kind"]].short}
-        for entry in sources.literature
+        for entry in results.literature
     ])  # fmt: skip
     columns = [Column("label", "Model", None, "model_kind"), Column("accuracy", "Test (%)"), Column("source", "Source"),
                Column("note", "Caveat")]  # fmt: skip
@@ -139,46 +137,46 @@ def literature(sources: Sources) -> Section:
     return table("From the literature, not measured here", frame, columns, csv)
 
 
-def _gain(sources: Sources) -> Section:
-    return {"figures": ["ladder.svg"], "folded": [one for one in ladder_page(sources) if one["kind"] == "table"]}
+def _gain(results: Results) -> Section:
+    return {"figures": ["ladder.svg"], "folded": [one for one in ladder_page(results) if one["kind"] == "table"]}
 
 
-def _classes(sources: Sources) -> Section:
-    worst = findings.worst_classes(sources)
-    _, *rest = classes_page(sources)
+def _classes(results: Results) -> Section:
+    worst = topics.worst_classes(results)
+    _, *rest = classes_page(results)
     return {
         "lead": [worst] if worst else [],
-        "sections": [classes_section(sources)],
-        "folded": [*(one for one in class_differences_page(sources) if one["kind"] == "table"), *rest],
+        "sections": [classes_section(results)],
+        "folded": [*(one for one in class_differences_page(results) if one["kind"] == "table"), *rest],
     }
 
 
-def _confusions(sources: Sources) -> Section:
-    return {"sections": [confusion_section(sources)], "folded": [errors_table(sources), mistakes_table(sources)]}
+def _confusions(results: Results) -> Section:
+    return {"sections": [confusion_section(results)], "folded": [errors_table(results), mistakes_table(results)]}
 
 
-def _certainty(sources: Sources) -> Section:
-    by_model, *_ = calibration_page(sources)
+def _certainty(results: Results) -> Section:
+    by_model, *_ = calibration_page(results)
     return {
-        "lead": findings.calibrations(sources),
-        "sections": [how_sure_section(sources)],
+        "lead": topics.calibrations(results),
+        "sections": [how_sure_section(results)],
         "figures": ["calibration.svg"],
         "folded": [by_model],
     }
 
 
-def _costs(sources: Sources) -> Section:
-    return {"sections": [front_section(sources)], "folded": [front_table(sources)]}
+def _costs(results: Results) -> Section:
+    return {"sections": [front_section(results)], "folded": [front_table(results)]}
 
 
-def _methods(sources: Sources) -> Section:
-    cite = citing.citation(sources)
+def _methods(results: Results) -> Section:
+    cite = citation(results)
     return {
         "sections": [
-            prose("What was run", paragraphs("training", sources), was_run(sources)),
-            prose("How to read it", points=how_to_read(sources.tables["models"])),
-            prose("How to repeat it", ["From the project's folder:"], command=citing.command(sources.config["study"])),
-            citing.repeat(sources),
+            prose("What was run", paragraphs("training", results), was_run(results)),
+            prose("How to read it", points=how_to_read(results.tables["models"])),
+            prose("How to repeat it", ["From the project's folder:"], command=command(results.config["study"])),
+            repeat(results),
             *([prose("How to cite it", command=cite)] if cite else []),
         ],
         "links": [("how_each_model_was_trained", "How each model was trained")],

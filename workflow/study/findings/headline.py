@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.uncertainty import MIN_SEEDS
-from study.reporting import text
-from study.reporting.comparing import pretrained_and_scratch
-from study.reporting.sources import Sources, best_model
+from study.findings import text
+from study.findings.compare import pretrained_and_scratch
+from study.findings.results import Results, best_model
 
 
 def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame) -> str:
@@ -39,13 +39,13 @@ def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame
     return f"{subject}, {gap}. It is the baseline."
 
 
-def pretrained_against_scratch(sources: Sources) -> list[str]:
+def pretrained_against_scratch(results: Results) -> list[str]:
     """A sentence on what pretraining is worth among the best; none where `answer` says it, or it is not known."""
-    found = pretrained_and_scratch(sources)
-    if found is None or found.other == sources.config["baseline"]:
+    found = pretrained_and_scratch(results)
+    if found is None or found.other == results.config["baseline"]:
         return []
-    best = f"The best pretrained model, {sources.labels[found.model]}"
-    other = f"the best from random weights, {sources.labels[found.other]}"
+    best = f"The best pretrained model, {results.labels[found.model]}"
+    other = f"the best from random weights, {results.labels[found.other]}"
     if not found.is_clear:
         return [f"{best}, does not differ clearly from {other} ({text.points(found.difference)} points; {found.span})."]
     size, side = text.percent(abs(found.difference)), "ahead of" if found.difference > 0 else "behind"
@@ -82,40 +82,6 @@ def _difference(contrasts: pd.DataFrame, model: str, baseline: str, other: str, 
             f"with no clear difference to {other} ({size}; {span})")  # fmt: skip
     size, direction = text.percent(abs(value)), "more" if value > 0 else "fewer"
     return f"{size} percentage points {direction} than {other} ({span})"
-
-
-LOST = {"diverged": ("diverged", "diverged"), "missing": ("is missing", "are missing")}
-
-
-def lost_runs(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
-    """A sentence for every model that lost runs, and for every way in which it lost them."""
-    sentences = []
-    for model, entry in config["models"].items():
-        own = runs[runs["model"] == model]
-        for outcome, (one, many) in LOST.items():
-            seeds = own.loc[own["outcome"] == outcome, "seed"].tolist()
-            if seeds and len(seeds) == len(own):
-                every = f"The only run of {entry['label']} {one}" if len(seeds) == 1 else (
-                    f"All {len(seeds)} runs of {entry['label']} {many}")  # fmt: skip
-                sentences.append(f"{every}, so it has no accuracy.")
-            elif seeds:
-                verb, is_in = (one, "is") if len(seeds) == 1 else (many, "are")
-                sentences.append(
-                    f"{len(seeds)} of {len(own)} runs of {entry['label']} {verb} (seed {text.listed(seeds)}) and "
-                    f"{is_in} in no mean."
-                )
-    return sentences
-
-
-def notice(runs: pd.DataFrame) -> str:
-    """The banner of a study with missing runs; nothing where every run is there."""
-    missing = int((runs["outcome"] == "missing").sum())
-    if not missing:
-        return ""
-    return (
-        f"Incomplete: {missing} of {text.counted(len(runs), 'run')} of this study {'is' if missing == 1 else 'are'} "
-        "missing. Everything here is computed from the runs that are there."
-    )
 
 
 def how_to_read(models: pd.DataFrame) -> list[str]:

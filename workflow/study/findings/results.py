@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.answers import Answers, read_answers
 from study.analysis.older_code import is_of_older_code
 from study.analysis.ranking import best_by_validation
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
 from study.files import read_json
-from study.paths import StudyPaths
-from study.reporting import text
-from study.reporting.answers import Answers, read_answers
-from study.reporting.items import tables_of
-from study.reporting.markup import Picture
+from study.findings import text
+from study.paths import StudyPaths, tables_of
 
 _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name",
          "id", "text", "source", "judgement", "verdict", "reason", "model_a", "model_b", "most_named", "subset",
@@ -27,7 +25,7 @@ _TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sources:
+class Results:
     """`study` is its folder, `folder` that of its tables; `tables` are by name without .csv."""
 
     study: Path
@@ -119,11 +117,6 @@ class Sources:
             named[place] = self.answers(model, seed).classes[:, 0]
         return seeds, named
 
-    def picture(self, image: int, below: str = "") -> Picture:
-        """An image of the dataset, with its class as the text for readers who cannot see it."""
-        name = text.words(self.dataset.fine_names[self.dataset.fine[image]])
-        return Picture(int(image), f"Image {image}, labelled {name}", below)
-
     def answers(self, model: str, seed: int) -> Answers:
         """What a finished run named for each test image. Raises StudyError where its file cannot be read."""
         return read_answers(StudyPaths(self.study).run(model, seed), self.dataset)
@@ -139,11 +132,11 @@ def best_model(models: pd.DataFrame) -> str | None:
     return best_by_validation(models[models["metric"] == "val_accuracy"].set_index("model")["mean"])
 
 
-def read_sources(study: Path, tables: Path) -> Sources:
+def read_results(study: Path, tables: Path) -> Results:
     """Read the study in folder `study` and its `tables`. Raises StudyError for what is missing or cannot be read."""
     config = read_json(study / "config.json")
     dataset = read_dataset(study / "dataset.npz")
-    return Sources(
+    return Results(
         study=study,
         folder=tables,
         config=config,

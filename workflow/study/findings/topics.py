@@ -7,45 +7,33 @@ import pandas as pd
 
 from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
-from study.reporting import text
-from study.reporting.comparing import Compared, class_differences, difference
-from study.reporting.costs import is_cpu_time, sharing
-from study.reporting.how_sure import lasting_share
-from study.reporting.sources import Sources, best_model
+from study.findings import text
+from study.findings.compare import class_differences, compared, lasting_share
+from study.findings.results import Results, best_model
+from study.findings.runs import is_cpu_time, sharing
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
 
 
-def compared(sources: Sources) -> Compared | None:
-    """The two models of the story; None where fewer than two have a finished run."""
-    models, baseline = sources.tables["models"], sources.config["baseline"]
-    model = best_model(models)
-    other = baseline if model != baseline else best_model(models[models["model"] != baseline])
-    finished = set(sources.rows("runs", outcome="finished")["model"])
-    if model is None or other is None or other not in finished:
-        return None
-    return difference(sources, model, other) or Compared(model, other)
-
-
-def answer(sources: Sources) -> str:
+def answer(results: Results) -> str:
     """How much better the best model is."""
-    two = compared(sources)
+    two = compared(results)
     if two is None or np.isnan(two.difference):
-        model = best_model(sources.tables["models"])
+        model = best_model(results.tables["models"])
         if model is None:
             return "No run finished, so there is no answer yet"
-        mean = sources.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0]
-        return f"{sources.labels[model]} classifies {text.percent(mean)} % of the test images correctly"
-    name, other = sources.labels[two.model], sources.labels[two.other]
+        mean = results.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0]
+        return f"{results.labels[model]} classifies {text.percent(mean)} % of the test images correctly"
+    name, other = results.labels[two.model], results.labels[two.other]
     if not two.is_clear:
         return f"{name} and {other} do not differ clearly: {text.points(two.difference)} points, {two.span}"
     size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "fewer"
     return f"{name} classifies {size} percentage points {more} of the test images correctly than {other}"
 
 
-def steps(sources: Sources) -> str:
+def steps(results: Results) -> str:
     """Which step of the cumulative ablation adds most, and how many have no clear effect."""
-    table = sources.tables["ladder"]
+    table = results.tables["ladder"]
     known = table.dropna(subset="difference")
     if known.empty:
         return "No step of the cumulative ablation can be compared with the one above it"
@@ -65,15 +53,15 @@ def steps(sources: Sources) -> str:
     return said
 
 
-def classes(sources: Sources) -> str:
+def classes(results: Results) -> str:
     """In how many classes the better model is better, worse or neither."""
-    two = compared(sources)
-    rows = pd.DataFrame() if two is None else class_differences(sources, two)
+    two = compared(results)
+    rows = pd.DataFrame() if two is None else class_differences(results, two)
     if rows.empty:
-        return f"How accurate each of the {len(sources.dataset.fine_names)} classes is"
+        return f"How accurate each of the {len(results.dataset.fine_names)} classes is"
     name, other, every = (
-        sources.labels[two.model],
-        sources.labels[two.other],
+        results.labels[two.model],
+        results.labels[two.other],
         text.counted(len(rows), "class", "classes"),
     )
     if rows["p"].isna().all():
@@ -93,45 +81,45 @@ def classes(sources: Sources) -> str:
     )
 
 
-def worst_classes(sources: Sources) -> str:
+def worst_classes(results: Results) -> str:
     """Where the better model is furthest behind; nothing where it is behind nowhere."""
-    two = compared(sources)
-    rows = pd.DataFrame() if two is None else class_differences(sources, two)
+    two = compared(results)
+    rows = pd.DataFrame() if two is None else class_differences(results, two)
     behind = rows[rows["difference"] < 0].sort_values("difference", kind="stable") if len(rows) else rows
     if behind.empty:
         return ""
     named = ", ".join(
         f"{text.words(row['class'])} ({text.points(row['difference'])})" for row in behind.head(3).to_dict("records")
     )
-    return f"{sources.labels[two.model]} is furthest behind, in points, in {named}."
+    return f"{results.labels[two.model]} is furthest behind, in points, in {named}."
 
 
-def confusions(sources: Sources) -> str:
+def confusions(results: Results) -> str:
     """The most frequent mistake of the best model, and how many of its errors stay within the superclass."""
-    model = best_model(sources.tables["models"])
-    rows = sources.rows("confusion", model=model) if model else pd.DataFrame()
+    model = best_model(results.tables["models"])
+    rows = results.rows("confusion", model=model) if model else pd.DataFrame()
     wrong = rows[rows["true_id"] != rows["predicted_id"]] if len(rows) else rows
     if wrong.empty:
         return "No mistakes to show"
     images = rows.groupby("true_id")["count"].sum()
     share = wrong["count"] / wrong["true_id"].map(images)
     most = wrong.loc[share.idxmax()]
-    names = [text.words(name) for name in sources.dataset.fine_names]
+    names = [text.words(name) for name in results.dataset.fine_names]
     true, predicted = names[int(most["true_id"])], names[int(most["predicted_id"])]
     part = text.percent(share.max(), 0)
-    said = f"{sources.labels[model]} most often takes {true} for {predicted}: {part} % of its images"
-    if not sources.has_superclasses:
+    said = f"{results.labels[model]} most often takes {true} for {predicted}: {part} % of its images"
+    if not results.has_superclasses:
         return said
-    errors = sources.rows("errors", model=model).iloc[0]
+    errors = results.rows("errors", model=model).iloc[0]
     return (
         f"{said}; {text.percent(errors['within_superclass'], 0)} % of its errors stay within the superclass "
         f"({text.percent(errors['expected_by_chance'], 0)} % by chance)"
     )
 
 
-def certainty(sources: Sources) -> str:
+def certainty(results: Results) -> str:
     """How surely the difference is known, and what its uncertainty comes from."""
-    two = compared(sources)
+    two = compared(results)
     if two is None or np.isnan(two.difference):
         return "How sure each model is of its answers"
     if np.isnan(two.low):
@@ -140,7 +128,7 @@ def certainty(sources: Sources) -> str:
             f"{text.points(two.highest)} points"
         )
     half = text.number(100 * (two.high - two.low) / 2, 1)
-    said, images = f"The difference is known to within ±{half} points", lasting_share(sources, two)
+    said, images = f"The difference is known to within ±{half} points", lasting_share(results, two)
     if np.isnan(images):
         return said
     return (
@@ -149,30 +137,30 @@ def certainty(sources: Sources) -> str:
     )
 
 
-def calibrations(sources: Sources) -> list[str]:
+def calibrations(results: Results) -> list[str]:
     """A remark for every model whose probabilities temperature scaling made worse on the test images."""
-    means = sources.tables["models"].pivot(index="model", columns="metric", values="mean").reindex(sources.models)
+    means = results.tables["models"].pivot(index="model", columns="metric", values="mean").reindex(results.models)
     remarks = []
     for model, row in means.iterrows():
         before, after = row["test_ece"], row["test_ece_scaled"]
         if after > before and text.percent(after) != text.percent(before):
             remarks.append(
-                f"Temperature scaling made the probabilities of {sources.labels[model]} worse on the test images: "
+                f"Temperature scaling made the probabilities of {results.labels[model]} worse on the test images: "
                 f"ECE {text.percent(before)} % before, {text.percent(after)} % after."
             )
     return remarks
 
 
-def costs(sources: Sources) -> str:
+def costs(results: Results) -> str:
     """What training the better model costs in time, against the other."""
-    two = compared(sources)
-    finished = sources.finished_costs()
+    two = compared(results)
+    finished = results.finished_costs()
     seconds = finished.groupby("model")["run_seconds"].mean()
     if two is None or not {two.model, two.other} <= set(seconds.dropna().index) or not seconds[two.other] > 0:
         return "What a run of each model costs"
-    if sharing(sources) > 1:
+    if sharing(results) > 1:
         return "What a run of each model took while others shared its GPU"
-    name, other, ratio = sources.labels[two.model], sources.labels[two.other], seconds[two.model] / seconds[two.other]
+    name, other, ratio = results.labels[two.model], results.labels[two.other], seconds[two.model] / seconds[two.other]
     if is_cpu_time(finished):
         return _cpu_time(name, other, ratio)
     if ratio > CLEARLY:
@@ -193,17 +181,17 @@ def _times(ratio: float) -> str:
     return text.number(ratio, 1 if ratio < 10 else 0)
 
 
-def methods(sources: Sources) -> str:
+def methods(results: Results) -> str:
     """How many runs there are, and whether the present code made them."""
-    runs = sources.tables["runs"]
+    runs = results.tables["runs"]
     finished = int((runs["outcome"] == "finished").sum())
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
-    older = sources.is_older
+    older = results.is_older
     code = f", {'all' if older.all() else 'some'} of them trained by older code" if older.any() else ""
     return f"{started} finished{code}; one command repeats them"
 
 
-FINDINGS: dict[str, Callable[[Sources], str]] = {
+FINDINGS: dict[str, Callable[[Results], str]] = {
     one.__name__: one for one in (answer, steps, classes, confusions, certainty, costs, methods)
 }

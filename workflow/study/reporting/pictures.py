@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from study.data.dataset import TEST
-from study.reporting.markup import picture_uri
-from study.reporting.sources import Sources
+from study.findings import text
+from study.findings.results import Results
+from study.reporting.markup import Picture, picture_uri
 
 LIMIT = 2500  # pictures; about 0.6 MB of photographs of 32 × 32 pixels
 COLUMNS = 50
@@ -52,15 +53,15 @@ def rule(shown: int, wrong: int, test: int) -> str:
 
 
 @functools.cache  # several panels of several pages show them
-def pictures(sources: Sources) -> dict[str, Any]:
+def pictures(results: Results) -> dict[str, Any]:
     """What the scripts need: the sprite, and of each image its class and what each model's seeds take it for.
 
     `answers` [image][model] is flat: class, number of seeds, next class, …, the most frequent first; where all seeds
     agree, the class alone.
     """
-    test = sources.dataset.ids(TEST)
-    fine = sources.dataset.fine[test]
-    named = {model: sources.predicted(model)[1] for model in sources.models}
+    test = results.dataset.ids(TEST)
+    fine = results.dataset.fine[test]
+    named = {model: results.predicted(model)[1] for model in results.models}
     all_runs = np.concatenate(list(named.values()))
     shown = choose_images(all_runs, fine)
     wrong = int((all_runs != fine).any(axis=0).sum())
@@ -68,13 +69,19 @@ def pictures(sources: Sources) -> dict[str, Any]:
     return {
         "rule": rule(len(shown), wrong, len(test)),
         "columns": COLUMNS,
-        "uri": picture_uri(sprite(sources.dataset.images[test[shown]]), QUALITY) if len(shown) else "",
+        "uri": picture_uri(sprite(results.dataset.images[test[shown]]), QUALITY) if len(shown) else "",
         "images": test[shown].tolist(),
         "true": fine[shown].tolist(),
         "answers": [[_answers(runs[:, place]) for runs in named.values()] for place in shown],
-        "wrong": np.bincount(fine[(all_runs != fine).any(axis=0)], minlength=sources.dataset.classes).tolist(),
-        "test": np.bincount(fine, minlength=sources.dataset.classes).tolist(),
+        "wrong": np.bincount(fine[(all_runs != fine).any(axis=0)], minlength=results.dataset.classes).tolist(),
+        "test": np.bincount(fine, minlength=results.dataset.classes).tolist(),
     }
+
+
+def picture(results: Results, image: int, below: str = "") -> Picture:
+    """An image of the dataset, with its class as the text for readers who cannot see it."""
+    name = text.words(results.dataset.fine_names[results.dataset.fine[image]])
+    return Picture(int(image), f"Image {image}, labelled {name}", below)
 
 
 def sprite(images: np.ndarray) -> np.ndarray:

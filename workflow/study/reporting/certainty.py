@@ -1,4 +1,4 @@
-"""Do a model's probabilities mean what they say? The reliability diagram, and its numbers before and after scaling."""
+"""How sure would the study be with other numbers of seeds? Interval and power from the variances it measured."""
 
 from functools import partial
 from typing import Any
@@ -9,9 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study.reporting import text
-from study.reporting.markup import Column, table
-from study.reporting.sources import Sources
+from study.analysis.power import foresee, power
+from study.analysis.uncertainty import MIN_SEEDS
+from study.data.dataset import TEST
+from study.findings import text
+from study.findings.compare import measured_variances
+from study.findings.results import Results
+from study.reporting.markup import Column, chart, table
+from study.reporting.panels import numbers, pair_key, pairs, shared
 from study.reporting.style import FAINT, GRID, INK, colours, new_figure, say, wrap
 
 ACROSS = 3
@@ -23,10 +28,57 @@ MEASURES = {
     "brier": ("Brier score", partial(text.number, digits=3)),
 }
 
+SEEDS = range(2, 21)
+DIFFERENCES = (0.01, 0.02, 0.05)
+ENDLESS = 1_000_000  # seeds: what is left comes from the test images
+SHAKY = 5  # seeds; from fewer, a variance is known to a factor of about 3 at best
 
-def draw_calibration(sources: Sources) -> Figure:
+
+def how_sure_section(results: Results) -> dict[str, Any]:
+    """Of every two models: half the interval, the images' share of its variance, and the power, by number of seeds."""
+    data = {"seeds": list(SEEDS), "differences": list(DIFFERENCES), "min_seeds": MIN_SEEDS, "pairs": foreseen(results)}
+    images = len(results.dataset.ids(TEST))
+    note = (
+        "What the 95 % interval of a difference would be with other numbers of seeds of each model, on the same "
+        f"{images:,} test images: from the variances measured in this study, by the formula of its own intervals "
+        "(workflow/study/analysis/contrasts.py and power.py). Power is the chance that the interval leaves out 0 if "
+        f"the true difference is as large as said. From fewer than {SHAKY} seeds, the variances are rough estimates."
+    )
+    return chart("how_sure", "How sure with more seeds?", data, note, shared(results))
+
+
+def foreseen(results: Results) -> dict[str, Any]:
+    """By pair, for every number of SEEDS; `seeds` are those that baseline and model had.
+
+    `images` is the share of the variance that no seed takes away; `floor` is half the interval that it leaves.
+    """
+    found = {}
+    for model, baseline in pairs(results):
+        measured = measured_variances(results, model, baseline)
+        if measured is None:
+            continue
+        steps = [foresee(measured, seeds) for seeds in SEEDS]
+        totals = np.array([step.var_seeds + step.var_images for step in steps])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = measured.lasting / totals
+        found[pair_key(results, model, baseline)] = {
+            "seeds": [len(results.predicted(one)[0]) for one in (baseline, model)],
+            "half": numbers([step.half for step in steps], 5),
+            "floor": round(foresee(measured, ENDLESS).half, 5),
+            "images": numbers(share, 3),
+            "power": [numbers([power(step, size) for step in steps], 3) for size in DIFFERENCES],
+        }
+    return found
+
+
+def how_sure_page(results: Results) -> list[dict[str, Any]]:
+    """What more seeds would do."""
+    return [how_sure_section(results)]
+
+
+def draw_calibration(results: Results) -> Figure:
     """Reliability diagrams: accuracy over confidence, a panel per model, before and after its temperature."""
-    models, bins = sources.models, sources.tables["calibration"]
+    models, bins = results.models, results.tables["calibration"]
     across = min(ACROSS, len(models))
     down = -(-len(models) // across)
     figure = new_figure(0.5 + 3.15 * max(across, 2), 0.9 + 3.9 * down, "Reliability: accuracy by confidence")
@@ -40,11 +92,11 @@ def draw_calibration(sources: Sources) -> Figure:
         row, column = divmod(place, across)
         own = bins[bins["model"] == model]
         upper, lower = axes[2 * row : 2 * row + 2, column]
-        upper.set_title(wrap(sources.labels[model], 34, 2), pad=30)
+        upper.set_title(wrap(results.labels[model], 34, 2), pad=30)
         if own.empty:
             say(upper, "No run of this model finished.")
         else:
-            _panel(upper, sources, model, own)
+            _panel(upper, results, model, own)
             _histogram(lower, colours(models)[model], own)
     handles = [
         Line2D([], [], color=BEFORE, marker="o", mfc="white", ms=5, lw=1.2, label="as trained"),
@@ -55,15 +107,15 @@ def draw_calibration(sources: Sources) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, sources: Sources, model: str, bins: pd.DataFrame) -> None:
+def _panel(axis: Axes, results: Results, model: str, bins: pd.DataFrame) -> None:
     axis.set_axis_on()
     axis.plot([0, 100], [0, 100], color=FAINT, ls=(0, (4, 2)), lw=1, zorder=1)
-    for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(sources.models)[model], None)):
+    for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(results.models)[model], None)):
         own = bins[(bins["scaled"] == scaled) & (bins["n_images"] >= MIN_DRAWN)]
         axis.vlines(own["confidence"] * 100, own["low"] * 100, own["high"] * 100, color=colour, lw=1, alpha=0.5)
         axis.plot(own["confidence"] * 100, own["accuracy"] * 100, color=colour, marker="o", mfc=fill or colour, ms=4.2,
                   lw=1.2, zorder=3 + scaled)  # fmt: skip
-    stats = sources.rows("models", model=model).set_index("metric")["mean"]
+    stats = results.rows("models", model=model).set_index("metric")["mean"]
     seeds = text.counted(int(bins["n_seeds"].max()), "seed")
     said = (
         f"ECE {text.percent(stats['test_ece'])} % → {text.percent(stats['test_ece_scaled'])} % ({bins['bin'].max()} "
@@ -92,15 +144,15 @@ def _histogram(axis: Axes, colour: str, bins: pd.DataFrame) -> None:
     axis.set_xlabel("confidence: probability of the top class (%)")
 
 
-def calibration_page(sources: Sources) -> list[dict[str, Any]]:
+def calibration_page(results: Results) -> list[dict[str, Any]]:
     """Temperature, ECE, NLL and Brier score before and after it, by model and by run; and every bin of the figure."""
-    models, runs = sources.tables["models"], sources.tables["runs"]
-    means = models.pivot(index="model", columns="metric", values="mean").reindex(sources.models)
+    models, runs = results.tables["models"], results.tables["runs"]
+    means = models.pivot(index="model", columns="metric", values="mean").reindex(results.models)
     measures = [Column("temperature", "Temperature", partial(text.number, digits=3))]
     for name, (title, show) in MEASURES.items():
         measures += [Column(f"test_{name}", title, show), Column(f"test_{name}_scaled", f"{title}, scaled", show)]
-    bins = sources.tables["calibration"].assign(
-        label=lambda frame: frame["model"].map(sources.labels),
+    bins = results.tables["calibration"].assign(
+        label=lambda frame: frame["model"].map(results.labels),
         probabilities=lambda frame: np.where(frame["scaled"] == 1, "scaled", "as trained"),
     )
     by_bin = [
@@ -123,7 +175,7 @@ def calibration_page(sources: Sources) -> list[dict[str, Any]]:
     )
     label, seed = Column("label", "Model"), Column("seed", "Seed", text.whole)
     return [
-        table("By model", means.assign(label=sources.labels), [label, *measures], sources.csv("models"), explained),
-        table("By run", runs, [label, seed, *measures], sources.csv("runs")),
-        table("By confidence", bins[bins["n_images"] > 0], by_bin, sources.csv("calibration"), pooled),
+        table("By model", means.assign(label=results.labels), [label, *measures], results.csv("models"), explained),
+        table("By run", runs, [label, seed, *measures], results.csv("runs")),
+        table("By confidence", bins[bins["n_images"] > 0], by_bin, results.csv("calibration"), pooled),
     ]

@@ -1,0 +1,129 @@
+"""What was run, in sentences: data, grid, device and time."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.costs import CPU_TIME
+from study.data.dataset import TEST, TRAIN, VALIDATION
+from study.findings import text
+from study.findings.results import Results
+from study.fingerprints import training_code_sha256
+
+LOST = {"diverged": ("diverged", "diverged"), "missing": ("is missing", "are missing")}
+
+
+def was_run(results: Results) -> list[str]:
+    """Data, grid, device and time, in sentences."""
+    parts = [f"{len(results.dataset.ids(part)):,}" for part in (TRAIN, VALIDATION, TEST)]
+    runs, costs = results.tables["runs"], results.tables["costs"]
+    seeds = {tuple(sorted(own["seed"])) for _, own in runs.groupby("model")}
+    each = f"seeds {text.listed(*seeds)} each" if len(seeds) == 1 else "with different numbers of seeds"
+    if len(seeds) == 1 and len(next(iter(seeds))) == 1:
+        each = f"seed {next(iter(seeds))[0]}"
+    shared = costs["shared_seconds"]
+    once = shared.groupby(costs["model"]).max().sum()  # not for each seed
+    total = text.duration(costs["run_seconds"].sum() - shared.sum() + once)
+    return [
+        f"Data: {results.config['dataset']['title']}, {parts[0]} training, {parts[1]} validation and {parts[2]} test "
+        "images of 32 × 32 pixels, resized to each model's input.",
+        f"Runs: {text.counted(len(results.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on "
+        f"{machine(results)}, {total} of {'CPU time' if is_cpu_time(costs) else 'training'} in all.",
+    ]
+
+
+def is_cpu_time(costs: pd.DataFrame) -> bool:
+    """Return whether `run_seconds` of these rows of costs.csv or front.csv are CPU time, not time that passed."""
+    return bool(costs["clock"].eq(CPU_TIME).any())
+
+
+def minutes_unit(costs: pd.DataFrame) -> str:
+    """ "CPU minutes" or "minutes", whichever `run_seconds` / 60 are."""
+    return "CPU minutes" if is_cpu_time(costs) else "minutes"
+
+
+def sharing(results: Results) -> int:
+    """The most runs that went on at once on one GPU, where that makes a run's time longer; else 1."""
+    if is_cpu_time(results.tables["costs"]):
+        return 1
+    made = results.tables["provenance"].query("device == 'cuda'")
+    most = 1
+    for _, on_one in made.groupby(made["visible_gpu"].fillna("")):
+        starts, ends = (pd.to_datetime(on_one[end], utc=True) for end in ("started", "finished"))
+        most = max(most, *(int(((starts <= moment) & (ends > moment)).sum()) for moment in starts))
+    return most
+
+
+def code_sentence(frame: pd.DataFrame, is_older: np.ndarray, labels: dict[str, str]) -> str:
+    """Which runs of provenance.csv are of older code than the present one, as bool [rows] `is_older` says."""
+    present, older = training_code_sha256(), frame[is_older]
+    if (frame["code_sha256"] == present).all():
+        return f"All runs were trained by the present code ({text.short_hash(present)})."
+    if older.empty:
+        return f"What the present code ({text.short_hash(present)}) does otherwise changes nothing for these runs."
+    if len(older) == len(frame):
+        return "All runs were trained by older code than the present one. To renew them: snakemake --forcerun train."
+    return (
+        f"{len(older)} of {len(frame)} runs were trained by older code than the present one: {_named(older, labels)}. "
+        "To renew every run: snakemake --forcerun train."
+    )
+
+
+def machine(results: Results) -> str:
+    """Device, precision and threads of the runs that are there; every combination if they differ."""
+    known = results.tables["costs"].dropna(subset=["device_name"])
+    kinds = known[["device_name", "precision", "threads"]].drop_duplicates().sort_values(["device_name", "threads"])
+    return " and ".join(
+        f"{kind.device_name} ({kind.precision}, {text.counted(int(kind.threads), 'CPU thread')} a run)"
+        for kind in kinds.itertuples()
+    )
+
+
+def settings_sentence(runs: pd.DataFrame, labels: dict[str, str]) -> str:
+    """Which runs were trained with other settings than the config has; nothing where none was."""
+    other = runs[runs["as_configured"] == "no"]
+    if other.empty:
+        return ""
+    return (
+        f"{text.counted(len(other), 'run')} of {len(runs)} {'was' if len(other) == 1 else 'were'} trained with other "
+        f"settings than the config has now: {_named(other, labels)}. "
+        "To renew them: snakemake --forcerun train, with allow_missing: false."
+    )
+
+
+def _named(runs: pd.DataFrame, labels: dict[str, str]) -> str:
+    return "; ".join(
+        f"{labels[model]}, seed {text.listed(own['seed'].tolist())}" for model, own in runs.groupby("model", sort=False)
+    )
+
+
+def lost_runs(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
+    """A sentence for every model that lost runs, and for every way in which it lost them."""
+    sentences = []
+    for model, entry in config["models"].items():
+        own = runs[runs["model"] == model]
+        for outcome, (one, many) in LOST.items():
+            seeds = own.loc[own["outcome"] == outcome, "seed"].tolist()
+            if seeds and len(seeds) == len(own):
+                every = f"The only run of {entry['label']} {one}" if len(seeds) == 1 else (
+                    f"All {len(seeds)} runs of {entry['label']} {many}")  # fmt: skip
+                sentences.append(f"{every}, so it has no accuracy.")
+            elif seeds:
+                verb, is_in = (one, "is") if len(seeds) == 1 else (many, "are")
+                sentences.append(
+                    f"{len(seeds)} of {len(own)} runs of {entry['label']} {verb} (seed {text.listed(seeds)}) and "
+                    f"{is_in} in no mean."
+                )
+    return sentences
+
+
+def notice(runs: pd.DataFrame) -> str:
+    """The banner of a study with missing runs; nothing where every run is there."""
+    missing = int((runs["outcome"] == "missing").sum())
+    if not missing:
+        return ""
+    return (
+        f"Incomplete: {missing} of {text.counted(len(runs), 'run')} of this study {'is' if missing == 1 else 'are'} "
+        "missing. Everything here is computed from the runs that are there."
+    )

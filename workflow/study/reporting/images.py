@@ -1,0 +1,148 @@
+"""The same test images through every model, chosen by a sampling_rule that knows no result."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from study.analysis.duplicates import THRESHOLD
+from study.data.dataset import TEST, Dataset
+from study.findings import text
+from study.findings.results import Results
+from study.reporting.markup import Column, is_true, picture_uri, prose, table
+from study.reporting.pictures import picture
+from study.reporting.style import colours
+
+NEAREST = 60  # because pictures take room; the file has all
+
+HARDEST = 100  # because pictures take room; the file has more
+
+IMAGES = 12
+
+Named = list[tuple[int, float]]  # the most probable classes and their probabilities, NaN where these are not known
+
+
+def sample_ids(dataset: Dataset) -> np.ndarray:
+    """Row numbers int [<= 12] of the sample images: the first test image of every n-th class, n = `step(dataset)`."""
+    test = dataset.ids(TEST)
+    first = [test[dataset.fine[test] == label][:1] for label in range(0, len(dataset.fine_names), step(dataset))]
+    return np.concatenate(first)[:IMAGES]
+
+
+def step(dataset: Dataset) -> int:
+    """How many classes on from one sample image to the next, so that twelve spread over all classes."""
+    return max(1, len(dataset.fine_names) // IMAGES)
+
+
+def sampling_rule(dataset: Dataset) -> str:
+    """By what sampling_rule the images are chosen."""
+    return "The first test image of every " + ("class" if step(dataset) == 1 else f"{step(dataset)}th class")
+
+
+def _answers(results: Results, model: str, ids: np.ndarray) -> tuple[int | None, dict[int, Named]]:
+    """The first finished seed of a model, and what it named for each image; (None, {}) where no run finished."""
+    seeds = results.rows("runs", model=model, outcome="finished")["seed"]
+    if seeds.empty:
+        return None, {}
+    seed = int(seeds.min())
+    answers = results.answers(model, seed)
+    places = np.searchsorted(results.dataset.ids(TEST), ids)
+    return seed, {
+        int(image): list(zip(answers.classes[place].tolist(), answers.probabilities[place].tolist(), strict=True))
+        for image, place in zip(ids, places, strict=True)
+    }
+
+
+def samples_page(results: Results) -> list[dict[str, Any]]:
+    """The images of `draw_samples` as cards, each with every model's three most probable classes."""
+    ids = sample_ids(results.dataset)
+    palette = colours(results.models)
+    answers = {model: _answers(results, model, ids) for model in results.models}
+    samples = []
+    for image in ids:
+        models = []
+        for model, (seed, named) in answers.items():
+            label = results.labels[model] + ("" if seed is None else f", seed {seed}")
+            said = [] if seed is None else _answers_shown(results, int(image), named[int(image)])
+            models.append({"label": label, "colour": palette[model], "answers": said})
+        name = text.words(results.dataset.fine_names[results.dataset.fine[image]])
+        address = picture_uri(results.dataset.images[image])
+        samples.append({"image": int(image), "name": name, "address": address, "models": models})
+    note = (
+        f"{sampling_rule(results.dataset)}, a choice that depends on no result, enlarged without "
+        "smoothing. Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
+        "in percent, of each model's first finished seed."
+    )
+    if any(np.isnan(share) for _, named in answers.values() for image in named.values() for _, share in image):
+        note += " Of a published run, only the probabilities of its first answer and of the true class are known."
+    return [{"kind": "samples", "title": "The same images through every model", "note": note, "samples": samples}]
+
+
+def _answers_shown(results: Results, image: int, named: Named) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": text.words(results.dataset.fine_names[label]),
+            "share": np.nan_to_num(probability),
+            "percent": text.percent(probability, 0),
+            "true": bool(label == results.dataset.fine[image]),
+        }
+        for label, probability in named
+    ]
+
+
+def hardest_page(results: Results) -> list[dict[str, Any]]:
+    """The test images that the fewest runs get right, enlarged."""
+    frame = results.tables["hardest"].head(HARDEST).copy()
+    frame["pictures"] = [[picture(results, image)] for image in frame["image_id"]]
+    frame[["class", "most_named"]] = frame[["class", "most_named"]].map(lambda name: text.words(str(name)))
+    models = results.tables["runs"].query("outcome == 'finished'")["model"].nunique()
+    columns = [
+        Column("pictures", "Image", pictures=True),
+        Column("class", "Labelled"),
+        Column("most_named", "Most often named"),
+        Column("most_named_share", "by (%, mean over models)", partial(text.percent, digits=0)),
+        Column("correct_share", "Right (%, mean over models)", text.percent),
+        Column("models_all_wrong", f"Models always wrong (of {models})", text.whole),
+        Column("test_position", "Place among the test images", text.whole),
+    ]
+    note = (
+        f"The {text.counted(len(frame), 'test image')} that the models get right least often; right is the mean over "
+        "models of the share of a model's seeds. If every run names the same other class, the label may be wrong: "
+        "look at the image. Places among the test images count from 0, in the order of the data."
+    )
+    return [table("Hardest images", frame, columns, results.csv("hardest"), note)]
+
+
+def duplicates_page(results: Results) -> list[dict[str, Any]]:
+    """Test images beside the training or validation image that they nearly repeat."""
+    every = results.tables["near_duplicates"].sort_values("distance", kind="stable")
+    frame = every.head(NEAREST).copy()
+    for key, title in (("image_id", "test"), ("train_image_id", "train")):
+        frame[title] = [[picture(results, image)] for image in frame[key]]
+        frame[f"{title} class"] = [
+            text.words(results.dataset.fine_names[results.dataset.fine[image]]) for image in frame[key]
+        ]
+    frame["same"] = ["yes" if is_true(value) else "no" for value in frame["same_class"]]
+    columns = [
+        Column("test", "Test image", pictures=True),
+        Column("test class", "Class"),
+        Column("train", "Nearest in train or validation", pictures=True),
+        Column("train class", "its class"),
+        Column("same", "Same class"),
+        Column("distance", "Distance", partial(text.number, digits=3)),
+    ]
+    other = len(every) - int(every["same_class"].map(is_true).sum())
+    found = (
+        f"{text.counted(len(every), 'test image')} of {results.n_test:,} "
+        f"({text.percent(len(every) / max(results.n_test, 1))} %) have a near-duplicate among the training and "
+        f"validation images; {other:,} of the pairs are of different classes."
+    )
+    shown = f" The {len(frame)} nearest pairs are shown, the file has all." if len(every) > len(frame) else ""
+    note = (
+        f"Pictures enlarged without smoothing. Distance: 0 for the same picture, brighter, paler or mirrored too, "
+        f"below {THRESHOLD:g} for a near-duplicate, about 1.4 for two unrelated ones.{shown}"
+    )
+    return [
+        prose("In short", [found, "The page on accuracy without doubtful images shows what leaving them out changes."]),
+        table("Near-duplicates", frame, columns, results.csv("near_duplicates"), note),
+    ]
