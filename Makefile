@@ -6,15 +6,16 @@ TIMES ?= 10000
 ENV := .venv
 READY := $(ENV)/.ready
 RUN := . $(ENV)/bin/activate &&
+TEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 DEMO := snakemake --configfile workflow/presets/demo.yaml --cores $(CORES)
 
 # Where `make reference` finds runs to publish; without new ones it computes the tables again from published evidence.
 STUDY ?= $(if $(wildcard results/reference/config.json),results/reference,reference/cpu)
 
-.PHONY: help env demo test test-system chaos fuzz bench check-gpu style schema reference lock
+.PHONY: help env demo test test-system test-gpu chaos fuzz bench check-machine style schema reference lock
 
 help: ## list these targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 env: $(READY) ## install the environment of the lock file in .venv (5.5 GB)
 
@@ -34,11 +35,14 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 	$(RUN) $(DEMO) --quiet rules host reason --report report.html
 	@echo "The demo's report is $(CURDIR)/report.html - open it in a browser. Its data are synthetic."
 
-test: $(READY) ## run all tests but the heavy ones (about 20 minutes on two cores)
-	$(RUN) python -m pytest
+test: $(READY) ## run all tests but the heavy ones (about 10 minutes on two cores)
+	$(RUN) $(TEST)
 
 test-system: $(READY) ## run the heavy tests: browser, cluster, kills, full disk, invalid input; skips what the machine lacks
-	$(RUN) python -m pytest tests/system
+	$(RUN) $(TEST) tests/system
+
+test-gpu: $(READY) ## run the tests that need an NVIDIA GPU: runs repeat, resume, share it and stay close to the CPU
+	$(RUN) python -m pytest -m gpu
 
 chaos: $(READY) ## kill the study's processes at random, 100 times (KILLS=...), and check the results
 	$(RUN) CHAOS_KILLS=$(KILLS) python -m pytest tests/system/test_chaos.py
@@ -50,7 +54,7 @@ bench: $(READY) ## measure the speed of training and of the workflow; writes res
 	$(RUN) PYTHONPATH=workflow:. python -m benchmarks.run --output results/bench
 	$(RUN) python tests/system/overhead.py 100
 
-check-gpu: $(READY) ## check that this machine trains as it should, and how long the study takes on it; CONFIG="presets"
+check-machine: $(READY) ## measure how long the study takes on this machine; CONFIG="presets"
 	$(RUN) PYTHONPATH=workflow python -m study check-machine --config $(CONFIG)
 
 style: $(READY) ## check the style of the code and the rules (ruff, snakefmt)

@@ -11,11 +11,10 @@ from configs import COMPUTE, changed, raw
 from study.__main__ import main
 from study.config.planning import run_spec
 from study.config.study import load_config
-from study.errors import StudyError
 from study.files import read_json
 from study.machine.memory import forget_process_peak, keep_freed_memory, process_peak_mb
 from study.orchestration import check_machine
-from study.training import loop, trial
+from study.training import trial
 
 
 @pytest.fixture
@@ -29,12 +28,10 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_a_good_cpu_passes_and_its_speed_is_kept(folder, capsys):
+def test_the_speed_of_a_cpu_is_measured_and_kept(folder, capsys):
     assert main(["check-machine", "--config", "small.yaml"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:28].strip() for line in lines] == [
-        "device", "repeats itself", "kill and resume", "same as the CPU", "scratch_cnn", "the whole study",
-    ]  # fmt: skip
+    assert [line[:28].strip() for line in lines] == ["device", "scratch_cnn", "the whole study"]
     assert not any("FAILED" in line for line in lines)
     study = check_machine.read_configs([Path("config.yaml"), Path("small.yaml")])
     compute = replace(COMPUTE, threads=1)
@@ -46,18 +43,6 @@ def test_a_good_cpu_passes_and_its_speed_is_kept(folder, capsys):
         60 * (45_000 / kept["training"] + 10_000 / kept["evaluation"]) + 15_000 / kept["evaluation"]
     )
     assert check_machine.checked_seconds(Path("results/machine.json"), replace(compute, precision="bfloat16")) == {}
-
-
-def test_a_loss_that_differs_is_found(monkeypatch):
-    monkeypatch.setattr(trial, "losses", lambda spec, steps: [4.6 if spec.compute.precision == "float32" else 5.6])
-    with pytest.raises(StudyError, match=r"5.6000 in bfloat16, 4.6000 on the CPU in float32: 21.7% apart, more"):
-        check_machine._agrees(replace(COMPUTE, precision="bfloat16"))
-
-
-def test_a_run_that_does_not_repeat_itself_is_found(monkeypatch):
-    monkeypatch.setattr(loop.streams, "stream_seed", lambda *_: torch.seed() >> 1)
-    with pytest.raises(StudyError, match="other bytes the second time"):
-        check_machine._repeats(replace(COMPUTE, threads=1))
 
 
 def test_what_fails_is_said_in_its_line_and_the_others_go_on(capsys):
@@ -74,16 +59,6 @@ def test_a_config_that_cannot_be_read_is_told_in_a_sentence(folder, capsys, cont
         Path("broken.yaml").write_text(content)
     assert main(["check-machine", "--config", "broken.yaml"]) == 1
     assert capsys.readouterr().err.startswith("Error: broken.yaml ")
-
-
-def test_bfloat16_stays_close_to_float32_on_the_cpu():
-    assert "in bfloat16" in check_machine._agrees(replace(COMPUTE, precision="bfloat16", threads=1))
-
-
-def test_losses_fall_from_those_of_a_guess():
-    spec = check_machine._small_spec(replace(COMPUTE, threads=1))
-    found = trial.losses(spec, 5)
-    assert len(found) == 5 and found[0] == pytest.approx(4.6, abs=0.4)
 
 
 def test_a_frozen_model_is_timed_by_its_features():

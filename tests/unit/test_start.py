@@ -71,7 +71,7 @@ def test_the_grid_of_config_yaml_in_words(tmp_path):
         "  efficientnet_b0: finetune at 224 px, recipe report, seeds 0, 1, 2, 3, 4\n"
         "  runs there already: 0; 0.5 GB on disk when all are\n"
         "  how long it takes is not known before a run has finished of: scratch_cnn, efficientnet_b0; "
-        "make check-gpu measures it"
+        "make check-machine measures it"
     )
 
 

@@ -110,11 +110,11 @@ def describe(args: argparse.Namespace) -> None:
 
 
 def check_machine(args: argparse.Namespace) -> None:
-    """Check that this machine trains as it should, and measure how long the study of a config takes on it."""
+    """Say what device this machine has, and measure how long the study of a config takes on it."""
     from study.orchestration.check_machine import check_machine as check
 
     if not check([Path("config.yaml"), *args.config], args.output):
-        raise StudyError("Some checks failed; see the lines above.")
+        raise StudyError("Something could not be measured; see the lines above.")
 
 
 def check(args: argparse.Namespace) -> None:

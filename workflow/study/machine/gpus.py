@@ -8,7 +8,6 @@ import errno
 import fcntl
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from study.errors import StudyError
+from study.machine.hardware import nvidia_smi
 from study.machine.locks import open_lock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -50,14 +50,6 @@ def own_gpu(device: str) -> Iterator[None]:
         yield
 
 
-def lend(folder: Path) -> dict[str, str]:
-    """The environment for a child process that is to use the GPU that this one holds; its locks are in `folder`.
-
-    Without it, the child would wait until this process gives the GPU back.
-    """
-    return os.environ | {LOCKS: str(folder)}
-
-
 def _share() -> int:
     """How many jobs may share a GPU. Raises StudyError for anything but 1 to 8."""
     text = os.environ.get(SHARE) or "1"
@@ -90,12 +82,8 @@ def _known_as(name: str, listed: dict[str, list[str]]) -> str:
 
 def _listed() -> dict[str, list[str]]:
     """{UUID of a GPU: [itself], or the UUIDs of its MIG parts}, in the driver's order."""
-    try:
-        told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
     gpus: dict[str, list[str]] = {}
-    for kind, uuid in re.findall(r"UUID: ((?:GPU|MIG)-)([^)\s]+)\)", told):
+    for kind, uuid in re.findall(r"UUID: ((?:GPU|MIG)-)([^)\s]+)\)", nvidia_smi("-L")):
         if kind == "GPU-":
             gpus[kind + uuid] = []
         elif gpus:

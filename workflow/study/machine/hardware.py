@@ -6,27 +6,29 @@ import subprocess
 from pathlib import Path
 
 
+def nvidia_smi(*arguments: str) -> str:
+    """Return what nvidia-smi prints; nothing where there is none, or it fails, or it gives no answer."""
+    try:
+        done = subprocess.run(["nvidia-smi", *arguments], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _query(what: str) -> str:
+    return nvidia_smi(f"--query-gpu={what}", "--format=csv,noheader")
+
+
 @functools.cache
 def has_nvidia_gpu() -> bool:
     """Is there an NVIDIA device, whether or not the installed torch can use it?"""
-    if any(Path("/proc/driver/nvidia/gpus").glob("*")):
-        return True
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0 and "GPU " in listed.stdout
+    return any(Path("/proc/driver/nvidia/gpus").glob("*")) or "GPU " in nvidia_smi("-L")
 
 
 @functools.cache
 def has_bfloat16() -> bool:
     """Does every GPU here compute in bfloat16 (Ampere and later)? Yes where none can be asked, as on a login node."""
-    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
-    try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return True
-    return all(int(major) >= 8 for major in re.findall(r"^(\d+)\.\d+$", told, re.MULTILINE))
+    return all(int(major) >= 8 for major in re.findall(r"^(\d+)\.\d+$", _query("compute_cap"), re.MULTILINE))
 
 
 @functools.cache
@@ -41,12 +43,7 @@ def cpu_has_bfloat16() -> bool:
 
 def driver_version() -> str:
     """Return the version of the NVIDIA driver, or "unknown"."""
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return told.splitlines()[0].strip() if told.strip() else "unknown"
+    return _query("driver_version").partition("\n")[0].strip() or "unknown"
 
 
 def resolve_compute(device: str, precision: str) -> tuple[str, str]:

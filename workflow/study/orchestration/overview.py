@@ -94,7 +94,7 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
         if finished:
             each, source = statistics.mean(finished), "the finished runs"
         elif by_check is not None:
-            each, source = by_check, f"{MACHINE} (make check-gpu)"
+            each, source = by_check, f"{MACHINE} (make check-machine)"
         else:
             unknown.append(name)
             continue
@@ -103,7 +103,7 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
             sources.add(source)
     if unknown:
         named = ", ".join(unknown)
-        return f"how long it takes is not known before a run has finished of: {named}; make check-gpu measures it"
+        return f"how long it takes is not known before a run has finished of: {named}; make check-machine measures it"
     time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.0f} minutes"
     return f"the rest takes about {time} if run one after the other, judged by {' and '.join(sorted(sources))}"
 
