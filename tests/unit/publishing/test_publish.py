@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from publications import RUN, content, without
 from study_factory import make_study
 
-from study.analysis.evidence import Evidence, in_its_bin
+from study.analysis.evidence import Evidence, in_its_bin, rounding_of_mean
 from study.analysis.metrics import bin_of
 from study.analysis.tables import write_tables
 from study.data.dataset import TRAIN, read_labels
@@ -190,6 +190,21 @@ def test_a_run_with_a_validation_split_of_its_own_is_published_with_it(study, tm
     assert runs.loc[("lite0_frozen", 2), "val_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
 
 
+@pytest.mark.parametrize(("dataset", "favour"), [("cifar100", 0.18), ("synthetic7", 0.01), ("cifar10", 0.05)])
+def test_untouched_evidence_of_networks_near_chance_is_verified(tmp_path, dataset, favour):
+    # log-probabilities are nearly the same for all classes but one, so that rounding moves them all the same way
+    study = make_study(tmp_path / "chance", {"scratch_cnn": 0.1, "lite0_frozen": 0.1}, dataset=dataset)
+    for path in study.glob("runs/*/*/predictions.npz"):
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        for name in ("val_logits", "test_logits"):
+            arrays[name] *= 1e-4
+            arrays[name][:, 0] += favour
+        np.savez(path, **arrays)
+    publish(study, tmp_path / "published")
+    verify(tmp_path / "published")
+
+
 def test_evidence_by_hand():
     logits = np.log(np.array([[0.4, 0.3, 0.3], [0.1, 0.2, 0.7]])).astype(np.float32)
     found = Evidence.of_logits(logits, np.array([1, 2]), np.array([0, 1, 1]))
@@ -200,6 +215,19 @@ def test_evidence_by_hand():
     assert found.rank(np.array([1, 2])).tolist() == [1, 0]
     logits = np.arange(7.0)[None].repeat(2, axis=0)
     assert Evidence.of_logits(logits, np.array([1, 5]), None).rank(np.array([1, 5])).tolist() == [5, 1]
+
+
+def test_rounding_moves_a_mean_by_a_step_where_all_are_alike_and_by_less_where_they_differ():
+    assert rounding_of_mean(np.full(10_000, -4.6)) == 2**-8  # float16 has 10 digits behind the first, and 4.6 / 4 < 2
+    # four of each: 2 sqrt(1024 (4 · 2^-8)^2) / 4096, where 1024 values lie in one binade
+    assert rounding_of_mean(np.repeat(-4 - np.arange(1024) / 256, 4)) == 2 * 32 * 4 * 2**-8 / 4096
+
+
+@given(st.lists(st.floats(1e-30, 1), min_size=1, max_size=10), st.integers(1, 1000))
+def test_rounding_moves_no_mean_further_than_its_bound(probabilities, copies):
+    exact = np.log(np.tile(probabilities, copies))
+    stored = in_its_bin(exact).astype(float)
+    assert abs(stored.mean() - exact.mean()) <= rounding_of_mean(stored)
 
 
 @given(st.lists(st.floats(1e-30, 1), min_size=1))

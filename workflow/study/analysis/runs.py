@@ -27,7 +27,8 @@ class Run:
 
     `predicted` uint8 [T] and `in_top5` bool [T] are in the order of `Labels.ids(TEST)`; `bins` float64 [2, 3, bins] are
     `Predictions.bins`. A run that diverged or is missing has none of them, and no numbers. The `record` of a missing
-    run has only its outcome. `settings_sha256` is of what the run was trained with, empty where that is not known.
+    run has only its outcome. `rounding` is `Evidence.rounding` of a published run, else 0. `settings_sha256` is of what
+    the run was trained with, empty where that is not known.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Run:
     predicted: np.ndarray | None = None
     in_top5: np.ndarray | None = None
     bins: np.ndarray | None = None
+    rounding: float = 0.0
     settings_sha256: str = ""
 
 
@@ -119,7 +121,8 @@ def load_run(study: Path, model: str, seed: int, dataset: Labels, evidence_alone
             numbers |= measured["numbers"]
             bins = np.array(measured["bins"])
     return Run(model, seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
-               in_top5=predictions.rank < TOP, bins=bins, settings_sha256=settings)  # fmt: skip
+               in_top5=predictions.rank < TOP, bins=bins, settings_sha256=settings,
+               rounding=predictions.test.rounding if published else 0.0)  # fmt: skip
 
 
 def read_predictions(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:

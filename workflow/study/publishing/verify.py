@@ -3,7 +3,7 @@
 Three comparisons: of every file with its checksum; of every cell of every table with what follows from the published
 runs; and of the basic numbers with a count in plain numpy (`study.publishing.recount`), which shares no code with the
 analysis. Numbers that need the full logits are taken from from_logits.json; where the evidence determines them but for
-its rounding, they must agree with it as `ROUNDING` says.
+its rounding, they must agree with it as far as that allows (`Evidence.rounding`).
 """
 
 from dataclasses import dataclass, field
@@ -17,15 +17,16 @@ from study.analysis.runs import Run, load_runs
 from study.analysis.scores import METRICS
 from study.analysis.summary import summarise
 from study.analysis.tables import SMALL, compute_tables
-from study.data.dataset import TEST, Labels, read_labels
+from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
 from study.files import CHECKSUMS, changed_files, read_json
 from study.paths import FROM_LOGITS, NEAR_DUPLICATES_TABLE, StudyPaths
 from study.publishing.publish import published_files
 from study.publishing.recount import KEYS, recount
 
-ROUNDING = 0.01  # how far float16 may move NLL and ECE, over the root of the number of images: 0.0001 for 10,000
-ROUNDING_OF_ONE = 4e-4  # and a single probability p: at most 2^-11 · p |log p|, and once more to stay in its bin
+ROUNDING_OF_ONE = (
+    4e-4  # how far float16 may move a single probability p: at most 2^-11 · p |log p|, and once more to stay in its bin
+)
 UNDONE = "restore it, for example with git checkout, or publish again"
 
 
@@ -44,9 +45,8 @@ def verify(dest: Path) -> None:
     paths = StudyPaths(dest)
     config, dataset = read_json(paths.config), read_labels(paths.labels)
     runs, alone = (list(load_runs(dest, config, dataset, evidence_alone=only)) for only in (False, True))
-    tolerance = ROUNDING / np.sqrt(len(dataset.ids(TEST)))
     for run, determined in zip(runs, alone, strict=True):
-        _check_run(paths.run(run.model, run.seed) / FROM_LOGITS, run, determined, tolerance)
+        _check_run(paths.run(run.model, run.seed) / FROM_LOGITS, run, determined)
     near_duplicates = pd.read_csv(paths.table(NEAR_DUPLICATES_TABLE))
     _check_near_duplicates(paths.table(NEAR_DUPLICATES_TABLE), near_duplicates, dataset)
     from_runs, from_evidence = (compute_tables(config, dataset, some, near_duplicates) for some in (runs, alone))
@@ -54,8 +54,9 @@ def verify(dest: Path) -> None:
     for (name, expected), (_, determined) in zip(from_runs, from_evidence, strict=True):
         tables[name] = _read(paths.table(name))
         tallies[name] = _check_table(paths.table(name), tables[name], expected, determined)
+    rounding = {name: max(run.rounding for run in runs if run.model == name) for name in config["models"]}
     counted = sum(
-        _check_count(paths.table(name), tables[name], again, tolerance) for name, again in recount(dest, config)
+        _check_count(paths.table(name), tables[name], again, rounding) for name, again in recount(dest, config)
     )
     _check_summary(paths.summary, read_json(paths.summary), summarise(dest, paths.tables))
     _report(dest, runs, tallies, counted)
@@ -82,14 +83,14 @@ def _check_files(dest: Path) -> None:
         raise StudyError(f"{dest / name} is not in {CHECKSUMS}; delete it, or publish again.")
 
 
-def _check_run(path: Path, run: Run, determined: Run, tolerance: float) -> None:
+def _check_run(path: Path, run: Run, determined: Run) -> None:
     """Compare the numbers of a run as published in `path` with those that its evidence alone determines.
 
-    `tolerance` is how far those may differ that are computed from probabilities.
+    Those that are computed from probabilities may differ by the rounding of these.
     """
     for name, value in determined.numbers.items():
         if METRICS[name].of_probabilities:
-            is_near = abs(run.numbers[name] - value) <= tolerance
+            is_near = abs(run.numbers[name] - value) <= run.rounding
         else:
             is_near = run.numbers[name] == value or np.isnan(value)  # NaN: it needs the logits
         if not is_near:
@@ -130,8 +131,11 @@ def _check_table(path: Path, printed: pd.DataFrame, expected: pd.DataFrame, dete
     return tally
 
 
-def _check_count(path: Path, printed: pd.DataFrame, again: pd.DataFrame, tolerance: float) -> int:
-    """Compare a table with numbers counted again, row by row of the same keys; return how many numbers these are."""
+def _check_count(path: Path, printed: pd.DataFrame, again: pd.DataFrame, rounding: dict[str, float]) -> int:
+    """Compare a table with numbers counted again, row by row of the same keys; return how many numbers these are.
+
+    `rounding` is that of each model's probabilities.
+    """
     keys = [name for name in KEYS if name in again]
     places = {key: place for place, key in enumerate(zip(*(printed[name] for name in keys), strict=True))}
     numbers = again.drop(columns=keys)
@@ -142,7 +146,8 @@ def _check_count(path: Path, printed: pd.DataFrame, again: pd.DataFrame, toleran
             raise StudyError(f"{path} has no row for {', '.join(key)}; {UNDONE}.")
         for name, value in row.items():
             is_rounded = any(one in METRICS and METRICS[one].of_probabilities for one in (name, *key))
-            if not abs(cells[name][place] - value) <= (tolerance if is_rounded else 1e-6):  # also where there is none
+            allowed = 1e-6 + (rounding[key[0]] if is_rounded else 0)
+            if not abs(cells[name][place] - value) <= allowed:  # also where there is none
                 _refuse(path, printed, place, name, value)
     return numbers.size
 
