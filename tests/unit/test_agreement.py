@@ -16,7 +16,7 @@ from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
 from study.analysis.ranking import best_by_validation, on_front
 from study.analysis.runs import Run
-from study.analysis.sensitivity import sensitivity_table
+from study.analysis.sensitivity import sensitivity_contrasts_table, sensitivity_table
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST, TRAIN, Labels
 
@@ -115,9 +115,24 @@ def test_sensitivity_by_hand():
     assert row["difference"] == pytest.approx(1 / 6 - 3 / 8)
     assert (row["low"], row["high"]) == pytest.approx(tuple(map(float, wilson(0.5, 3))))
     assert table.loc[("b", "all"), "n_seeds"] == 0 and np.isnan(table.loc[("b", "all"), "accuracy"])
-    listed = CONFIG | {"suspect_labels": {"images": [2, 3]}}  # positions among the test images
+    # positions among the test images
+    listed = CONFIG | {"suspect_labels": {"images": [2, 3]}, "known_duplicates": {"images": [1, 2, 3]}}
     table = sensitivity_table(listed, finished, near, dataset()).set_index(["model", "subset"])
     assert table.loc[("a", "without_suspect_labels"), "accuracy"] == pytest.approx(3 / 4)
+    assert table.loc[("a", "without_known_duplicates"), ["n_images", "accuracy"]].tolist() == [1, 1]
+
+
+def test_a_contrast_without_doubtful_images_by_hand():
+    finished = {"a": [run(s, 0, 9, 9, 9) for s in range(3)], "b": [run(s, 0, 1, 9, 3) for s in range(3)]}
+    near = pd.DataFrame({"image_id": [3]})  # test image 1, which b alone gets right
+    table = sensitivity_contrasts_table(CONFIG, finished, near, dataset()).set_index("subset")
+    assert table["n_images"].tolist() == [4, 3]
+    assert table["difference"].tolist() == pytest.approx([2 / 4, 1 / 3])
+    assert table["change"].tolist() == pytest.approx([0, 1 / 3 - 2 / 4])
+    kept = [np.array([one.predicted == FINE for one in finished[name]])[:, [0, 2, 3]] for name in "ba"]
+    expected = contrast(*kept)
+    row = table.loc["without_near_duplicates"]
+    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
 
 
 def test_the_ladder_compares_each_step_with_the_one_before():

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from configs import COMPUTE
 
-from study.config.comparison import read_suspects
+from study.config.comparison import read_test_images
 from study.config.planning import study_record
 from study.config.study import load_config
 from study.errors import StudyError
@@ -95,6 +95,16 @@ def test_a_list_of_suspects(tmp_path, text):
         "file": "list.txt", "sha256": file_digest(path), "images": [0, 3, 9999]}  # fmt: skip
 
 
+def test_a_list_of_known_duplicates_may_be_a_table_of_pairs_with_names_of_columns(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("TestID,TrainID,Distance,Judgment\n1100,24083,0.0,0\n7,29363,1.5,2\n7,3,1.6,2\n")
+    assert record(known_duplicates=str(path))["known_duplicates"]["images"] == [7, 1100]
+    assert record()["known_duplicates"] is None
+    path.write_text("TestID,TrainID\n24083,1100\n")
+    expected = f"config: known_duplicates: {path}, line 2: '24083' is not a whole number from 0 to 9999."
+    assert refusal(known_duplicates=str(path)) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -119,7 +129,7 @@ def test_a_list_that_is_no_text_or_of_every_image(tmp_path):
     assert "cannot be read" in refusal(suspect_labels=str(tmp_path))
     path.write_text("0\n1\n")
     with pytest.raises(ValueError, match="lists 2 of 2 test images"):
-        read_suspects(str(path), 2)
+        read_test_images("suspect_labels", str(path), 2)
 
 
 def test_runs_that_are_compared(tmp_path):

@@ -47,8 +47,8 @@ CNN = "models.scratch_cnn"
 RATE = "recipes.report.learning_rate"
 TAGS = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in ("aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"))
 TOP = (
-    "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, ladder, literature, "
-    "models, recipes, search, study, suspect_labels"
+    "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, known_duplicates, ladder, "
+    "literature, models, recipes, search, study, suspect_labels"
 )
 
 

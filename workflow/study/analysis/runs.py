@@ -27,8 +27,9 @@ class Run:
 
     `predicted` uint8 [T] and `in_top5` bool [T] are in the order of `Labels.ids(TEST)`; `bins` float64 [2, 3, bins] are
     `Predictions.bins`. A run that diverged or is missing has none of them, and no numbers. The `record` of a missing
-    run has only its outcome. `rounding` is `Evidence.rounding` of a published run, else 0. `settings_sha256` is of what
-    the run was trained with, empty where that is not known.
+    run has only its outcome. `val_predicted` uint8 [V], in the order of `Labels.ids(VALIDATION)`, is None also of a run
+    whose recipe has a validation split of its own. `rounding` is `Evidence.rounding` of a published run, else 0.
+    `settings_sha256` is of what the run was trained with, empty where that is not known.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Run:
     predicted: np.ndarray | None = None
     in_top5: np.ndarray | None = None
     bins: np.ndarray | None = None
+    val_predicted: np.ndarray | None = None
     rounding: float = 0.0
     settings_sha256: str = ""
 
@@ -120,8 +122,9 @@ def load_run(study: Path, model: str, seed: int, dataset: Labels, evidence_alone
             measured = read_json(folder / FROM_LOGITS)
             numbers |= measured["numbers"]
             bins = np.array(measured["bins"])
+    val_predicted = None if has_own_split(record, dataset) else predictions.val.predicted
     return Run(model, seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
-               in_top5=predictions.rank < TOP, bins=bins, settings_sha256=settings,
+               in_top5=predictions.rank < TOP, bins=bins, val_predicted=val_predicted, settings_sha256=settings,
                rounding=predictions.test.rounding if published else 0.0)  # fmt: skip
 
 

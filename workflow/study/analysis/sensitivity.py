@@ -1,26 +1,29 @@
-"""Does the accuracy hang on doubtful test images: near-duplicates of images seen before, labels that a user doubts?"""
+"""Do accuracies and differences hang on doubtful test images: near-duplicates of images seen before, doubted labels?"""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from study.analysis.contrasts import contrast
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST, Labels
 
 COLUMNS = ["model", "label", "subset", "n_images", "n_seeds", "accuracy", "low", "high", "difference"]
+OF_CONTRASTS = ["model", "baseline", "subset", "n_images", "difference", "low", "high", "change"]
 
 
 def subsets(config: dict[str, Any], near_duplicates: pd.DataFrame, dataset: Labels) -> dict[str, np.ndarray]:
-    """Masks bool [T] of the test images in each subset; without_suspect_labels only where the config lists any."""
+    """Masks bool [T] of the test images in each subset; those of lists that the user names only where there is one."""
     ids = dataset.ids(TEST)
     found = {
         "all": np.ones(len(ids), bool),
         "without_near_duplicates": ~np.isin(ids, near_duplicates["image_id"].to_numpy()),
     }
-    if config["suspect_labels"]:
-        found["without_suspect_labels"] = ~np.isin(np.arange(len(ids)), config["suspect_labels"]["images"])
+    for name in ("known_duplicates", "suspect_labels"):
+        if config.get(name):
+            found[f"without_{name}"] = ~np.isin(np.arange(len(ids)), config[name]["images"])
     return found
 
 
@@ -45,3 +48,24 @@ def sensitivity_table(
                       float(high), accuracy - float(share.mean()))  # fmt: skip
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def sensitivity_contrasts_table(
+    config: dict[str, Any], finished: Finished, near_duplicates: pd.DataFrame, dataset: Labels
+) -> pd.DataFrame:
+    """Every contrast's difference in test accuracy on each subset, with `contrast`'s interval.
+
+    `change` is the difference on the subset minus that on all test images.
+    """
+    fine = dataset.fine[dataset.ids(TEST)]
+    masks = subsets(config, near_duplicates, dataset)
+    rows = []
+    for pair in config["contrasts"]:
+        model, baseline = (correctness(finished[pair[side]], fine) for side in ("model", "baseline"))
+        on_all = contrast(model, baseline).difference
+        for name, kept in masks.items():
+            found = contrast(model[:, kept], baseline[:, kept])
+            values = (*pair.values(), name, int(kept.sum()), found.difference, found.low, found.high,
+                      found.difference - on_all)  # fmt: skip
+            rows.append(dict(zip(OF_CONTRASTS, values, strict=True)))
+    return pd.DataFrame(rows, columns=OF_CONTRASTS)

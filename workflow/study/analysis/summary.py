@@ -17,6 +17,7 @@ from study.files import read_json, write_json
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 
 SCHEMA = 3
+ROWS = ["sensitivity", "sensitivity_contrasts", "overlap", "contamination"]  # tables that it has whole
 
 
 def write_summary(study: Path, tables: Path, out: Path) -> None:
@@ -44,8 +45,9 @@ def summarise(study: Path, tables: Path) -> dict[str, Any]:
         "class_verdicts": _verdicts(config, read),
         "ladder": read["ladder"].to_dict("records"),
         "near_duplicates": _near_duplicates(read["near_duplicates"], len(dataset.ids(TEST))),
-        "suspect_labels": _suspects(config["suspect_labels"]),
-        "sensitivity": read["sensitivity"].to_dict("records"),
+        "known_duplicates": _listed(config.get("known_duplicates")),
+        "suspect_labels": _listed(config["suspect_labels"]),
+        **{name: read[name].to_dict("records") for name in ROWS},
         "claims": read["claims"].to_dict("records"),
         "cost": _cost(read["costs"], read["runs"]) | {"front": read["front"].query("on_front == 1")["model"].tolist()},
     }
@@ -107,7 +109,7 @@ def _near_duplicates(table: pd.DataFrame, test_images: int) -> dict[str, Any]:
     }
 
 
-def _suspects(listed: dict[str, Any] | None) -> dict[str, Any] | None:
+def _listed(listed: dict[str, Any] | None) -> dict[str, Any] | None:
     return listed and {"file": listed["file"], "sha256": listed["sha256"], "count": len(listed["images"])}
 
 

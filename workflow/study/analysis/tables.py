@@ -18,16 +18,18 @@ from study.analysis.agreement import agreement_table, mcnemar_table
 from study.analysis.calibration import calibration_table
 from study.analysis.claims import claims_table
 from study.analysis.classes import classes_table, confusion_table, errors_table, superclasses_table
+from study.analysis.contamination import contamination_table
 from study.analysis.contrasts import VARIANCES, contrasts_table
 from study.analysis.costs import clock_of, costs_table, front_table
 from study.analysis.differences import class_differences_table, superclass_differences_table
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
+from study.analysis.overlap import overlap_table
 from study.analysis.provenance import provenance_table
 from study.analysis.runs import Finished, Run, load_runs
 from study.analysis.scores import METRICS, metric_names
-from study.analysis.sensitivity import sensitivity_table
+from study.analysis.sensitivity import sensitivity_contrasts_table, sensitivity_table
 from study.analysis.uncertainty import t_interval, wilson
 from study.data.dataset import TEST, Labels, read_labels
 from study.files import atomic_write, read_json
@@ -70,6 +72,9 @@ def compute_tables(
         "mcnemar": lambda: mcnemar_table(config, finished, dataset),
         "hardest": lambda: hardest_table(finished, dataset),
         "sensitivity": lambda: sensitivity_table(config, finished, near_duplicates, dataset),
+        "sensitivity_contrasts": lambda: sensitivity_contrasts_table(config, finished, near_duplicates, dataset),
+        "overlap": lambda: overlap_table(config, finished, dataset),
+        "contamination": lambda: contamination_table(config, finished, dataset),
         "ladder": lambda: ladder_table(config, finished, dataset),
         "claims": lambda: claims_table(config, finished, dataset),
         "learning": lambda: learning_table(runs),

@@ -43,32 +43,34 @@ def check_ladder(ladder: Sequence[Step], models: Sequence[str]) -> None:
     messages.check_unique([step.model for step in ladder], "ladder")
 
 
-def read_suspects(file: str, images: int) -> list[int]:
+def read_test_images(key: str, file: str, images: int) -> list[int]:
     """Return the positions (0 to `images` - 1) in the official test file that `file` lists, ascending, each once.
 
-    One whole number a line; what follows a # is a comment. Raises ValueError if `file` is not such a list.
+    A whole number a line, of a table with commas the first on the line; names of columns on top, and what follows a #,
+    are left out. Raises ValueError, for the option `key`, if `file` is not such a list.
     """
     try:
         lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
-        raise ValueError(
-            f"suspect_labels: {file} cannot be read as text ({kind}); correct it, or set it to null"
-        ) from None
+        raise ValueError(f"{key}: {file} cannot be read as text ({kind}); correct it, or set it to null") from None
     entries = [(number, text) for number, line in enumerate(lines, 1) if (text := line.partition("#")[0].strip())]
+    if entries and "," in entries[0][1] and not any(character.isdigit() for character in entries[0][1]):
+        del entries[0]
+    entries = [(number, text.partition(",")[0].strip()) for number, text in entries]
     for number, text in entries:
         if not re.fullmatch("[0-9]{1,9}", text) or int(text) >= images:
             wrong = f"{text[:40]!r} is not a whole number from 0 to {images - 1}"
-            raise ValueError(f"suspect_labels: {file}, line {number}: {wrong}")
+            raise ValueError(f"{key}: {file}, line {number}: {wrong}")
     found = {int(text) for _, text in entries}
     if not 0 < len(found) < images:
-        raise ValueError(f"suspect_labels: {file} lists {len(found)} of {images} test images; list some, but not all")
+        raise ValueError(f"{key}: {file} lists {len(found)} of {images} test images; list some, but not all")
     return sorted(found)
 
 
-def suspects_record(file: str | None, images: int) -> dict[str, Any] | None:
+def list_record(key: str, file: str | None, images: int) -> dict[str, Any] | None:
     """The list as config.json has it: the file's name, its sha256, and the positions; None where there is none."""
     if file is None:
         return None
     path = Path(file).expanduser()
-    return {"file": path.name, "sha256": file_digest(path), "images": read_suspects(file, images)}
+    return {"file": path.name, "sha256": file_digest(path), "images": read_test_images(key, file, images)}

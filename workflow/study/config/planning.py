@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from study.config.comparison import suspects_record
+from study.config.comparison import list_record
 from study.config.models import NORMALISATIONS, Model, Statistics, own_network, resolved_arguments
 from study.config.recipes import Recipe
 from study.config.search import trials
@@ -181,7 +181,8 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         "contrasts": [one.model_dump() for one in config.compared()],
         "equivalence_margin": config.equivalence_margin,
         "ladder": [step.model_dump() | {"label": config.models[step.model].label} for step in config.ladder],
-        "suspect_labels": suspects_record(config.suspect_labels, config.test_images()),
+        "suspect_labels": list_record("suspect_labels", config.suspect_labels, config.test_images()),
+        "known_duplicates": list_record("known_duplicates", config.known_duplicates, config.test_images()),
         "allow_missing": config.allow_missing,
         "claims": [claim.record() for claim in config.claims],
         "literature": [entry.model_dump() for entry in config.literature],

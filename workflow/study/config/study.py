@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from study.config import messages
 from study.config.claims import Claim, Published, check_claims
-from study.config.comparison import Comparison, Step, check_comparisons, check_ladder, read_suspects
+from study.config.comparison import Comparison, Step, check_comparisons, check_ladder, read_test_images
 from study.config.fields import Name, Strict, Switch
 from study.config.models import Model, Seeds
 from study.config.options import Number, Whole
@@ -69,6 +69,9 @@ class Config(Strict):
     )
     ladder: list[Step] = Field(default_factory=list, description="cumulative ablation: models, each with one change")
     suspect_labels: str | None = Field(default=None, description="a file that lists test images with doubtful labels")
+    known_duplicates: str | None = Field(
+        default=None, description="a file that lists test images known to be near-duplicates of training images"
+    )
     allow_missing: Switch = Field(default=False, description="compare the runs that are there, and train none")
     claims: list[Claim] = Field(default_factory=list, description="what the original report says, to be judged")
     literature: list[Published] = Field(default_factory=list, description="published numbers, shown apart")
@@ -85,8 +88,9 @@ class Config(Strict):
             messages.check_known(self.search.model, self.models, "search: model", "model")
         check_comparisons(self.contrasts or [], self.grid.models)
         check_ladder(self.ladder, list(self.models))
-        if self.suspect_labels is not None:
-            read_suspects(self.suspect_labels, self.test_images())
+        for key in ("suspect_labels", "known_duplicates"):
+            if (file := getattr(self, key)) is not None:
+                read_test_images(key, file, self.test_images())
         return self
 
     def _check_splits(self) -> None:
