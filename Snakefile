@@ -6,7 +6,7 @@ What depends on what stands in workflow/rules/, the science in config.yaml, the 
 import sys
 from pathlib import Path
 
-from snakemake.utils import min_version, update_config
+from snakemake.utils import min_version
 
 min_version("9.20")
 
@@ -15,13 +15,11 @@ PROJECT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).absol
 DEFAULTS = PROJECT / "config.yaml"
 sys.path.insert(0, str(PROJECT / "workflow"))
 
-from study.config.yaml_files import check_files, read_yaml
-from study.errors import StudyError
+from study.config.yaml_files import check_files, merge, read_yaml
+from study.errors import exit_with_sentence
 
-try:
+with exit_with_sentence():
     check_files([DEFAULTS, *workflow.configfiles])
-except StudyError as error:
-    raise SystemExit(f"Error: {error}")
 
 
 configfile: DEFAULTS
@@ -29,40 +27,13 @@ configfile: DEFAULTS
 
 if not workflow.modifier.is_main_snakefile():
     # A module's config is not in a file, but changes config.yaml as a --configfile would.
-    own, config = config, read_yaml(DEFAULTS)
-    update_config(config, own)
+    config = merge(read_yaml(DEFAULTS), config)
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-
-
-if STUDY.search:
-
-    include: "workflow/rules/search.smk"
-
-else:
-
-    include: "workflow/rules/compare.smk"
-    include: "workflow/rules/report.smk"
-
-
-# Snakemake would say no more than that a file "does not exist".
-if "--report-after-run" not in sys.argv and any(
-    argument.partition("=")[0] == "--report" for argument in sys.argv
-):
-    if missing := [path for path in (*FIGURES, *PAGES) if not Path(path).exists()]:
-        raise SystemExit(
-            f"Error: there is nothing to report yet ({missing[0]} is missing): run the study first, with the same "
-            "command but without --report."
-        )
-
-
-# The report does not need all of these, but they are results too: what is deleted is made again.
-RESULTS_OF_RUNS = [run / name for run in COMPARED for name in RUN_FILES]
-if STUDY.allow_missing:
-    RESULTS_OF_RUNS = []
+include: "workflow/rules/search.smk" if STUDY.search else "workflow/rules/compare.smk"
 
 
 onstart:
@@ -85,6 +56,5 @@ rule all:
         TABLES,
         NEAR_DUPLICATES,
         PATHS.summary,
-        FIGURES,
-        PAGES,
+        FIGURES + PAGES,
         RESULTS_OF_RUNS,

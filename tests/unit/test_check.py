@@ -128,12 +128,25 @@ def test_what_was_recorded_by_no_one_is_not_judged(tmp_path):
     assert changed_files(tmp_path) == {}
 
 
-def test_a_config_file_is_checked_by_the_same_command(tmp_path, capsys):
-    path = tmp_path / "my.yaml"
-    path.write_text("a: 1\na: 2\n")
-    assert main(["check", str(path)]) == 1
-    assert capsys.readouterr().err == f"Error: {path}: the key 'a' is given twice, in line 1 and line 2; remove one.\n"
-    path.write_text("a: 1\n")
-    assert main(["check", str(path)]) == 0
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("a: 1\na: 2\n", "the key 'a' is given twice, in line 1 and line 2; remove one."),
+        ("recipies: {}\n", "the top level has an unknown key 'recipies'; did you mean 'recipes'?"),
+        ("grid: {models: [scratch_cn]}\n", "grid: models: there is no model 'scratch_cn'; did you mean 'scratch_cnn'?"),
+        ("models: {scratch_cnn: {architecture: 'file:net.py:Net', arguments: {}}}\n",
+         "models: scratch_cnn: The network Net in net.py could not be built (line 2, ZeroDivisionError"),
+    ],
+)  # fmt: skip
+def test_config_files_are_checked_by_the_same_command(tmp_path, capsys, monkeypatch, content, sentence):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CIFAR100_FOLDER", raising=False)
+    Path("good.yaml").write_text("study: mine\ngrid: {seeds: [0, 1]}\n")
+    Path("my.yaml").write_text(content)
+    Path("net.py").write_text("class Net:\n    def __init__(self, **_): 1 / 0\n")
+    assert main(["check", "good.yaml"]) == 0
+    assert capsys.readouterr().out == "good.yaml: no mistake found; study mine, 4 runs\n"
     assert main(["check", str(tmp_path)]) == 1
     assert "is not the results of a study" in capsys.readouterr().err
+    assert main(["check", "good.yaml", "my.yaml"]) == 1
+    assert capsys.readouterr().err.startswith(f"Error: my.yaml: {sentence}")

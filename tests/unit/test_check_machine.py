@@ -6,23 +6,24 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from configs import COMPUTE, changed, raw
+from configs import COMPUTE, changed
 
 from study.__main__ import main
 from study.config.planning import run_spec
 from study.config.study import load_config
+from study.config.yaml_files import merge_files
 from study.files import read_json
 from study.machine.memory import forget_process_peak, keep_freed_memory, process_peak_mb
 from study.orchestration import check_machine
+from study.paths import DEFAULT_CONFIG
 from study.training import trial
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """A working folder with a config of the small CNN alone, on one thread of the CPU."""
+    """A working folder with an overlay for the small CNN alone, on one thread of the CPU."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(check_machine, "MODELS_SECONDS", 1)
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw()))
     overlay = {"grid": {"models": ["scratch_cnn"]}, "compute": {"device": "cpu", "threads": 1}, "claims": []}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(overlay))
     return tmp_path
@@ -33,7 +34,7 @@ def test_the_speed_of_a_cpu_is_measured_and_kept(folder, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line[:28].strip() for line in lines] == ["device", "scratch_cnn", "the whole study"]
     assert not any("FAILED" in line for line in lines)
-    study = check_machine.read_configs([Path("config.yaml"), Path("small.yaml")])
+    study = load_config(merge_files([DEFAULT_CONFIG, Path("small.yaml")]))
     compute = replace(COMPUTE, threads=1)
     (key, seconds), = check_machine.checked_seconds(Path("results/machine.json"), compute).items()  # fmt: skip
     assert key == run_spec(study, "scratch_cnn", 0, compute).settings_sha256()
@@ -58,7 +59,7 @@ def test_a_config_that_cannot_be_read_is_told_in_a_sentence(folder, capsys, cont
     if content is not None:
         Path("broken.yaml").write_text(content)
     assert main(["check-machine", "--config", "broken.yaml"]) == 1
-    assert capsys.readouterr().err.startswith("Error: broken.yaml ")
+    assert capsys.readouterr().err.startswith("Error: broken.yaml")
 
 
 def test_a_frozen_model_is_timed_by_its_features():

@@ -40,6 +40,16 @@ def test_a_wrong_config_ends_in_one_sentence(fresh, changes, sentence):
     assert not (fresh.folder / "results").exists()
 
 
+def test_a_network_of_ones_own_is_tried_before_the_first_job_and_in_no_dry_run(fresh):
+    (fresh.folder / "net.py").write_text("from pathlib import Path\nPath('ran').touch()\nclass Net: pass\n")
+    own = {"architecture": "file:net.py:Net", "arguments": {}}
+    config = (DEMO, fresh.overlay("own", {"models": {"scratch_cnn": own}}))
+    assert "train scratch_cnn 0" in fresh.planned(*config) and not (fresh.folder / "ran").exists()
+    sentence = last_sentence(fresh.snakemake(config=config))
+    assert sentence.startswith("Error: own.yaml: models: scratch_cnn: The network Net in net.py ")
+    assert not (fresh.results / "dataset.npz").exists()
+
+
 def test_the_real_study_without_data_names_folder_variable_and_demo(fresh):
     (fresh.folder / "offline.yaml").write_text(yaml.safe_dump({"dataset": {"mirrors": ["http://127.0.0.1:9/x"]}}))
     sentence = last_sentence(fresh.snakemake(config=("offline.yaml",)))

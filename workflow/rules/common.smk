@@ -14,28 +14,23 @@ from study.files import canonical_json, file_digest, read_json, sha256_text
 from study.fingerprints import sources_sha256, training_code_sha256
 from study.orchestration.jobs import delete_output_backups
 from study.orchestration.start import (
+    check_report,
     compared_runs,
     is_of_other_config,
     preflight,
     start,
 )
-from study.orchestration.trial import try_models
 from study.paths import RUN_FILES, SPEC
 from study.reporting.items import ALL_TABLES, STORY, report_figures, report_pages
 
-try:
+with exit_with_sentence():
     # In the order of their rank: what the command line names comes after the default.
-    CONFIG_FILES = [
-        DEFAULTS,
-        *(path for path in workflow.configfiles if Path(path) != DEFAULTS),
-    ]
-    START = start(config, CONFIG_FILES)
+    START = start(
+        config,
+        [DEFAULTS, *(path for path in workflow.configfiles if Path(path) != DEFAULTS)],
+    )
     STUDY, PATHS = START.study, START.paths
     COMPARED = compared_runs(STUDY, PATHS)
-    if workflow.is_main_process and not STUDY.allow_missing:
-        try_models(START, config, CONFIG_FILES)
-except StudyError as error:
-    raise SystemExit(f"Error: {error}")
 
 LOGS = PATHS.folder / "logs"
 RUN = PATHS.run("{model}", "{seed}")
@@ -156,3 +151,12 @@ PAGES = [
     ),
 ]
 LANDING = [PATHS.folder / "pages" / name for name in ("landing.html", STORY)]
+# The report does not need all of these, but they are results too: what is deleted is made again.
+RESULTS_OF_RUNS = (
+    []
+    if STUDY.allow_missing
+    else [run / name for run in COMPARED for name in RUN_FILES]
+)
+
+with exit_with_sentence():
+    check_report(sys.argv, START, [*FIGURES, *PAGES])

@@ -47,3 +47,6 @@ rule analyse:
     shell:
         "python -m study analyse --study {params.study:q} --output {params.tables:q} --summary {output.summary:q}"
         " > {log:q} 2>&1"
+
+
+include: "report.smk"

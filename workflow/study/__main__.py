@@ -11,7 +11,7 @@ from pathlib import Path
 
 from study.errors import StudyError
 from study.machine import failures
-from study.paths import MACHINE
+from study.paths import DEFAULT_CONFIG, MACHINE
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -113,18 +113,20 @@ def check_machine(args: argparse.Namespace) -> None:
     """Say what device this machine has, and measure how long the study of a config takes on it."""
     from study.orchestration.check_machine import check_machine as check
 
-    if not check([Path("config.yaml"), *args.config], args.output):
+    if not check([DEFAULT_CONFIG, *args.config], args.output):
         raise StudyError("Something could not be measured; see the lines above.")
 
 
 def check(args: argparse.Namespace) -> None:
-    """Say what is damaged, edited or foreign in results/<study>, or wrong in a config file, and what to do."""
-    from study.config.yaml_files import check_files
+    """Say what is damaged, edited or foreign in results/<study>, or wrong in config files, and what to do."""
     from study.orchestration.check import check_study
+    from study.orchestration.start import check_config
 
-    check_files(path for path in args.paths if not path.is_dir())
+    if files := [path for path in args.paths if not path.is_dir()]:
+        check_config(files)
     for path in args.paths:
-        check_study(path) if path.is_dir() else print(f"{path}: valid YAML; no key is given twice")
+        if path.is_dir():
+            check_study(path)
 
 
 def older_code(args: argparse.Namespace) -> None:
@@ -134,13 +136,13 @@ def older_code(args: argparse.Namespace) -> None:
     print(describe_runs(args.studies))
 
 
-def trial(args: argparse.Namespace) -> None:
+def check_models(args: argparse.Namespace) -> None:
     """Pass images through the networks on standard input, as the workflow does with a user's own before a run."""
     import json
 
-    from study.orchestration.trial import trial as try_networks
+    from study.orchestration.check_models import check_models as check
 
-    try_networks(json.load(sys.stdin))
+    check(json.load(sys.stdin))
 
 
 def search_table(args: argparse.Namespace) -> None:
@@ -219,10 +221,16 @@ def _parser() -> argparse.ArgumentParser:
     step(check_machine,
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip
-    step(check, ("paths", {"type": Path, "nargs": "+", "metavar": "PATH", "help": "results/<study>, or a config file"}))
+    step(
+        check,
+        (
+            "paths",
+            {"type": Path, "nargs": "+", "metavar": "PATH", "help": "results/<study>, or files over config.yaml"},
+        ),
+    )
     studies = {"type": Path, "nargs": "+", "metavar": "STUDY", "help": "results/<study>, or a published folder"}
     step(older_code, ("studies", studies))
-    step(trial)
+    step(check_models)
     step(search_table, study, output, ("--summary", path))
     step(search_report, study)
     step(predict, ("images", {"type": Path, "nargs": "+"}),

@@ -1,8 +1,9 @@
 """The one exception a user may see, and what a wrong name was meant to be."""
 
+import contextlib
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 LONGEST = 1500  # characters: a sentence quotes what is wrong, however long that is
 
@@ -27,3 +28,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(sorted(known))}" if known and len(known) <= 20 else ""
+
+
+@contextlib.contextmanager
+def exit_with_sentence() -> Iterator[None]:
+    """End the process with the sentence of a StudyError, for code that Snakemake calls."""
+    try:
+        yield
+    except StudyError as error:
+        raise SystemExit(f"Error: {error}") from None

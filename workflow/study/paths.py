@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+DEFAULT_CONFIG = Path(__file__).absolute().parents[2] / "config.yaml"
 RESULTS = Path("results")
 MACHINE = RESULTS / "machine.json"  # what `python -m study check-machine` measured
 RESOURCES = Path("resources")

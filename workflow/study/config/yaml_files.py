@@ -53,6 +53,21 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def merge_files(paths: Iterable[Path]) -> dict[str, Any]:
+    """Return the config that these files make, later ones over earlier ones. Raises StudyError as `read_yaml` does."""
+    config: dict[str, Any] = {}
+    for path in paths:
+        config = merge(config, read_yaml(path))
+    return config
+
+
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return `below` with the keys of `above`, section by section, as Snakemake merges configs."""
+    both = {key: merge(below[key], above[key]) for key in below.keys() & above.keys()
+            if isinstance(below[key], dict) and isinstance(above[key], dict)}  # fmt: skip
+    return below | above | both
+
+
 def file_of(keys: Sequence[Any], merged: dict[str, Any], files: Sequence[Path | str]) -> str:
     """Return the name of the file whose value for the path of `keys` counts: the last of `files` that has it.
 

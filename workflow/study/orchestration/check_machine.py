@@ -10,11 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from study.config.planning import resolved_compute, run_spec
 from study.config.specs import ComputeSpec
 from study.config.study import Config, load_config
+from study.config.yaml_files import merge_files
 from study.errors import StudyError
 from study.files import read_json, write_json
 from study.machine import failures
@@ -25,7 +24,7 @@ MODELS_SECONDS = 90  # for all models together
 
 def check_machine(configs: Sequence[Path], target: Path) -> bool:
     """Print a line for each thing checked, and write what was measured to `target`; return whether all went well."""
-    study = read_configs(configs)
+    study = load_config(merge_files(configs), configs)
     compute = resolved_compute(study)
     with own_gpu(compute.device):
         good = _line("device", lambda: _device(compute))
@@ -35,27 +34,6 @@ def check_machine(configs: Sequence[Path], target: Path) -> bool:
     write_json(target, _record(compute, measured))
     _line("the whole study", lambda: _total(study, measured))
     return good
-
-
-def read_configs(paths: Sequence[Path]) -> Config:
-    """Read a config and its overlays, later ones over earlier ones. Raises StudyError for a mistake in it."""
-    raw: dict[str, Any] = {}
-    for path in paths:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise StudyError(f"{path} cannot be read as a config ({reason}); correct it.") from None
-        if not isinstance(content, dict):
-            raise StudyError(f"{path} does not hold a section of keys; name a config.")
-        raw = _merged(raw, content)
-    return load_config(raw)
-
-
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    both = {key: _merged(below[key], above[key]) for key in below.keys() & above.keys()
-            if isinstance(below[key], dict) and isinstance(above[key], dict)}  # fmt: skip
-    return below | above | both
 
 
 def _line(name: str, check: Callable[[], str]) -> bool:

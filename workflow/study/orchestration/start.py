@@ -1,6 +1,7 @@
 """What the workflow does before its first job: check the config and the data, say what is about to run."""
 
 import atexit
+import json
 import os
 import signal
 import sys
@@ -13,24 +14,31 @@ from typing import Any
 from study.config.planning import data_fingerprint, data_folder, features_spec, resolved_compute, run_spec, study_record
 from study.config.specs import ComputeSpec
 from study.config.study import Config, load_config
+from study.config.yaml_files import file_of, merge_files
 from study.data.download import reachable, without_data
 from study.data.source import find_folder
-from study.errors import StudyError
+from study.errors import StudyError, exit_with_sentence
 from study.files import canonical_json, read_json, write_json
 from study.machine.locks import read_owner, try_lock
+from study.orchestration.check_models import try_models
 from study.orchestration.overview import describe
 from study.orchestration.restore import restore_dataset, restore_weights
-from study.paths import RESOURCES, RESULTS, RUN_RECORD, StudyPaths
+from study.paths import DEFAULT_CONFIG, RESOURCES, RESULTS, RUN_RECORD, StudyPaths
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the rules work with: the checked config, the device, where the official files are or will be, the paths."""
+    """What the rules work with: the checked config, the device, where the official files are or will be, the paths.
+
+    `raw` is the config as it was merged from `files`, to say in which of them a mistake is.
+    """
 
     study: Config
     compute: ComputeSpec
     source: Path
     paths: StudyPaths
+    raw: dict[str, Any]
+    files: Sequence[Path | str]
 
 
 def start(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Start:
@@ -46,7 +54,7 @@ def start(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Start:
     if folder is not None:
         folder = None if is_prepared(study, paths) and not folder.is_dir() else find_folder(folder, study.manifest)
     own = RESOURCES / (study.manifest.archive.name if study.manifest.archive else study.manifest.name)
-    return Start(study, resolved_compute(study), (folder or own).absolute(), paths)
+    return Start(study, resolved_compute(study), (folder or own).absolute(), paths, raw, files)
 
 
 def is_prepared(study: Config, paths: StudyPaths) -> bool:
@@ -83,11 +91,43 @@ def compared_runs(study: Config, paths: StudyPaths) -> list[Path]:
     return there
 
 
+def check_report(arguments: Sequence[str], begun: Start, parts: Sequence[Path]) -> None:
+    """Check what `--report`, if it is among Snakemake's `arguments`, would be made of: `parts` of an earlier run.
+
+    Raises StudyError if they are not there, or the folder for the report is not; Snakemake would say no more than that
+    a file "does not exist". Says so if they are of another config.
+    """
+    asked = [number for number, one in enumerate(arguments) if one.partition("=")[0] == "--report"]
+    if not asked or "--report-after-run" in arguments:
+        return
+    if missing := [path for path in parts if not Path(path).exists()]:
+        raise StudyError(
+            f"there is nothing to report yet ({missing[0]} is missing): run the study first, with the same command but "
+            "without --report."
+        )
+    target = arguments[asked[-1]].partition("=")[2] or "".join(arguments[asked[-1] + 1 :][:1])
+    if not target.startswith("-") and not Path(target).parent.is_dir():
+        raise StudyError(f"--report {target}: there is no folder {Path(target).parent}; make it, or name another.")
+    recorded, now = read_json(begun.paths.config), study_record(begun.study, begun.compute)
+    if _without_machine(recorded) != _without_machine(now):
+        print(
+            f"The config has changed since {begun.paths.folder} was written: the report shows the results that are "
+            "there; the same command without --report renews them.",
+            file=sys.stderr,
+        )
+
+
+def _without_machine(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a study's config.json says of the science, whatever computer it was started on."""
+    grid = [{"model": run["model"], "seed": run["seed"]} for run in record["grid"]]
+    return json.loads(canonical_json(record | {"grid": grid, "compute": None}))
+
+
 def preflight(begun: Start) -> None:
     """Do what must be done before the first job: lock the study, restore what was deleted, write the plan, describe it.
 
-    Exits with a sentence if the data cannot be had, the results cannot be written, or another Snakemake works on this
-    study.
+    Exits with a sentence if the data cannot be had, the results cannot be written, another Snakemake works on this
+    study, or a network or weights file of the user's own is not as it must be.
     """
     study, paths = begun.study, begun.paths
     downloads = study.manifest.archive is not None and data_folder(study) is None
@@ -95,15 +135,38 @@ def preflight(begun: Start) -> None:
     if downloads and not prepared and not begun.source.exists() and not reachable(study.mirrors):
         raise SystemExit(f"Error: {without_data(study.manifest, 'no mirror answers')}")
     _hold(paths.folder)
-    try:
+    with exit_with_sentence():
+        check_own_models(begun)
         if prepared:
             restore_dataset(study, begun.source, paths)
         restore_weights(study, paths)
-    except StudyError as error:
-        raise SystemExit(f"Error: {error}") from None
     write_plan(study, begun.compute, paths)
     handle_beside_main_thread(signal.SIGTERM)
     print(describe(study, begun.compute, paths), file=sys.stderr)
+
+
+def check_own_models(begun: Start) -> None:
+    """Try networks and weights files of the user's own. Raises StudyError, naming the config file, for a bad one."""
+    if begun.study.allow_missing:  # nothing is trained
+        return
+    try:
+        try_models(begun.study, begun.compute, begun.paths)
+    except StudyError as error:
+        name = str(error).split(": ")[1]
+        raise StudyError(f"{file_of(['models', name], begun.raw, begun.files)}: {error}") from None
+
+
+def check_config(files: Sequence[Path]) -> None:
+    """Check config files, later ones over earlier ones and all over config.yaml, as a start of the workflow does.
+
+    Prints which study they make. Raises StudyError for a mistake in them.
+    """
+    files = [DEFAULT_CONFIG, *files]
+    begun = start(merge_files(files), files)
+    check_own_models(begun)
+    print(
+        f"{', '.join(map(str, files[1:]))}: no mistake found; study {begun.study.study}, {len(begun.study.runs())} runs"
+    )
 
 
 def write_plan(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:

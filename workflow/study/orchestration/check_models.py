@@ -1,8 +1,7 @@
 """Try what the user brings before anything is trained: networks of their own, weights files, unusual arguments.
 
-It needs torch, which takes seconds to import, so it is done in a process of its own, and only for models of that kind
-whose runs are still to be trained: every other start of Snakemake, and every dry run of these, stays quick. Nothing is
-remembered, because a dry run may write nothing.
+It needs torch, which takes seconds to import, and runs the user's code, so it is done in a process of its own, and only
+for models of that kind whose runs are still to be trained.
 """
 
 import importlib.util
@@ -10,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +16,18 @@ from study.config.models import DROP_RATES
 from study.config.planning import run_spec
 from study.config.specs import ComputeSpec, NetworkSpec, trained_settings
 from study.config.study import Config
-from study.config.yaml_files import file_of
 from study.errors import StudyError
 from study.files import read_json
-from study.orchestration.start import Start
 from study.paths import RUN_RECORD, StudyPaths
 
 NEEDS = ("torch", "timm", "safetensors")
 
 
-def try_models(begun: Start, raw: dict[str, Any], files: Sequence[Path | str]) -> None:
+def try_models(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
     """Raise StudyError with the first model of the grid whose network or weights file is not as it must be.
 
-    The config `raw` was merged from `files` (see `load_config`), one of which the sentence names.
     Says nothing where this Python has no torch, as with --use-conda: the jobs say the same then.
     """
-    study, compute, paths = begun.study, begun.compute, begun.paths
     untried = [name for name in study.grid.models if _is_of_user(study, name)]
     wanted = {
         name: _given(study, name, compute, paths) for name in untried if not _is_trained(study, name, compute, paths)
@@ -41,7 +35,7 @@ def try_models(begun: Start, raw: dict[str, Any], files: Sequence[Path | str]) -
     if not wanted or not all(map(importlib.util.find_spec, NEEDS)):
         return
     done = subprocess.run(
-        [sys.executable, "-m", "study", "trial"],
+        [sys.executable, "-m", "study", "check-models"],
         input=json.dumps(wanted),
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUTF8": "1"},
         capture_output=True,
@@ -49,12 +43,11 @@ def try_models(begun: Start, raw: dict[str, Any], files: Sequence[Path | str]) -
     )
     refused = [line.removeprefix("Error: ") for line in done.stderr.splitlines() if line.startswith("Error: models: ")]
     if done.returncode and refused:  # whatever else happens to it, the jobs will say
-        name = refused[-1].split(": ")[1]
-        raise StudyError(f"{file_of(['models', name], raw, files)}: {refused[-1]}")
+        raise StudyError(refused[-1])
 
 
-def trial(models: dict[str, dict[str, Any]]) -> None:
-    """Do what `try_models` asks for: {model: {network, classes, weights}}. Raises StudyError with the model's name."""
+def check_models(models: dict[str, dict[str, Any]]) -> None:
+    """Do what `try_models` asks for: {model: {network, classes, weights}}. Raises StudyError: `models: <name>: ...`."""
     for name, given in models.items():
         try:
             spec = NetworkSpec.from_json(given["network"])

@@ -13,8 +13,7 @@ from runs import scratch_spec, write_spec
 from study.errors import StudyError
 from study.files import write_json
 from study.orchestration import jobs
-from study.orchestration.start import start
-from study.orchestration.trial import try_models
+from study.orchestration.start import check_own_models, start
 
 NETWORKS = '''
 import torch
@@ -69,7 +68,7 @@ def told(tmp_path, **model) -> str | None:
     config |= {"grid": {"models": ["mine"], "seeds": [0]}, "dataset": raw()["dataset"] | {"name": "synthetic"}}
     (tmp_path / "my.yaml").write_text(yaml.safe_dump(config))
     try:
-        try_models(start(config, ["my.yaml"]), config, ["my.yaml"])
+        check_own_models(start(config, ["my.yaml"]))
     except StudyError as error:
         return str(error)
     return None
