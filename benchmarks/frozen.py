@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from benchmarks.cases import CASES, case_setup
-from benchmarks.throughput import steps_per_second
+from benchmarks.timing import steps_per_second
 from study.config.recipes import Recipe
 from study.config.specs import ComputeSpec
 from study.training import device as devices

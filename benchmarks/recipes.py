@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from benchmarks import timms, usual
-from benchmarks.throughput import USUAL, steps_per_second
+from benchmarks.throughput import USUAL
+from benchmarks.timing import steps_per_second
 from study.config.planning import run_spec
 from study.config.specs import ComputeSpec, RunSpec
 from study.config.study import Config
@@ -73,7 +74,7 @@ def steps_of(
     batches = _started(usual.endless(usual.dataset(*pictures, at_size), batch_size, threads, device))
     steps = {USUAL: (usual.make_step(plain, batches, replace(spec.compute, precision="float32"), device), plain)}
     for path, precision in ((TIMM_FLOAT, "float32"), (TIMM_BFLOAT, spec.compute.precision)):
-        batches = _started(timms.endless(*pictures, spec.network.input, size, batch_size, threads))
+        batches = _started(timms.endless(*pictures, spec.network.input, size, batch_size, threads, device))
         theirs = network()
         steps[path] = timms.make_step(theirs, batches, precision), theirs
     ours = trial_setup(spec, device, images)

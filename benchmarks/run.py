@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 import yaml
 
-from benchmarks import time_to_accuracy
+from benchmarks import gpu, time_to_accuracy
 from benchmarks.analysis import bench_analysis
 from benchmarks.cases import CASES
 from benchmarks.frozen import time_frozen
@@ -49,6 +49,8 @@ def bench(out: Path, threads: int, rounds: int, seconds: float) -> None:
         "analysis": _analysis,
         "frozen": lambda: pd.DataFrame([time_frozen(config.recipes["linear_head"], compute, seconds)]),
     }
+    if device == "cuda":
+        tables["gpu"] = lambda: gpu.table(threads, seconds)
     _write(out / "machine.csv", pd.DataFrame([_machine(compute)]))
     for name, measure in tables.items():
         table = measure()

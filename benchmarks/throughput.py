@@ -5,7 +5,6 @@ The paths take turns in one process, round after round, so that whatever else th
 
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 
 from benchmarks import usual
 from benchmarks.cases import CASES, case_setup
+from benchmarks.timing import steps_per_second
 from study.config.planning import gains_by_compiling
 from study.config.specs import ComputeSpec
 from study.training import device as devices
@@ -24,7 +24,6 @@ from study.training.setup import compile_network
 from study.training.trial import random_dataset
 
 IMAGES = 12_000
-WARM_UP = 3  # steps that are not timed in each turn: they empty what the loader's workers had made in advance
 USUAL, EAGER, COMPILED, FIXED = "usual way", "ours, eager", "ours, compiled", "ours, input held fixed"
 
 
@@ -92,18 +91,3 @@ def time_case(name: str, compute: ComputeSpec, rounds: int, seconds: float) -> l
         }
         for path, values in rates.items()
     ]
-
-
-def steps_per_second(
-    step: Callable[[], None], seconds: float, device: torch.device, warm_up: int = WARM_UP, least: int = 2
-) -> float:
-    """The rate of `step` over at least `seconds` and `least` calls, after `warm_up` others."""
-    for _ in range(warm_up):
-        step()
-    devices.synchronise(device)
-    start, done = time.perf_counter(), 0
-    while done < least or time.perf_counter() - start < seconds:
-        step()
-        done += 1
-    devices.synchronise(device)
-    return done / (time.perf_counter() - start)

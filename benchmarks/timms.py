@@ -17,7 +17,13 @@ SMOOTHING = 0.1
 
 
 def endless(
-    images: np.ndarray, labels: np.ndarray, spec: InputSpec, size: int, batch_size: int, workers: int
+    images: np.ndarray,
+    labels: np.ndarray,
+    spec: InputSpec,
+    size: int,
+    batch_size: int,
+    workers: int,
+    device: torch.device,
 ) -> Iterator[Any]:
     """Batches of uint8 `images` [N, 32, 32, 3], epoch after epoch: random resized crops to `size`, flips, no jitter.
 
@@ -37,8 +43,9 @@ def endless(
         mean=tuple(spec.mean),
         std=tuple(spec.std),
         num_workers=workers,
-        use_prefetcher=False,  # needs a GPU
-        device=torch.device("cpu"),
+        use_prefetcher=device.type == "cuda",
+        pin_memory=device.type == "cuda",
+        device=device,
     )
     while True:
         yield from loader
@@ -53,7 +60,7 @@ def make_step(network: nn.Module, batches: Iterator[Any], precision: str) -> Cal
     def step() -> None:
         images, labels = next(batches)
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             loss = criterion(network(images).float(), labels)
         optimizer.zero_grad()
         loss.backward()

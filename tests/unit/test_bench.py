@@ -7,15 +7,17 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from benchmarks import recipes, time_to_accuracy, timms, usual, usual_run
+from benchmarks import gpu, recipes, time_to_accuracy, timms, usual, usual_run
 from benchmarks.cases import CASES, case_setup, case_spec
 from benchmarks.run import ROOT, speedups
-from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step, steps_per_second
+from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step
+from benchmarks.timing import steps_per_second
 from runs import scratch_spec, write_spec
 
 from study.config.planning import run_spec
 from study.config.specs import ComputeSpec
 from study.config.study import load_config
+from study.models import network as networks
 from study.training.inputs import ImageInputs
 from study.training.trial import random_dataset
 
@@ -96,7 +98,7 @@ def test_a_step_of_a_recipe_and_of_each_other_way_moves_the_network():
 
 def test_timms_loader_gives_normalised_images_of_the_size_asked_for():
     data = random_dataset(600)
-    images, labels = next(timms.endless(data.images, data.fine, INPUT, 48, 16, workers=0))
+    images, labels = next(timms.endless(data.images, data.fine, INPUT, 48, 16, 0, torch.device("cpu")))
     assert images.shape == (16, 3, 48, 48) and labels.shape == (16,)
     assert abs(images.mean()) < 0.5 and 0.3 < images.std() < 1.5
 
@@ -108,3 +110,22 @@ def test_a_run_in_the_usual_way_leaves_a_history_that_the_table_reads(tmp_path):
     (row,) = time_to_accuracy.table(tmp_path / "histories").to_dict("records")
     assert (row["run"], row["epochs"]) == ("histories/scratch_cnn", 2)
     assert 0 <= row["best_val_accuracy"] <= 1 and row["seconds"] > 0
+
+
+@pytest.mark.parametrize("row", gpu.ROWS, ids=lambda row: f"{row[0]}-{row[3]}")
+def test_the_rows_of_the_gpu_table_are_runs_of_one_size(row):
+    architecture, arguments, size, batch_size = row
+    spec = gpu.row_spec(architecture, arguments, size, batch_size, "cuda")
+    assert (spec.network.input.size, spec.recipe.batch_size, spec.recipe.input_sizes) == (size, batch_size, None)
+    assert networks.build(spec.network, 100).eval()(torch.zeros(1, 3, size, size)).shape == (1, 100)
+
+
+@pytest.mark.parametrize(("architecture", "arguments"), [
+    ("scratch_cnn", {"channels": [8], "convolutions": 1, "kernel_size": 3, "hidden": 16, "dropout": 0.1}),
+    ("scratch_fast", {"widths": [8, 8, 8], "inner": [8, 8, 8]}),
+])  # fmt: skip
+def test_a_row_of_the_gpu_table_compares_three_ways(architecture, arguments):
+    found = gpu.time_row(gpu.row_spec(architecture, arguments, 32, 16, "cpu"), 1, 0.01, images=200)
+    assert list(found) == ["model", "size", "batch_size", "usual", "timm", "ours", "over_faster"]
+    assert found["over_faster"] == found["ours"] / max(found["usual"], found["timm"])
+    assert torch.are_deterministic_algorithms_enabled()  # as the study has it, also after the others
