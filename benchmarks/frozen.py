@@ -16,6 +16,7 @@ from study.training.compiling import compiled
 from study.training.features import BATCH
 from study.training.inputs import FeatureInputs
 from study.training.optimizers import make_optimizer, make_plateau
+from study.training.steps import Steps
 from study.training.trial import random_dataset
 
 IMAGES, FEATURES, SEEDS = 60_000, 1280, 5
@@ -60,7 +61,8 @@ def _train_head(setup: loop.Setup) -> float:
     """The accuracy on the validation images."""
     recipe = setup.spec.recipe
     optimizer = make_optimizer(setup.network, None, recipe)
+    steps = Steps(setup, optimizer)
     plateau, progress = make_plateau(optimizer, recipe.plateau), loop.Progress()
     while loop.why_stop(progress, recipe) is None:
-        loop.one_epoch(setup, optimizer, plateau, None, progress, lambda step, steps, loss: None)
+        loop.one_epoch(setup, steps, plateau, None, progress, lambda step, steps, loss: None)
     return progress.history[progress.best_epoch - 1]["val_accuracy"]

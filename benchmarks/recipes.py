@@ -21,8 +21,9 @@ from study.config.study import Config
 from study.machine.hardware import cpu_has_bfloat16
 from study.training import device as devices
 from study.training import streams
-from study.training.loop import Setup, loss_and_correct
+from study.training.loop import Setup
 from study.training.run import make_parts
+from study.training.steps import loss_and_correct
 from study.training.trial import random_dataset, trial_setup
 
 IMAGES = 12_000
@@ -100,7 +101,7 @@ def _our_step(setup: Setup, size: int) -> Callable[[], None]:
         place = place + recipe.batch_size if place + 2 * recipe.batch_size <= len(setup.train) else 0
         ids = setup.train[place : place + recipe.batch_size]
         logits = setup.apply(setup.inputs.batch(ids, draws), recipe.batch_size)
-        loss, _ = loss_and_correct(logits, setup.labels[ids], 1.0, recipe.label_smoothing)
+        loss, _ = loss_and_correct(logits, setup.labels[ids], None, recipe.label_smoothing)
         parts["optimizer"].zero_grad(set_to_none=True)
         loss.backward()
         parts["optimizer"].step()

@@ -52,12 +52,13 @@ def _child(spec_path: Path) -> None:
     from study.training import loop
     from study.training.optimizers import make_optimizer
     from study.training.setup import compile_network, make_setup, read_data
+    from study.training.steps import Steps
 
     spec, study = read_run_spec(spec_path), StudyPaths.of_run(spec_path.parent)
     device = devices.prepare(spec.compute)
     setup, _, _ = make_setup(spec, study, read_data(spec, study), device)
     compile_network(setup)
-    optimizer = make_optimizer(setup.network, None, spec.recipe)
+    steps = Steps(setup, make_optimizer(setup.network, None, spec.recipe))
     first: list[float] = []
 
     def report(step: int, steps: int, loss: Any) -> None:
@@ -66,7 +67,7 @@ def _child(spec_path: Path) -> None:
             raise _EnoughError
 
     try:
-        loop.train_epoch(setup, optimizer, None, 1, report)
+        loop.train_epoch(setup, steps, None, 1, report)
     except _EnoughError:
         print(json.dumps([first[0], devices.peak_memory_mb(device)]))
 

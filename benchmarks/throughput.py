@@ -18,9 +18,10 @@ from study.config.planning import gains_by_compiling
 from study.config.specs import ComputeSpec
 from study.training import device as devices
 from study.training import streams
-from study.training.loop import Setup, loss_and_correct
+from study.training.loop import Setup
 from study.training.optimizers import make_optimizer
 from study.training.setup import compile_network
+from study.training.steps import loss_and_correct
 from study.training.trial import random_dataset
 
 IMAGES = 12_000
@@ -41,7 +42,7 @@ def our_step(setup: Setup, fixed: bool) -> Callable[[], None]:
         place = place + size if place + 2 * size <= len(order) else 0
         ids = order[place : place + size]
         inputs = held if fixed else setup.inputs.batch(ids, generator)
-        loss, _ = loss_and_correct(setup.apply(inputs, size), setup.labels[ids], 1.0, 0.0)
+        loss, _ = loss_and_correct(setup.apply(inputs, size), setup.labels[ids], None, 0.0)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from study.config.recipes import Augmentation, Crop
-from study.training.augment import bicubic_weights, cutout, is_mixed, mix, transform
+from study.training.augment import bicubic_weights, cutout, draw_mixing, is_mixed, mix, transform
 from study.training.streams import generator
 
 
@@ -95,7 +95,8 @@ def test_cutout_blanks_a_square_whose_centre_is_in_the_image():
 
 def test_mixup_is_the_weighted_mean_with_the_image_before():
     images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 8, 8).clone()
-    mixed, share = mix(images, Augmentation(mixup=0.4), np.random.default_rng(0))
+    mixing = draw_mixing(Augmentation(mixup=0.4), 8, np.random.default_rng(0))
+    mixed, share = mix(images, torch.tensor(mixing)), mixing[0]
     expected = [share * i + (1 - share) * ((i - 1) % 4) for i in range(4)]
     assert 0 < share < 1
     torch.testing.assert_close(mixed[:, 0, 0, 0], torch.tensor(expected))
@@ -104,7 +105,8 @@ def test_mixup_is_the_weighted_mean_with_the_image_before():
 @given(st.integers(0, 2**32 - 1))
 def test_cutmix_takes_its_share_of_pixels_from_the_image_before(seed):
     images = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 16, 16).clone()
-    mixed, share = mix(images, Augmentation(cutmix=1.0), np.random.default_rng(seed))
+    mixing = draw_mixing(Augmentation(cutmix=1.0), 16, np.random.default_rng(seed))
+    mixed, share = mix(images, torch.tensor(mixing)), mixing[0]
     for i in range(3):
         own, other = (mixed[i] == i).float().mean(), (mixed[i] == (i - 1) % 3).float().mean()
         assert own == pytest.approx(share) and own + other == pytest.approx(1)
@@ -115,7 +117,8 @@ def test_with_both_alphas_some_batches_are_mixed_and_some_cut():
     kinds = set()
     for seed in range(20):
         images = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 3, 8, 8).clone()
-        mixed, _ = mix(images, Augmentation(mixup=1.0, cutmix=1.0), np.random.default_rng(seed))
+        mixing = draw_mixing(Augmentation(mixup=1.0, cutmix=1.0), 8, np.random.default_rng(seed))
+        mixed = mix(images, torch.tensor(mixing))
         kinds.add(0 < mixed[0, 0, 0, 0].item() < 1)  # of both images only where they are mixed
     assert kinds == {True, False}
     assert is_mixed(Augmentation(cutmix=1.0)) and not is_mixed(Augmentation()) and not is_mixed(None)

@@ -23,10 +23,11 @@ from runs import (
 from study.config.specs import RunSpec
 from study.data.dataset import read_dataset
 from study.paths import StudyPaths
-from study.training import augment, loop
+from study.training import augment, loop, steps
 from study.training.inputs import ImageInputs
 from study.training.run import make_parts
 from study.training.setup import make_setup
+from study.training.steps import Steps
 
 # with everything that a recipe can ask for, and mixing by either method
 EVERYTHING = {
@@ -59,10 +60,10 @@ def train_on_gpu(study: Path, spec: RunSpec, epochs: int = 2) -> tuple[Watch, li
     with fake_gpu() as watch:
         setup.to(GPU)
         parts = make_parts(setup)
-        progress = loop.Progress()
+        taken, progress = Steps(setup, parts["optimizer"]), loop.Progress()
         for _ in range(epochs):
             waits.append([])
-            loop.one_epoch(setup, parts["optimizer"], parts["plateau"], parts["average"], progress,
+            loop.one_epoch(setup, taken, parts["plateau"], parts["average"], progress,
                            lambda *_: waits[-1].append(len(watch.waits)))  # fmt: skip
     return watch, waits
 
@@ -125,7 +126,7 @@ def test_a_draw_from_a_generator_on_the_cpu_is_found(study, monkeypatch):
 
 def with_wait(wait: Any) -> Any:
     """The loop's loss, with `wait` called on it."""
-    own = loop.loss_and_correct
+    own = steps.loss_and_correct
 
     def slow(*given: Any) -> Any:
         loss, correct = own(*given)
@@ -147,13 +148,13 @@ def with_wait(wait: Any) -> Any:
     ids=["item", "bool", "cpu", "to the GPU", "index on the CPU"],
 )
 def test_a_wait_in_a_step_is_found(study, monkeypatch, wait):
-    monkeypatch.setattr(loop, "loss_and_correct", with_wait(wait))
+    monkeypatch.setattr(steps, "loss_and_correct", with_wait(wait))
     with pytest.raises(AssertionError):
         check(study, scratch_spec())
 
 
 @pytest.mark.parametrize("wait", [lambda loss: loss[None][loss[None] > 0], lambda loss: loss[None].nonzero()])
 def test_a_size_that_depends_on_numbers_is_found(study, monkeypatch, wait):
-    monkeypatch.setattr(loop, "loss_and_correct", with_wait(wait))
+    monkeypatch.setattr(steps, "loss_and_correct", with_wait(wait))
     with pytest.raises(Exception, match="nonzero"):
         train_on_gpu(study, scratch_spec())

@@ -21,7 +21,7 @@ from study.models.fast import ScratchFast
 from study.paths import StudyPaths
 from study.training.inputs import ImageInputs
 from study.training.muon import Muon, MuonWithSGD
-from study.training.optimizers import follow_schedule, share_of_rate
+from study.training.optimizers import scheduled_rates, share_of_rate
 from study.training.setup import make_setup
 
 
@@ -141,8 +141,8 @@ def test_every_parameter_that_is_trained_is_in_one_group_with_its_own_rate_and_d
     assert [group["lr"] for group in (kernels, first, vectors, head)] == [0.18, 1.38, 1.38, 1.38]
     assert "weight_decay" not in kernels
     assert [group["weight_decay"] for group in (first, vectors, head)] == [0, 0, 5e-4]
-    follow_schedule(optimizer, replace(recipe, epochs=6), 1.5)
-    assert first["lr"] == pytest.approx(0.69)  # half of its three epochs
+    of_first = scheduled_rates(optimizer, replace(recipe, epochs=6), 1.5)[1]
+    assert of_first == pytest.approx(0.69)  # half of its three epochs
 
 
 def test_the_rate_is_held_between_warm_up_and_decay():

@@ -23,6 +23,7 @@ from study.training.freezing import settle_norms, start_head
 from study.training.inputs import ImageInputs
 from study.training.run import make_parts
 from study.training.setup import make_setup
+from study.training.steps import Steps
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_what_is_frozen_stands_still_and_the_rest_moves(study, precision):
     assert (setup.folded is not None) == (precision == "bfloat16")
     before = {key: value.clone() for key, value in setup.network.state_dict().items()}
     parts = make_parts(setup)
-    loop.one_epoch(setup, parts["optimizer"], None, None, loop.Progress(), lambda *_: None)
+    loop.one_epoch(setup, Steps(setup, parts["optimizer"]), None, None, loop.Progress(), lambda *_: None)
     moved = {key for key, value in setup.network.state_dict().items() if not torch.equal(value, before[key])}
     trained = {
         key for key in before if not key.startswith(("conv_stem", "bn1.", "blocks.0.", "blocks.1.", "blocks.2."))

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from study.config.recipes import Plateau, Schedule
 from study.training.averaging import WeightAverage
-from study.training.loop import loss_and_correct
-from study.training.optimizers import follow_schedule, make_optimizer, make_plateau, share_of_rate
+from study.training.optimizers import make_optimizer, make_plateau, scheduled_rates, share_of_rate
+from study.training.steps import loss_and_correct
 
 LINEAR, COSINE = Schedule(shape="linear", warmup_epochs=2), Schedule(shape="cosine", warmup_epochs=0)
 
@@ -42,8 +42,8 @@ def test_the_head_has_its_own_rate_and_both_follow_the_schedule():
     optimizer = make_optimizer(network, network[1], keys)
     rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     assert [rates[id(p)] for p in network.parameters()] == [1e-3, 1e-3, 1e-2, 1e-2]
-    follow_schedule(optimizer, keys, 2)
-    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    groups = zip(scheduled_rates(optimizer, keys, 2), optimizer.param_groups, strict=True)
+    rates = {id(p): rate for rate, group in groups for p in group["params"]}
     assert [rates[id(p)] for p in network.parameters()] == pytest.approx([5e-4, 5e-4, 5e-3, 5e-3])
 
 
@@ -103,8 +103,7 @@ def test_averages_go_on_from_their_state():
     network = nn.Linear(2, 2)
     straight = WeightAverage(network, 0.5)
     straight.update()
-    resumed = WeightAverage(nn.Linear(2, 2), 0.5)
-    resumed.network = network
+    resumed = WeightAverage(network, 0.5)
     resumed.load_state_dict(copy.deepcopy(straight.state_dict()))
     for average in (straight, resumed):
         average.update()
@@ -115,7 +114,7 @@ def test_the_loss_of_mixed_images_is_the_mixture_of_the_losses():
     logits = torch.tensor(np.random.default_rng(0).normal(size=(3, 100)), dtype=torch.float32)
     labels = torch.tensor([4, 7, 9])
     logits[0, 4] = logits[1, 4] = 50.0  # image 0 is named rightly; image 1 is named as what image 0 shows
-    loss, correct = loss_and_correct(logits, labels, 0.7, 0.1)
+    loss, correct = loss_and_correct(logits, labels, torch.tensor(0.7), 0.1)
     own = functional.cross_entropy(logits, labels, label_smoothing=0.1)
     other = functional.cross_entropy(logits, torch.tensor([9, 4, 7]), label_smoothing=0.1)
     assert loss.item() == pytest.approx((0.7 * own + 0.3 * other).item())

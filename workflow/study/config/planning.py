@@ -24,10 +24,10 @@ from study.data.manifest import files_fingerprint, fingerprint
 from study.errors import StudyError
 from study.machine.hardware import cpu_has_bfloat16, resolve_compute
 
-# Compiling takes up to two minutes, which a forward pass over this many images, or this much training, repays. In the
-# same time a GPU passes many more (docs/performance.md).
-COMPILE_FEATURES_FROM = {"cpu": 20_000, "cuda": 1_000_000}  # images
-COMPILE_TRAINING_FROM = {"cpu": 100_000, "cuda": 500_000}  # images, each counted once an epoch
+# Compiling takes up to two minutes, which a forward pass over this many images, or this much training, repays on a CPU.
+# On a GPU, a CUDA graph of the whole step gains nearly as much in a second (docs/performance.md).
+COMPILE_FEATURES_FROM = 20_000  # images
+COMPILE_TRAINING_FROM = 100_000  # images, each counted once an epoch
 
 
 def data_folder(config: Config) -> Path | None:
@@ -67,7 +67,7 @@ def run_spec(config: Config, name: str, seed: int, compute: ComputeSpec) -> RunS
     """Return the spec of the run of model `name` with `seed` on `compute` (see `resolved_compute`)."""
     model = config.models[name]
     recipe = config.recipes[model.recipe]
-    compiles = compute.compile and _repays_compiling(config, model, recipe, compute.device)
+    compiles = compute.compile and compute.device == "cpu" and _repays_compiling(config, model, recipe)
     return RunSpec(
         model=name,
         seed=seed,
@@ -102,7 +102,7 @@ def features_spec(config: Config, name: str, compute: ComputeSpec) -> FeaturesSp
             device=compute.device,
             threads=compute.threads,
             precision=compute.precision,
-            compile=compute.compile and manifest.images >= COMPILE_FEATURES_FROM[compute.device],
+            compile=compute.compile and compute.device == "cpu" and manifest.images >= COMPILE_FEATURES_FROM,
         ),
     )
 
@@ -133,10 +133,10 @@ def _precision(config: Config, recipe: Recipe, compute: ComputeSpec) -> str:
     return recipe.precision if asked and cpu_has_bfloat16() else compute.precision
 
 
-def _repays_compiling(config: Config, model: Model, recipe: Recipe, device: str) -> bool:
+def _repays_compiling(config: Config, model: Model, recipe: Recipe) -> bool:
     """Return whether the run is long enough, and its network of a kind that gains."""
     images = recipe.epochs * config.manifest.train_images
-    is_long = images >= COMPILE_TRAINING_FROM[device]
+    is_long = images >= COMPILE_TRAINING_FROM
     return gains_by_compiling(model.architecture) and model.regime != "frozen" and is_long
 
 

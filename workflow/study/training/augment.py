@@ -119,22 +119,28 @@ def is_mixed(augmentation: Augmentation | None) -> bool:
     return augmentation is not None and bool(augmentation.mixup or augmentation.cutmix)
 
 
-def mix(images: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator) -> tuple[torch.Tensor, float]:
-    """(mixed images [B, 3, S, S], the share of each image that is its own); image i is mixed with image i - 1.
+def draw_mixing(augmentation: Augmentation, size: int, rng: np.random.Generator) -> list[float]:
+    """How a batch of images of `size` pixels is mixed: [share, weight, top, bottom, left, right], for `mix`.
 
-    One share, and for CutMix one box, for the whole batch, as in the papers' code: Zhang et al. (2018),
-    https://arxiv.org/abs/1710.09412; Yun et al. (2019), https://arxiv.org/abs/1905.04899.
+    `share` is how much of each image is its own. Mixup weighs it with `weight` and CutMix pastes a box, one for the
+    whole batch, as in the papers' code: Zhang et al. (2018), https://arxiv.org/abs/1710.09412; Yun et al. (2019),
+    https://arxiv.org/abs/1905.04899. Where a recipe has both, each batch draws one of them.
     """
     use_cutmix = bool(augmentation.cutmix) and (not augmentation.mixup or rng.random() < 0.5)
     alpha = augmentation.cutmix if use_cutmix else augmentation.mixup
     share = float(rng.beta(alpha, alpha))
-    others = images.roll(1, 0)
     if not use_cutmix:
-        return others.lerp_(images, share), share
-    top, bottom, left, right = _box(images.shape[-1], share, rng)
-    mixed = images.clone(memory_format=torch.preserve_format)
-    mixed[:, :, top:bottom, left:right] = others[:, :, top:bottom, left:right]
-    return mixed, 1 - (bottom - top) * (right - left) / images.shape[-1] ** 2
+        return [share, share, 0, 0, 0, 0]
+    top, bottom, left, right = _box(size, share, rng)
+    return [1 - (bottom - top) * (right - left) / size**2, 1, top, bottom, left, right]
+
+
+def mix(images: torch.Tensor, mixing: torch.Tensor) -> torch.Tensor:
+    """Images [B, 3, S, S], each mixed with the one before it as `mixing`, float [6], says (see `draw_mixing`)."""
+    _, weight, top, bottom, left, right = mixing.unbind()
+    others, places = images.roll(1, 0), torch.arange(images.shape[-1], device=images.device)
+    rows, columns = (places >= top) & (places < bottom), (places >= left) & (places < right)
+    return torch.where(rows[:, None] & columns, others, others.lerp(images, weight.to(images.dtype)))
 
 
 def _box(size: int, share: float, rng: np.random.Generator) -> tuple[int, int, int, int]:

@@ -14,25 +14,26 @@ class WeightAverage:
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network, self.decay, self.updates = network, decay, 0
-        self.averages = [tensor.detach().clone() for tensor in network.state_dict().values()]
+        self.decay, self.updates = decay, 0
+        self.tensors = list(network.state_dict().values())  # the network's own, in whose place they are changed
+        self.averages = [tensor.detach().clone() for tensor in self.tensors]
+        pairs = list(zip(self.averages, self.tensors, strict=True))
+        self.moving = [pair for pair in pairs if pair[0].is_floating_point()]
+        self.counting = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
     def update(self) -> None:
         """Move the averages towards the network's present weights."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        pairs = list(zip(self.averages, self.network.state_dict().values(), strict=True))
-        moving = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_([one for one, _ in moving], [other for _, other in moving], 1 - decay)
-        for average, tensor in pairs:
-            if not average.is_floating_point():
-                average.copy_(tensor)
+        torch._foreach_lerp_([one for one, _ in self.moving], [other for _, other in self.moving], 1 - decay)
+        if self.counting:
+            torch._foreach_copy_([one for one, _ in self.counting], [other for _, other in self.counting])
 
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange the averages with the network's weights; a second call exchanges them back."""
-        for average, tensor in zip(self.averages, self.network.state_dict().values(), strict=True):
+        for average, tensor in zip(self.averages, self.tensors, strict=True):
             kept = tensor.clone()
             tensor.copy_(average)
             average.copy_(kept)

@@ -50,6 +50,11 @@ def autocast(compute: ComputeSpec) -> contextlib.AbstractContextManager:
     return torch.autocast(compute.device, torch.bfloat16)
 
 
+def own_stream(device: torch.device) -> contextlib.AbstractContextManager:
+    """Return a context that can be entered again and again: on a GPU a stream, because the default captures nothing."""
+    return torch.cuda.stream(torch.cuda.Stream()) if device.type == "cuda" else contextlib.nullcontext()
+
+
 def synchronise(device: torch.device) -> None:
     """Wait for the device, before the clock is read."""
     if device.type == "cuda":

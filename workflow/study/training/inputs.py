@@ -37,7 +37,10 @@ class ImageInputs:
             self.training_size = self.sizes[epoch - 1]
         if self.augmentation is not None and self.augmentation.alternating_flip:
             draws = torch.rand(len(self.images), generator=streams.generator(seed, 0, "flip"))
-            self.mirrored = ((draws < 0.5) ^ (epoch % 2 == 0)).to(self.images.device)
+            mirrored = (draws < 0.5) ^ (epoch % 2 == 0)
+            if self.mirrored is None:
+                self.mirrored = torch.empty_like(mirrored, device=self.images.device)
+            self.mirrored.copy_(mirrored)  # a captured step finds it at the same address
 
     def batch(self, ids: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Float [B, 3, S, S], channels last, for rows `ids`.

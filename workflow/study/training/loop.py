@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -16,10 +15,9 @@ from study.config.recipes import EarlyStopping, Recipe
 from study.config.specs import RunSpec
 from study.models.folded import FoldedNetwork
 from study.training import device as devices
-from study.training import streams
-from study.training.augment import is_mixed, mix
 from study.training.averaging import WeightAverage
-from study.training.optimizers import follow_schedule
+from study.training.optimizers import rate_of
+from study.training.steps import Steps
 
 EVALUATION_BATCH = 250  # fixed: predictions may differ in their last bits between batch sizes
 
@@ -68,9 +66,7 @@ class Setup:
             return self.folded(inputs)
         network = self.network if self.forward is None or len(inputs) != whole else self.forward
         with devices.autocast(self.spec.compute):
-            logits = network(inputs)
-        # a CUDA graph's output lies where its next replay writes
-        return logits if network is self.network else logits.clone()
+            return network(inputs)
 
 
 @dataclasses.dataclass
@@ -119,82 +115,35 @@ def cost_of(row: dict[str, float], metric: str) -> float:
     return row["val_loss"] if metric == "val_loss" else -row["val_accuracy"]
 
 
-def batches(order: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
-    """`order` in batches; a last batch of a single image is left out, because batch norm cannot train on it."""
-    for ids in order.split(size):
-        if len(ids) > 1 or size == 1:
-            yield ids
-
-
 def train_epoch(
     setup: Setup,
-    optimizer: torch.optim.Optimizer,
+    steps: Steps,
     average: WeightAverage | None,
     epoch: int,
-    report: Callable[[int, int, Any], None],
+    report: Callable[[int, int, Callable[[], float]], None],
 ) -> tuple[float, float, float, int]:
     """Train for one epoch; (mean loss, accuracy, seconds, images) as seen in training mode.
 
-    Where images are mixed, loss and accuracy are those against the mixed labels. Raises DivergedError at the end of an
-    epoch in which a loss was not finite: the loss stays on the device until then, so that no step waits for the host.
+    Where images are mixed, loss and accuracy are those against the mixed labels. `report` is called after each step with
+    its number, how many there are, and a function that waits for the mean loss so far. Raises DivergedError at the end
+    of an epoch in which a loss was not finite.
     """
-    recipe, seed = setup.spec.recipe, setup.spec.seed
-    order = setup.train[torch.randperm(len(setup.train), generator=streams.generator(seed, epoch, "order"))]
-    order = order.to(setup.device)
-    augment = streams.generator(seed, epoch, "augment", setup.device)
-    mixing = np.random.default_rng(streams.stream_seed(seed, epoch, "mix"))
-    torch.manual_seed(streams.stream_seed(seed, epoch, "dropout"))
-    setup.inputs.begin_epoch(seed, epoch)
-    if recipe.muon is not None:
-        setup.network.whiten.bias.requires_grad_(epoch <= recipe.muon.whitening_epochs)
-    totals = torch.zeros(2, dtype=torch.float64, device=setup.device)  # summed loss, correct
-    first_bad = torch.zeros((), dtype=torch.int64, device=setup.device)
-    steps = math.ceil(len(order) / recipe.batch_size)
     seen = 0
-    setup.train_mode(True)
+    steps.begin(epoch)
     devices.synchronise(setup.device)
     start = time.perf_counter()
-    for step, ids in enumerate(batches(order, recipe.batch_size), start=1):
-        follow_schedule(optimizer, recipe, epoch - 1 + (step - 0.5) / steps)
-        inputs, labels, share = setup.inputs.batch(ids, augment), setup.labels[ids], 1.0
-        if is_mixed(setup.inputs.augmentation):
-            inputs, share = mix(inputs, setup.inputs.augmentation, mixing)
-        logits = setup.apply(inputs, recipe.batch_size)
-        loss, correct = loss_and_correct(logits, labels, share, recipe.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        if average is not None:
-            average.update()
-        with torch.no_grad():
-            totals += torch.stack([loss.double() * len(ids), correct])
-            first_bad = torch.where((first_bad == 0) & ~torch.isfinite(loss), step, first_bad)
-        seen += len(ids)
-        report(step, steps, totals[0] / seen)
+    with steps.stream:
+        for step in range(1, steps.count + 1):
+            seen += steps.take()
+            if average is not None:
+                average.update()
+            report(step, steps.count, lambda seen=seen: steps.totals[0].item() / seen)
     devices.synchronise(setup.device)
     seconds = time.perf_counter() - start
-    if first_bad.item():
-        raise DivergedError(epoch, int(first_bad.item()))
-    return totals[0].item() / seen, totals[1].item() / seen, seconds, seen
-
-
-def loss_and_correct(
-    logits: torch.Tensor, labels: torch.Tensor, share: float, smoothing: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(mean cross-entropy, number correct as float64) of logits [B, C]; image i has its own label with weight `share`.
-
-    The rest of the weight, 1 - share, is that of image i - 1, with which it was mixed.
-
-    Label smoothing: Szegedy et al. (2016), https://arxiv.org/abs/1512.00567.
-    """
-    logits, best = logits.float(), logits.argmax(1)
-    loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    correct = (best == labels).sum().double()
-    if share < 1:
-        others = labels.roll(1)
-        loss = share * loss + (1 - share) * functional.cross_entropy(logits, others, label_smoothing=smoothing)
-        correct = share * correct + (1 - share) * (best == others).sum()
-    return loss, correct
+    if steps.first_bad.item():
+        raise DivergedError(epoch, int(steps.first_bad.item()))
+    loss, correct = steps.totals.tolist()
+    return loss / seen, correct / seen, seconds, seen
 
 
 @torch.inference_mode()
@@ -219,7 +168,7 @@ def weights_of(network: nn.Module) -> dict[str, torch.Tensor]:
 
 def one_epoch(
     setup: Setup,
-    optimizer: torch.optim.Optimizer,
+    steps: Steps,
     plateau: Any,
     average: WeightAverage | None,
     progress: Progress,
@@ -229,7 +178,7 @@ def one_epoch(
     recipe = setup.spec.recipe
     epoch = len(progress.history) + 1
     began = time.perf_counter()
-    train_loss, train_accuracy, seconds, images = train_epoch(setup, optimizer, average, epoch, report)
+    train_loss, train_accuracy, seconds, images = train_epoch(setup, steps, average, epoch, report)
     if average is not None:
         average.swap()  # from here on the averages are the network
     train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample)
@@ -238,7 +187,7 @@ def one_epoch(
         raise DivergedError(epoch, math.ceil(len(setup.train) / recipe.batch_size))
     row = {
         "epoch": epoch,
-        "learning_rate": optimizer.param_groups[0]["lr"],
+        "learning_rate": rate_of(steps.optimizer),
         "train_loss": train_loss,
         "train_accuracy": train_accuracy,
         "train_eval_loss": train_eval_loss,

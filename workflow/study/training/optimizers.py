@@ -22,8 +22,11 @@ def make_optimizer(network: nn.Module, head: nn.Module | None, recipe: Recipe) -
     if recipe.muon is not None:
         return MuonWithSGD(network, head, recipe)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[recipe.optimizer]
-    extra = {"momentum": MOMENTUM, "nesterov": True} if recipe.optimizer == "sgd" else {}
     groups = _groups(network, head, recipe)
+    if recipe.optimizer == "sgd":
+        extra = {"momentum": MOMENTUM, "nesterov": True}
+    else:
+        extra = {"capturable": groups[0]["params"][0].is_cuda}  # so that a CUDA graph can hold its step
     return kind(groups, lr=recipe.learning_rate, fused=True, **extra)
 
 
@@ -60,14 +63,17 @@ def share_of_rate(schedule: Schedule, epochs: int, done: float) -> float:
     return left if schedule.shape == "linear" else (1 - math.cos(math.pi * left)) / 2
 
 
-def follow_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:
-    """Set the learning rate for the step that is in its middle after `done` epochs; nothing without a schedule."""
-    if recipe.schedule is None:
-        return
+def scheduled_rates(optimizer: torch.optim.Optimizer, recipe: Recipe, done: float) -> list[float]:
+    """Return the learning rate of each parameter group for the step that is in its middle after `done` epochs."""
     share = share_of_rate(recipe.schedule, recipe.epochs, done)
-    for group in optimizer.param_groups:
-        own = max(0.0, 1 - done / group["epochs"]) if "epochs" in group else share  # a line of its own
-        group["lr"] = own * group["initial_lr"]
+    own = [max(0.0, 1 - done / group["epochs"]) if "epochs" in group else share for group in optimizer.param_groups]
+    return [one * group["initial_lr"] for one, group in zip(own, optimizer.param_groups, strict=True)]
+
+
+def rate_of(optimizer: torch.optim.Optimizer) -> float:
+    """Return the learning rate of the first group, to the seven digits that a float32 on a GPU has."""
+    rate = optimizer.param_groups[0]["lr"]
+    return float(f"{rate.item():.7g}") if isinstance(rate, torch.Tensor) else rate
 
 
 def make_plateau(optimizer: torch.optim.Optimizer, plateau: Plateau | None) -> Any:

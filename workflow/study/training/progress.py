@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -18,8 +18,8 @@ class Reporter:
         self.accuracy = ""
         self.shown = 0.0
 
-    def step(self, step: int, steps: int, loss: Any) -> None:
-        """Move the bar; the loss is read from the device only twice a second, because reading it waits for it."""
+    def step(self, step: int, steps: int, loss: Callable[[], float]) -> None:
+        """Move the bar; the mean loss is read from the device only twice a second, because reading it waits for it."""
         if not sys.stderr.isatty():
             return
         if self.bar is None:
@@ -29,7 +29,7 @@ class Reporter:
         if time.perf_counter() - self.shown > 0.5:
             self.shown = time.perf_counter()
             epoch = f"epoch {self.done + 1}/{self.epochs}"
-            self.bar.set_postfix_str(f"{epoch}, loss {loss.item():.3f}{self.accuracy}")
+            self.bar.set_postfix_str(f"{epoch}, loss {loss():.3f}{self.accuracy}")
 
     def epoch(self, row: dict[str, float]) -> None:
         """Note the end of an epoch."""

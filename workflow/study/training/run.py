@@ -23,6 +23,7 @@ from study.training.optimizers import make_optimizer, make_plateau
 from study.training.outputs import write_history, write_model, write_predictions
 from study.training.progress import Reporter
 from study.training.setup import compile_network, make_setup, read_data
+from study.training.steps import Steps
 
 
 def train_run(spec: RunSpec, folder: Path, finish: Callable[[Path], None] = lambda folder: None) -> None:
@@ -128,6 +129,7 @@ def _train(
         for name, part in changed.items():
             part.load_state_dict(state[name])
         progress = loop.Progress(**state["progress"])
+    steps = Steps(setup, parts["optimizer"])
     reporter = Reporter(f"{spec.model} seed {spec.seed}", recipe.epochs, len(progress.history))
     if set_aside:
         reporter.say(set_aside)
@@ -136,9 +138,7 @@ def _train(
     try:
         while (reason := loop.why_stop(progress, recipe)) is None:
             with progress.timed():
-                row = loop.one_epoch(
-                    setup, parts["optimizer"], parts["plateau"], parts["average"], progress, reporter.step
-                )
+                row = loop.one_epoch(setup, steps, parts["plateau"], parts["average"], progress, reporter.step)
             reporter.epoch(row)
             state = {name: part.state_dict() for name, part in changed.items()}
             checkpoint.save(folder, key, {**state, "progress": vars(progress)})

@@ -22,7 +22,7 @@ from study.models.folded import FoldedNetwork
 from study.paths import StudyPaths
 from study.training import device as devices
 from study.training import loop, streams
-from study.training.compiling import compiled, mode_for
+from study.training.compiling import compiled
 from study.training.freezing import freeze
 from study.training.inputs import FeatureInputs, ImageInputs
 
@@ -114,8 +114,7 @@ def compile_network(setup: loop.Setup) -> tuple[bool, float]:
         with torch.inference_mode(), devices.autocast(compute):
             candidate.eval()(setup.inputs.batch(setup.val[: loop.EVALUATION_BATCH].to(setup.device)))
 
-    mode = mode_for(compute.device, setup.spec.network.input.size)
-    setup.forward, done = compiled(setup.network, attempt, mode)
+    setup.forward, done = compiled(setup.network, attempt)
     setup.network.load_state_dict(before)
     setup.network.zero_grad(set_to_none=True)
     return done, time.perf_counter() - start
