@@ -20,6 +20,7 @@ GPU = torch.device("meta")
 aten = torch.ops.aten
 # the host must read numbers to know how large their results are
 SIZED_BY_NUMBERS = {aten.nonzero, aten.masked_select, aten._unique2, aten.unique_dim, aten.repeat_interleave}
+FUSED = {aten._fused_sgd_, aten._fused_adam_, aten._fused_adamw_}
 INDEXING = {aten.index, aten.index_put_, aten._unsafe_index}
 
 
@@ -53,7 +54,7 @@ class Watch(TorchDispatchMode):
             return 0.0 if args[0].is_floating_point() else 0
         if on_gpu and (operation in SIZED_BY_NUMBERS or (operation in INDEXING and _waits_for_index(args[1]))):
             self.waits.append(str(function))
-        if operation is aten._fused_sgd_:  # which changes its arguments in place, and has nothing for fake tensors
+        if operation in FUSED:  # which change their arguments in place, and have nothing for fake tensors
             if len({one.device for one in given}) > 1:
                 raise RuntimeError(f"Expected all tensors to be on the same device in {function}")
             return None

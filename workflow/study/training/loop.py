@@ -124,9 +124,9 @@ def train_epoch(
 ) -> tuple[float, float, float, int]:
     """Train for one epoch; (mean loss, accuracy, seconds, images) as seen in training mode.
 
-    Where images are mixed, loss and accuracy are those against the mixed labels. `report` is called after each step with
-    its number, how many there are, and a function that waits for the mean loss so far. Raises DivergedError at the end
-    of an epoch in which a loss was not finite.
+    Where images are mixed, loss and accuracy are those against the mixed labels. `report` is called after each step
+    with its number, how many there are, and a function that waits for the mean loss so far. Raises DivergedError at the
+    end of an epoch in which a loss was not finite.
     """
     seen = 0
     steps.begin(epoch)
