@@ -35,6 +35,21 @@ SPECIAL = {"linear_head", "scratch_fast", "modern_fast"}  # which suit one regim
 LITE0, VIT = "timm/tf_efficientnet_lite0.in1k", "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}
 
+# with everything that a recipe can ask for, and mixing by either method
+EVERYTHING = {
+    "augmentation": {
+        "horizontal_flip": 0.5,
+        "vertical_flip": 0.5,
+        "shift": 2,
+        "cutout": 8,
+        "mixup": 0.4,
+        "cutmix": 1.0,
+    },
+    "label_smoothing": 0.1,
+    "ema": 0.9,
+    "epochs": 5,
+}
+
 
 def make_dataset(path: Path) -> None:
     """600 images whose mean colour tells the class; 300 train, 100 validation, 200 test."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from fake_gpu import GPU, Watch, fake_gpu
 from runs import (
+    EVERYTHING,
     LITE0,
     RECIPES,
     SPECIAL,
@@ -28,21 +29,6 @@ from study.training.inputs import ImageInputs
 from study.training.run import make_parts
 from study.training.setup import make_setup
 from study.training.steps import Steps
-
-# with everything that a recipe can ask for, and mixing by either method
-EVERYTHING = {
-    "augmentation": {
-        "horizontal_flip": 0.5,
-        "vertical_flip": 0.5,
-        "shift": 2,
-        "cutout": 8,
-        "mixup": 0.4,
-        "cutmix": 1.0,
-    },
-    "label_smoothing": 0.1,
-    "ema": 0.9,
-    "epochs": 5,
-}
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,25 @@ import pytest
 import torch
 import yaml
 from configs import raw
-from runs import fast_spec, history, scratch_spec, train, write_spec
+from runs import (
+    EVERYTHING,
+    LITE0,
+    VIT,
+    config_recipe,
+    fast_spec,
+    history,
+    make_weights,
+    pretrained_spec,
+    scratch_spec,
+    train,
+    write_spec,
+)
 
 from study.config.specs import RunSpec
+from study.files import read_json
 from study.orchestration import check_machine
 from study.training import device as devices
+from study.training import steps
 
 pytestmark = pytest.mark.gpu
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -36,21 +50,85 @@ def start(path: Path) -> subprocess.Popen:
                             stderr=subprocess.PIPE, text=True)  # fmt: skip
 
 
-@pytest.mark.parametrize("compile", [False, True], ids=["eager", "CUDA graphs"])
-@pytest.mark.parametrize("make_spec", [scratch_spec, fast_spec])
-def test_a_run_repeats_itself_to_the_byte(tmp_path, make_spec, compile):
-    folders = []
-    for name in ("one", "two"):
-        path = write_spec(tmp_path / name, on_gpu(make_spec(), compile=compile))
-        train(path)
-        folders.append(path.parent)
-    assert outputs(folders[0]) == outputs(folders[1])
-    assert history(folders[0]) == history(folders[1])
+def mixed_spec(study: Path) -> RunSpec:
+    return scratch_spec(**EVERYTHING)
+
+
+def fine_tuned_spec(study: Path) -> RunSpec:
+    """Sizes that grow, a probe, frozen parts, a schedule and averages."""
+    recipe = config_recipe("modern_fast", epochs=3, input_sizes=[32, 48, 48], probe={"images": 200, "epochs": 2})
+    return replace(pretrained_spec(study, LITE0, "finetune"), recipe=recipe)
+
+
+SPECS = {
+    "plain CNN, plateau": lambda study: scratch_spec(),
+    "mixup, CutMix, averages": mixed_spec,
+    "fast network, Muon": lambda study: fast_spec(),
+    "fast fine-tuning": fine_tuned_spec,
+    "vision transformer": lambda study: pretrained_spec(study, VIT, "finetune"),
+    "frozen backbone": lambda study: pretrained_spec(study, LITE0, "frozen"),
+}
+
+
+def trained(study: Path, spec: RunSpec, name: str) -> Path:
+    """The folder of the run of `spec`, trained in this process."""
+    path = write_spec(study, spec, name)
+    train(path)
+    return path.parent
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    folder = make_weights(tmp_path_factory.mktemp("study"))
+    write_spec(folder, scratch_spec())
+    return folder
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_run_repeats_itself_and_steps_taken_eagerly_to_the_byte(study, name, monkeypatch):
+    spec = on_gpu(SPECS[name](study))
+    one, two = (trained(study, spec, f"{name} {turn}") for turn in ("one", "two"))
+    monkeypatch.setattr(steps, "WARM_UP", 10**9)
+    eager = trained(study, spec, f"{name} eager")
+    assert [read_json(run / "run.json")["environment"]["captured"] for run in (one, two, eager)] == [True, True, False]
+    assert outputs(one) == outputs(two) == outputs(eager)
+    assert history(one) == history(two) == history(eager)
+
+
+OWN = """
+import random
+from torch import nn
+class Own(nn.Sequential):
+    def __init__(self, classes):
+        super().__init__(nn.Flatten(), nn.Linear(3 * 32 * 32, classes))
+        self.calls = 0
+    def forward(self, images):
+        {line}
+        return super().forward(images)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("images = images * float(images.mean().item() < 1e9)", "waits for the GPU"),
+        ("images = images * (0.5 + random.random())", "draws random numbers or keeps count on the CPU"),
+        ("self.calls += 1; images = images * (self.calls % 3)", "draws random numbers or keeps count on the CPU"),
+    ],
+    ids=["waits", "draws", "counts"],
+)
+def test_a_network_whose_step_a_graph_would_not_repeat_trains_without(study, line, reason, capsys):
+    spec = on_gpu(scratch_spec())
+    network = replace(spec.network, architecture="file:own.py:Own", arguments={}, source=OWN.format(line=line))
+    run = trained(study, replace(spec, network=network), reason + line[:5])
+    assert f"not captured in a CUDA graph (it {reason})" in capsys.readouterr().err
+    assert not read_json(run / "run.json")["environment"]["captured"]
+    assert len(history(run)) == spec.recipe.epochs
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
-    straight = write_spec(tmp_path / "straight", on_gpu(scratch_spec(epochs=40, ema=0.9)))
-    killed = write_spec(tmp_path / "killed", on_gpu(scratch_spec(epochs=40, ema=0.9)))
+    straight = write_spec(tmp_path / "straight", on_gpu(scratch_spec(**EVERYTHING | {"epochs": 40})))
+    killed = write_spec(tmp_path / "killed", on_gpu(scratch_spec(**EVERYTHING | {"epochs": 40})))
     assert start(straight).wait() == 0
     process, patience = start(killed), time.monotonic() + 120
     while not (killed.parent / "checkpoint.pt").exists() and time.monotonic() < patience:

@@ -10,7 +10,8 @@ from torch.nn import functional
 from study.config.recipes import Recipe
 from study.training import device as devices
 from study.training import streams
-from study.training.loop import Setup, batches
+from study.training.loop import Setup
+from study.training.steps import batches
 
 SETTLING = 2000  # training images from which the statistics of a redrawn batch norm are taken
 

@@ -42,6 +42,7 @@ class Setup:
     spec: RunSpec
     forward: Any = None
     folded: FoldedNetwork | None = None
+    captured: bool = False  # whether steps were replayed from a CUDA graph
 
     def to(self, device: torch.device) -> None:
         """Move all that a step computes with to `device`; an epoch's order is drawn on the CPU, so row numbers stay."""
@@ -133,11 +134,11 @@ def train_epoch(
     devices.synchronise(setup.device)
     start = time.perf_counter()
     with steps.stream:
-        for step in range(1, steps.count + 1):
+        for step in range(1, len(steps.batches) + 1):
             seen += steps.take()
             if average is not None:
                 average.update()
-            report(step, steps.count, lambda seen=seen: steps.totals[0].item() / seen)
+            report(step, len(steps.batches), lambda seen=seen: steps.totals[0].item() / seen)
     devices.synchronise(setup.device)
     seconds = time.perf_counter() - start
     if steps.first_bad.item():

@@ -53,7 +53,11 @@ def train_run(spec: RunSpec, folder: Path, finish: Callable[[Path], None] = lamb
         "code_groups": group_hashes(),
         "cost": cost | _cost(progress, setup),
         **_provenance(spec, data, setup, network),
-        "environment": {**devices.environment(spec.compute, device), "compiled": is_compiled},
+        "environment": {
+            **devices.environment(spec.compute, device),
+            "compiled": is_compiled,
+            "captured": setup.captured,
+        },
         "started": started,
         "finished": _now(),
     }

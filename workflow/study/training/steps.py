@@ -9,6 +9,7 @@ import math
 import random
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class Steps:
         self.totals = torch.zeros(2, dtype=torch.float64, device=device)
         self.first_bad = torch.zeros(1, dtype=torch.int64, device=device)
         self.place = torch.zeros(1, dtype=torch.int64, device=device)  # steps taken in this epoch
-        self.taken = self.count = 0  # the same for the host, and how many steps the epoch has
+        self.taken = 0  # the same for the host
+        self.batches: list[torch.Tensor] = []  # of row numbers, one for each step of the epoch
         self.tables: dict[str, torch.Tensor] = {}  # order [N], rates [steps, groups], mixing [steps, 6]
         self.rates: list[list[float]] | None = None
         self.stretch: Any = None  # what is the same for all steps since the last capture
@@ -60,9 +62,8 @@ class Steps:
             setup.network.whiten.bias.requires_grad_(epoch <= recipe.muon.whitening_epochs)
         order = setup.train[torch.randperm(len(setup.train), generator=streams.generator(seed, epoch, "order"))]
         steps = math.ceil(len(order) / self.size)
-        # batch norm cannot train on a single image, so a last batch of one is left out
-        self.taken, self.count = 0, steps - (len(order) % self.size == 1 < self.size)
         self._put("order", order)
+        self.taken, self.batches = 0, list(batches(self.tables["order"], self.size))
         if recipe.schedule is not None:
             middles = [epoch - 1 + (step + 0.5) / steps for step in range(steps)]
             self.rates = [scheduled_rates(self.optimizer, recipe, done) for done in middles]
@@ -89,7 +90,7 @@ class Steps:
 
     def take(self) -> int:
         """Take the next step; return how many images it saw."""
-        ids = self.tables["order"][self.taken * self.size : (self.taken + 1) * self.size]
+        ids = self.batches[self.taken]
         if self.rates is not None and not self.rates_on_device:
             for group, rate in zip(self.optimizer.param_groups, self.rates[self.taken], strict=True):
                 group["lr"] = rate
@@ -102,7 +103,7 @@ class Steps:
             self.eager += 1
             self._warm_up(ids)
         else:
-            self._capture()
+            self._capture(ids)
         return len(ids)
 
     def _step(self, ids: torch.Tensor) -> None:
@@ -144,25 +145,32 @@ class Steps:
         elif _host_state(self.setup.network) != before:
             self._give_up("it draws random numbers or keeps count on the CPU")
 
-    def _capture(self) -> None:
-        """Capture the step of a whole batch in a graph, and take it."""
-        whole = len(self.tables["order"]) // self.size * self.size
-        batches = self.tables["order"][:whole].view(-1, self.size)
+    def _capture(self, ids: torch.Tensor) -> None:
+        """Capture the step of a whole batch in a graph, and take it on the rows `ids`."""
+        order = self.tables["order"]
+        whole = order[: len(order) // self.size * self.size].view(-1, self.size)
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.draws)
         try:
             with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
-                self._step(batches.index_select(0, self.place)[0])
+                self._step(whole.index_select(0, self.place)[0])
         except RuntimeError as error:
             self._give_up(str(error).strip().splitlines()[0])
-            self._step(self.tables["order"][(self.taken - 1) * self.size : self.taken * self.size])
+            self._step(ids)
         else:
-            self.graph = graph
+            self.graph, self.setup.captured = graph, True
             graph.replay()
 
     def _give_up(self, reason: str) -> None:
         self.captures = False
         print(f"The training step is not captured in a CUDA graph ({reason}); it is slower without.", file=sys.stderr)
+
+
+def batches(order: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
+    """`order` in batches; a last batch of a single image is left out, because batch norm cannot train on it."""
+    for ids in order.split(size):
+        if len(ids) > 1 or size == 1:
+            yield ids
 
 
 def _host_state(network: nn.Module) -> list[Any]:
