@@ -216,6 +216,7 @@ def _record(spec: RunSpec, data: Dataset, finished: bool, number: int) -> dict[s
             "precision": "float32",
             "deterministic": True,
             "compiled": False,
+            "captured": False,
         },
         "started": f"2024-01-01T00:{number:02d}:00+00:00",
         "finished": f"2024-01-01T01:{number:02d}:00+00:00",

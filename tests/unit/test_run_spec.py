@@ -282,16 +282,11 @@ def test_long_runs_are_compiled_and_short_ones_are_not():
     assert not compiles(study, "efficientnet_b0_frozen")
     assert not compiles(load_config(changed("recipes.report_scratch.epochs", 3000)), "scratch_cnn")  # gains nothing
     assert not compiles(study, "efficientnet_b0", replace(compute, compile=False))
-    # 50,000 images an epoch: on a CPU the second epoch reaches the 100,000 that repay the compiler, on a GPU the tenth
-    # the 500,000
-    for device, enough in (("cpu", 2), ("cuda", 10)):
-        recipe = raw()["recipes"]["modern"] | {"schedule": None}
-        short, long = (
-            load_config(changed("recipes.modern", recipe | {"epochs": epochs})) for epochs in (enough - 1, enough)
-        )
-        on_device = replace(compute, device=device)
-        assert not compiles(short, "efficientnet_b0_modern", on_device)
-        assert compiles(long, "efficientnet_b0_modern", on_device)
+    # 50,000 images an epoch: the second reaches the 100,000 that repay the compiler
+    recipe = raw()["recipes"]["modern"] | {"schedule": None}
+    short, long = (load_config(changed("recipes.modern", recipe | {"epochs": epochs})) for epochs in (1, 2))
+    assert not compiles(short, "efficientnet_b0_modern") and compiles(long, "efficientnet_b0_modern")
+    assert not compiles(long, "efficientnet_b0_modern", replace(compute, device="cuda"))  # whose steps are captured
 
 
 def test_a_note_on_a_model_is_for_its_readers_and_decides_nothing():

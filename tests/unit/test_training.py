@@ -21,6 +21,7 @@ from study.paths import RUN_FILES, StudyPaths
 from study.predict import load_model
 from study.training import loop
 from study.training.inputs import ImageInputs
+from study.training.steps import batches
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
@@ -149,9 +150,9 @@ def test_test_images_cannot_influence_training(finished, tmp_path):
 
 
 def test_a_last_batch_of_one_image_is_left_out():
-    sizes = [len(batch) for batch in loop.batches(torch.arange(101), 50)]
+    sizes = [len(batch) for batch in batches(torch.arange(101), 50)]
     assert sizes == [50, 50]
-    assert [len(batch) for batch in loop.batches(torch.arange(3), 1)] == [1, 1, 1]
+    assert [len(batch) for batch in batches(torch.arange(3), 1)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
