@@ -187,3 +187,18 @@ def test_whole_numbers_on_the_command_line(fresh, setting, planned):
     done = fresh.snakemake("--dry-run", "--config", setting)
     assert done.returncode == 0, done.stdout
     assert f"model=scratch_cnn, seed={planned[-1]}" in done.stdout
+
+
+def test_the_log_of_a_run_has_all_its_attempts_though_snakemake_deletes_logs(tmp_path):
+    folder = copy_project(tmp_path / "project").folder
+    code = folder / "workflow/study/orchestration/jobs.py"
+    whole = code.read_text()
+    code.write_text(f"{whole}\ndef train(path):\n    raise StudyError('the first attempt.')\n")
+    record = "results/quick/runs/scratch_cnn/seed-0/run.json"
+    assert run(folder, record, "--configfile", write_quick(folder)).returncode == 1
+    code.write_text(whole)
+    done = run(folder, record, "--configfile", "quick.yaml")
+    assert done.returncode == 0, done.stdout
+    log = (folder / "results/quick/logs/train/scratch_cnn-0.log").read_text()
+    assert log.startswith("Error: the first attempt.\n") and "epoch 1/1" in log
+    assert (folder / record).with_name("train.log").read_text() == log

@@ -41,8 +41,9 @@ rule features:
 
 
 # The hash of the spec is a parameter, so that a changed config repeats the runs whose spec it changed, and no other.
-# The log is added to, because the job of a killed Snakemake may still write there. With allow_missing there is no such
-# rule: what is there is compared, whatever spec it is of.
+# Snakemake deletes a job's log before it starts, so the run's folder keeps it under a second name (a hard link), and all
+# attempts add to it; the job of a killed Snakemake may still write there. With allow_missing there is no such rule: what
+# is there is compared, whatever spec it is of.
 if not STUDY.allow_missing:
 
     rule train:
@@ -69,4 +70,5 @@ if not STUDY.allow_missing:
             ),
             path=str(RUN / SPEC),
         shell:
+            'kept=$(dirname {output[0]:q})/train.log; touch "$kept" && ln -f "$kept" {log:q} || true; '
             "python -m study train {params.path:q} --plan {params.plan:q} {params.weights} >> {log:q} 2>&1"

@@ -129,6 +129,13 @@ def check(args: argparse.Namespace) -> None:
             check_study(path)
 
 
+def status(args: argparse.Namespace) -> None:
+    """Say how far the runs of results/<study> are, and when all will have ended."""
+    from study.orchestration.status import show_status
+
+    show_status(args.study, args.watch)
+
+
 def older_code(args: argparse.Namespace) -> None:
     """Say which runs are of older code, and for which groups of modules the list of equivalent code needs an entry."""
     from study.analysis.older_code import describe as describe_runs
@@ -229,6 +236,9 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     studies = {"type": Path, "nargs": "+", "metavar": "STUDY", "help": "results/<study>, or a published folder"}
+    step(status, ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"}),
+         ("--watch", {"type": _positive, "nargs": "?", "const": 10, "metavar": "SECONDS",
+                      "help": "say it again every so many seconds (10) until all runs have ended"}))  # fmt: skip
     step(older_code, ("studies", studies))
     step(check_models)
     step(search_table, study, output, ("--summary", path))

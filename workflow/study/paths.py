@@ -16,6 +16,7 @@ HISTORY, PREDICTIONS, MODEL, RUN_RECORD = RUN_FILES = (
     "run.json",  # last, because it says that the others are there
 )
 SPEC = "spec.json"
+HISTORY_SO_FAR, LOCK = "history.so-far.csv", "training.lock"  # of a run that has not ended
 # What a published run has in place of predictions.npz: its evidence, and the numbers that this does not determine.
 EVIDENCE, FROM_LOGITS = "evidence.npz", "from_logits.json"
 

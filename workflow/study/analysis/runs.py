@@ -48,6 +48,11 @@ class Run:
 Finished = dict[str, list[Run]]  # the finished runs of every model
 
 
+def planned_config(paths: StudyPaths) -> dict[str, Any]:
+    """The study's config: as the workflow planned it last, which is there before the first run has ended."""
+    return read_json(paths.planned_config if paths.planned_config.exists() else paths.config)
+
+
 def grid(config: dict[str, Any]) -> list[tuple[str, int]]:
     """(model, seed) of every run of the study, in the tables' order: models as config.json has them, then seeds."""
     place = {model: number for number, model in enumerate(config["models"])}

@@ -56,6 +56,21 @@ def try_lock(path: Path, what: str) -> TextIO | None:
         handle.close()
 
 
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of file `path`; without locks in the file system, whether it is there.
+
+    It is taken for a moment where none does, but not removed.
+    """
+    try:
+        with path.open(encoding="utf-8") as handle:
+            fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def open_lock(path: Path) -> TextIO:
     """`path`, made where it is missing, and not emptied."""
     path.parent.mkdir(parents=True, exist_ok=True)

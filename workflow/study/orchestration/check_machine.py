@@ -77,17 +77,20 @@ def _model(study: Config, name: str, compute: ComputeSpec, measured: dict[str, A
         seconds = recipe.epochs * epoch + (judged + study.test_images()) / found.evaluation
     measured[spec.settings_sha256()] = {"model": name, "seconds_per_run": seconds, **asdict(found)}
     rate = f"trains {found.training:.0f} images/s, " if found.training else ""
-    return f"{rate}judges {found.evaluation:.0f} images/s, {found.peak_memory_mb / 1e3:.1f} GB; a run {_time(seconds)}"
+    return (
+        f"{rate}judges {found.evaluation:.0f} images/s, {found.peak_memory_mb / 1e3:.1f} GB; a run {duration(seconds)}"
+    )
 
 
 def _total(study: Config, measured: dict[str, Any]) -> str:
     seconds = [one["seconds_per_run"] * len(study.seeds_of(one["model"])) for one in measured.values()]
     if len(seconds) < len(study.grid.models):
         return "its time is not known, because a model could not be measured"
-    return f"{len(study.runs())} runs one after the other: at most about {_time(sum(seconds))}, less where compiled"
+    return f"{len(study.runs())} runs one after the other: at most about {duration(sum(seconds))}, less where compiled"
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time in words, in the unit that suits it."""
     if seconds >= 3600:
         return f"{seconds / 3600:.1f} hours"
     return f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"

@@ -20,7 +20,7 @@ from study.files import CHECKSUMS, DAMAGED, read_json, write_checksums, write_js
 from study.machine.failures import explain
 from study.machine.gpus import own_gpu
 from study.machine.locks import locked
-from study.paths import RUN_FILES, RUN_RECORD, SPEC, StudyPaths
+from study.paths import HISTORY_SO_FAR, LOCK, RUN_FILES, RUN_RECORD, SPEC, StudyPaths
 
 FINISHED = ".finished"
 WORKFLOW = "STUDY_WORKFLOW"  # set where Snakemake started the job
@@ -39,7 +39,7 @@ def write_spec(planned: Path, weights_record: Path | None, path: Path) -> None:
 def train(spec_path: Path) -> None:
     """Train the run of `spec_path`, alone in its folder: a process that trains it already is waited for."""
     folder, spec = spec_path.parent, read_run_spec(spec_path)
-    with locked(folder / "training.lock", str(folder)) as waited:
+    with locked(folder / LOCK, str(folder)) as waited:
         from_workflow, backup = bool(os.environ.get(WORKFLOW)), folder / FINISHED
         if from_workflow and _is_finished(backup, spec):
             _link_outputs(backup, folder)
@@ -48,7 +48,8 @@ def train(spec_path: Path) -> None:
         else:
             _train(spec, folder, _back_up if from_workflow else _delete_backup)
             return
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        for name in ("checkpoint.pt", HISTORY_SO_FAR):
+            (folder / name).unlink(missing_ok=True)
         print(f"{folder} was finished by another process", file=sys.stderr)
 
 

@@ -11,7 +11,7 @@ from study.config.specs import ComputeSpec, trained_spec
 from study.config.study import Config
 from study.errors import StudyError
 from study.files import read_json
-from study.orchestration.check_machine import checked_seconds
+from study.orchestration.check_machine import checked_seconds, duration
 from study.paths import MACHINE, RUN_RECORD, StudyPaths
 
 NETWORK_BYTES = 25e6  # of a network of six million parameters
@@ -104,8 +104,9 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
     if unknown:
         named = ", ".join(unknown)
         return f"how long it takes is not known before a run has finished of: {named}; make check-machine measures it"
-    time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.0f} minutes"
-    return f"the rest takes about {time} if run one after the other, judged by {' and '.join(sorted(sources))}"
+    return (
+        f"the rest takes about {duration(left)} if run one after the other, judged by {' and '.join(sorted(sources))}"
+    )
 
 
 def disk_gb(study: Config) -> float:

@@ -13,13 +13,22 @@ from typing import Any
 import numpy as np
 
 from study.analysis.duplicates import read_near_duplicates
-from study.analysis.runs import Run, grid, has_own_split, is_trained, load_record, load_run, read_predictions
+from study.analysis.runs import (
+    Run,
+    grid,
+    has_own_split,
+    is_trained,
+    load_record,
+    load_run,
+    planned_config,
+    read_predictions,
+)
 from study.analysis.scores import METRICS, run_metrics
 from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
-from study.files import CHECKSUMS, atomic_write, changed_files, file_digest, read_json, write_json
+from study.files import CHECKSUMS, atomic_write, changed_files, file_digest, write_json
 from study.paths import (
     EVIDENCE,
     FROM_LOGITS,
@@ -40,7 +49,7 @@ def publish(study: Path, dest: Path) -> None:
     publish parts of one study. Raises StudyError if `dest` has a run of the study that was trained from another spec,
     or runs that are not of this study.
     """
-    config, dataset = _config(StudyPaths(study)), read_labels(StudyPaths(study).labels)
+    config, dataset = planned_config(StudyPaths(study)), read_labels(StudyPaths(study).labels)
     damaged = changed_files(dest)
     _refuse(study, dest, config, dataset, damaged)
     if not _is_whole(StudyPaths(dest).published_labels, dest, damaged):
@@ -67,11 +76,6 @@ def published_files(dest: Path) -> list[str]:
     paths = StudyPaths(dest)
     found = [paths.config, paths.published_labels, paths.summary, *paths.tables.glob("*"), *dest.glob("runs/*/*/*")]
     return sorted(path.relative_to(dest).as_posix() for path in found if path.is_file() and path.name[0] != ".")
-
-
-def _config(paths: StudyPaths) -> dict[str, Any]:
-    """The study's config: as the workflow planned it last, which is there before the first run has ended."""
-    return read_json(paths.planned_config if paths.planned_config.exists() else paths.config)
 
 
 def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, damaged: dict[str, str]) -> None:

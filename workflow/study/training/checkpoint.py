@@ -1,4 +1,4 @@
-"""One checkpoint per run, after every epoch, so that a killed run goes on where it was."""
+"""One checkpoint per run, after every epoch, so that a killed run goes on where it was; and its history so far."""
 
 from pathlib import Path
 from typing import Any
@@ -7,15 +7,22 @@ import torch
 
 from study.files import atomic_write
 from study.machine import failures
+from study.paths import HISTORY_SO_FAR
+from study.training.outputs import write_history
 
 NAME = "checkpoint.pt"
 NAMES = {"spec_sha256": "spec", "code_sha256": "version of the training code"}
 
 
 def save(folder: Path, key: dict[str, str], state: dict[str, Any]) -> None:
-    """Write the checkpoint of the run in `folder`, atomically; `key` holds the sha256 of its spec and of the code."""
+    """Write the checkpoint of the run in `folder`, atomically; `key` holds the sha256 of its spec and of the code.
+
+    `state["progress"]["history"]` becomes history.so-far.csv, which tells people and `study status`: Snakemake deletes
+    history.csv, an output, before a run goes on.
+    """
     with atomic_write(folder / NAME) as temporary:
         torch.save({**key, **state}, temporary)
+    write_history(folder / HISTORY_SO_FAR, state["progress"]["history"])
 
 
 def load(folder: Path, key: dict[str, str]) -> tuple[dict[str, Any] | None, str | None]:
@@ -44,5 +51,6 @@ def load(folder: Path, key: dict[str, str]) -> tuple[dict[str, Any] | None, str 
 
 
 def remove(folder: Path) -> None:
-    """Remove the checkpoint of a run that has ended."""
-    (folder / NAME).unlink(missing_ok=True)
+    """Remove the checkpoint of a run that has ended, and its history so far."""
+    for name in (NAME, HISTORY_SO_FAR):
+        (folder / name).unlink(missing_ok=True)
