@@ -42,6 +42,23 @@ def test_without_a_list_every_other_model_is_compared_with_the_baseline():
     assert record(contrasts=[])["contrasts"] == []
 
 
+def test_the_record_has_the_headline_and_which_weights_are_of_unverified_origin():
+    assert record()["headline"] is None
+    assert record(headline=PAIR)["headline"] == PAIR
+    models = copy.deepcopy(CONFIG["models"])
+    models["efficientnet_b0"]["origin"] = "unverified"
+    found = record(models=models)["models"]
+    assert found["efficientnet_b0"]["origin"] == "unverified" and "origin" not in found["scratch_cnn"]
+
+
+def test_an_origin_is_one_of_weights():
+    models = copy.deepcopy(CONFIG["models"])
+    models["scratch_cnn"]["origin"] = "unverified"
+    assert refusal(models=models) == (
+        "config: models: scratch_cnn: origin speaks of pretrained weights, and this model has none; remove it."
+    )
+
+
 def test_the_record_has_margin_and_ladder():
     ladder = [{"model": "scratch_cnn", "change": "start"}, {"model": "efficientnet_b3", "change": "not in the grid"}]
     found = record(ladder=ladder, equivalence_margin=0.1)
@@ -53,6 +70,10 @@ def test_the_record_has_margin_and_ladder():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        (
+            {"headline": PAIR | {"model": "efficientnet_b3"}},
+            "headline: model: there is no model of the grid 'efficientnet_b3'; did you mean 'efficientnet_b0'?",
+        ),
         (
             {"contrasts": [PAIR | {"model": "efficientnet_b3"}]},
             "contrasts: 1: model: there is no model of the grid 'efficientnet_b3'; did you mean 'efficientnet_b0'?",

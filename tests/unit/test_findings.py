@@ -103,7 +103,7 @@ def test_the_largest_step_is_named_with_its_part_of_all_points():
 
 def differences(*rows, model="b0", baseline="cnn"):
     frame = pd.DataFrame(rows, columns=["class", "difference", "p", "verdict"])
-    return frame.assign(model=model, baseline=baseline)
+    return frame.assign(model=model, baseline=baseline, low=NAN, high=NAN)
 
 
 def test_classes_are_counted_by_verdict_and_the_worst_are_named():

@@ -47,10 +47,11 @@ class Contrast(NamedTuple):
 
 
 def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
-    """Every contrast of the config, for each accuracy on test; see `contrast` for the interval.
+    """Every pair of models, for each accuracy on test; see `contrast` for the interval.
 
-    p_holm adjusts the p values of test_accuracy, the study's question, for being as many as they are; the other
-    metrics, which look at the same runs from other sides, have none.
+    `asked` is 1 for the contrasts of the config, which come first. p_holm adjusts their p values of test_accuracy, the
+    study's question, for being as many as they are; other metrics, which look at the same runs from other sides, and
+    other pairs, which nobody asked for before seeing the results, have none.
     """
     ids = dataset.ids(TEST)
     correct: dict[str, Callable[[list[Run]], np.ndarray]] = {
@@ -60,18 +61,32 @@ def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels)
     if dataset.coarse is not None:
         correct["test_superclass"] = lambda runs: correctness(runs, dataset.coarse[ids], dataset.fine_to_coarse)
     rows = []
-    for pair, metric in itertools.product(config["contrasts"], correct):
+    for pair, metric in itertools.product(every_pair(config), correct):
         matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
         result = contrast(*matrices)._asdict()
         method = result.pop("method")
         counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
-        rows.append(pair | {"metric": metric} | result | counts | {"method": method})
-    columns = ["model", "baseline", "metric", "difference", "low", "high", "lowest", "highest", "df", *VARIANCES,
-               "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline", "method"]  # fmt: skip
+        asked = int(pair in config["contrasts"])
+        rows.append(pair | {"metric": metric, "asked": asked} | result | counts | {"method": method})
+    columns = ["model", "baseline", "metric", "asked", "difference", "low", "high", "lowest", "highest", "df",
+               *VARIANCES, "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline",
+               "method"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
-    asked = table["metric"] == "test_accuracy"
-    table.loc[asked, "p_holm"] = holm(table.loc[asked, "p"].to_numpy())
+    tested = (table["metric"] == "test_accuracy") & (table["asked"] == 1)
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy())
     return table
+
+
+def every_pair(config: dict[str, Any]) -> list[dict[str, str]]:
+    """The contrasts of the config, then every other pair of its models, the later in report order minus the other."""
+    asked = config["contrasts"]
+    known = {frozenset(pair.values()) for pair in asked}
+    others = [
+        {"model": later, "baseline": earlier}
+        for earlier, later in itertools.combinations(config["models"], 2)
+        if {earlier, later} not in known
+    ]
+    return [*asked, *others]
 
 
 def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:

@@ -10,7 +10,7 @@ the interval of a class that both models get wholly right would be a point, as i
 interval is centred on the slightly shrunken difference; the difference itself is not shrunken. What it covers is
 simulated in docs/coverage.md.
 
-*Many classes.* p_holm adjusts p for the number of classes (or superclasses) of the contrast, and `better` and `worse`
+*Many classes.* p_holm adjusts p for the number of classes (or superclasses) of the pair, and `better` and `worse`
 are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are others where two
 one-sided tests (Schuirmann 1987) find the difference above minus the margin of config.yaml and below plus the margin,
 each at 5 % over the number of classes (Bonferroni): an interval that is wider than low and high lies within the margin.
@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from study.analysis.contrasts import Contrast, contrast, holm
+from study.analysis.contrasts import Contrast, contrast, every_pair, holm
 from study.analysis.groups import Grouping, by_class, by_superclass
 from study.analysis.runs import Finished, correctness
 from study.data.dataset import Labels
@@ -39,7 +39,7 @@ MEASURED = ["difference", "low", "high", "p", "p_holm", "verdict"]
 
 
 def class_differences_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
-    """One row per contrast and class; a contrast with a model that has no finished run has none."""
+    """One row per pair of models and class; a pair with a model that has no finished run has none."""
     return _table(config, finished, by_class(dataset))
 
 
@@ -78,11 +78,11 @@ def verdict(result: Contrast, p_holm: float, comparisons: int, margin: float) ->
 
 
 def _table(config: dict[str, Any], finished: Finished, grouping: Grouping) -> pd.DataFrame:
-    """Rows by contrast and group."""
+    """Rows by pair of models and group."""
     right = {model: correctness(runs, grouping.true, grouping.of_class) for model, runs in finished.items()}
     groups = [np.flatnonzero(grouping.true == number) for number in range(grouping.size)]
     parts = []
-    for model, baseline in ((pair["model"], pair["baseline"]) for pair in config["contrasts"]):
+    for model, baseline in ((pair["model"], pair["baseline"]) for pair in every_pair(config)):
         if not (len(right[model]) and len(right[baseline])):
             continue
         results = [small_contrast(right[model][:, images], right[baseline][:, images]) for images in groups]

@@ -41,7 +41,7 @@ def summarise(study: Path, tables: Path) -> dict[str, Any]:
         "models": models,
         "baseline": config["baseline"],
         "best": best_by_validation({model["model"]: model["val_mean"] for model in models}),
-        "contrasts": read["contrasts"].to_dict("records"),
+        "contrasts": read["contrasts"].query("asked == 1").drop(columns="asked").to_dict("records"),
         "class_verdicts": _verdicts(config, read),
         "ladder": read["ladder"].to_dict("records"),
         "near_duplicates": _near_duplicates(read["near_duplicates"], len(dataset.ids(TEST))),

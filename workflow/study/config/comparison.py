@@ -28,11 +28,12 @@ class Step(Strict):
     change: Text = Field(description="what is different from the step before, in words")
 
 
-def check_comparisons(contrasts: Sequence[Comparison], grid: Sequence[str]) -> None:
-    """Raise ValueError if a contrast names a model that is not in the grid, or stands twice."""
-    for number, one in enumerate(contrasts, 1):
+def check_comparisons(headline: Comparison | None, contrasts: Sequence[Comparison], grid: Sequence[str]) -> None:
+    """Raise ValueError if a comparison names a model that is not in the grid, or a contrast stands twice."""
+    named = {f"contrasts: {number}": one for number, one in enumerate(contrasts, 1)}
+    for where, one in (named | ({"headline": headline} if headline else {})).items():
         for key in ("model", "baseline"):
-            messages.check_known(getattr(one, key), grid, f"contrasts: {number}: {key}", "model of the grid")
+            messages.check_known(getattr(one, key), grid, f"{where}: {key}", "model of the grid")
     messages.check_unique([f"{one.model} minus {one.baseline}" for one in contrasts], "contrasts")
 
 

@@ -112,6 +112,10 @@ class Model(Strict):
         "blocks.6 or conv_head; name the batch norm behind a convolution too",
     )
     seeds: Seeds | None = Field(default=None, description="instead of grid: seeds")
+    origin: Literal["unverified"] | None = Field(
+        default=None,
+        description="unverified: where the weights are from is not known for sure; no headline rests on them",
+    )
     note: Annotated[str, Field(min_length=1, max_length=400)] | None = Field(
         default=None, description="what a reader must know of its results, in whole sentences; stands beside them"
     )
@@ -133,6 +137,8 @@ class Model(Strict):
             raise ValueError(
                 f"redraw needs regime finetune, which trains the layers that it draws anew, not {self.regime}"
             )
+        if self.origin is not None and self.weights is None:
+            raise ValueError("origin speaks of pretrained weights, and this model has none; remove it")
         if self.weights is not None:
             check_weights(self.weights)
         return self

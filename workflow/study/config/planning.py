@@ -168,7 +168,7 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         "baseline": config.baseline,
         "models": {
             name: model.model_dump(include=keys)
-            | {key: value for key in ("redraw", "note") if (value := getattr(model, key)) is not None}
+            | {key: value for key in ("redraw", "origin", "note") if (value := getattr(model, key)) is not None}
             for name, model in used.items()
         },
         "recipes": {model.recipe: dumped["recipes"][model.recipe] for model in used.values()},
@@ -178,6 +178,7 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         ],
         "compute": vars(compute),
         "search": None if config.search is None else {"model": config.search.model, "trials": trials(config.search)},
+        "headline": config.headline and config.headline.model_dump(),
         "contrasts": [one.model_dump() for one in config.compared()],
         "equivalence_margin": config.equivalence_margin,
         "ladder": [step.model_dump() | {"label": config.models[step.model].label} for step in config.ladder],

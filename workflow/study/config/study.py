@@ -63,6 +63,11 @@ class Config(Strict):
     grid: Grid
     baseline: str = Field(description="every other model is compared with this one")
     search: Search | None = Field(default=None, description="trials on the validation images, in place of a comparison")
+    headline: Comparison | None = Field(
+        default=None,
+        description="the pair that answers the study's question; null: the best pretrained model whose weights have a "
+        "known origin, and the best from random weights",
+    )
     contrasts: list[Comparison] | None = Field(default=None, description="null: every other model minus baseline")
     equivalence_margin: Annotated[Number, Field(gt=0, lt=1)] = Field(
         default=0.05, description="differences of a class's accuracy below this, a fraction, do not matter"
@@ -86,7 +91,7 @@ class Config(Strict):
         check_claims(self.claims, self.models)
         if self.search is not None and not self.search.is_expanded(self.models):
             messages.check_known(self.search.model, self.models, "search: model", "model")
-        check_comparisons(self.contrasts or [], self.grid.models)
+        check_comparisons(self.headline, self.contrasts or [], self.grid.models)
         check_ladder(self.ladder, list(self.models))
         for key in ("suspect_labels", "known_duplicates"):
             if (file := getattr(self, key)) is not None:

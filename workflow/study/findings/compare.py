@@ -82,13 +82,13 @@ def _turned(row: dict[str, float]) -> dict[str, float]:
 
 
 def class_differences(results: Results, two: Compared, table: str = "class_differences") -> pd.DataFrame:
-    """The rows of the two models in a table of differences, `difference` and `verdict` seen from `two.model`."""
+    """The rows of the two models in a table of differences, seen from `two.model`."""
     rows = results.rows(table, model=two.model, baseline=two.other)
     if rows.empty:
         rows = results.rows(table, model=two.other, baseline=two.model).copy()
-        rows["difference"] *= -1
+        rows[["difference", "low", "high"]] = -rows[["difference", "high", "low"]].to_numpy()
         rows["verdict"] = rows["verdict"].replace({BETTER: WORSE, WORSE: BETTER})
-    return rows.dropna(subset="difference")
+    return rows
 
 
 def lasting_share(results: Results, two: Compared) -> float:

@@ -56,7 +56,7 @@ def steps(results: Results) -> str:
 def classes(results: Results) -> str:
     """In how many classes the better model is better, worse or neither."""
     two = compared(results)
-    rows = pd.DataFrame() if two is None else class_differences(results, two)
+    rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
     if rows.empty:
         return f"How accurate each of the {len(results.dataset.fine_names)} classes is"
     name, other, every = (
@@ -84,7 +84,7 @@ def classes(results: Results) -> str:
 def worst_classes(results: Results) -> str:
     """Where the better model is furthest behind; nothing where it is behind nowhere."""
     two = compared(results)
-    rows = pd.DataFrame() if two is None else class_differences(results, two)
+    rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
     behind = rows[rows["difference"] < 0].sort_values("difference", kind="stable") if len(rows) else rows
     if behind.empty:
         return ""

@@ -98,7 +98,7 @@ def same_network(results: Results) -> str:
 def classes_without_gain(results: Results) -> str:
     """Which classes gain nothing from pretraining."""
     found = pretrained_and_scratch(results)
-    rows = pd.DataFrame() if found is None else class_differences(results, found)
+    rows = pd.DataFrame() if found is None else class_differences(results, found).dropna(subset="difference")
     if rows.empty:
         return "**Where pretraining gains least** cannot be said yet: it takes a pretrained model and one from scratch."
     name, other = results.labels[found.model], results.labels[found.other]

@@ -173,7 +173,9 @@ def _differences_note(results: Results, frame: pd.DataFrame, one: str, many: str
 
 
 def _differences(results: Results, name: str, one: str, many: str) -> list[dict[str, Any]]:
-    frame = results.tables[name].copy()
+    frame = results.tables[name]
+    is_asked = [pair in results.contrasts for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    frame = frame[np.array(is_asked, bool)].copy()
     frame["contrast"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     keys = [key for key in dict.fromkeys([one, "superclass"]) if key in frame]
     frame[keys] = frame[keys].map(text.words)

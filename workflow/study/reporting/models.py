@@ -106,7 +106,7 @@ def contrasts_page(results: Results) -> list[dict[str, Any]]:
 
 def contrasts_table(results: Results) -> dict[str, Any]:
     """Each contrast of the study, in percentage points."""
-    frame = results.tables["contrasts"].copy()
+    frame = results.rows("contrasts", asked=1).copy()
     frame["label"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     frame["what"] = [METRICS[metric].title for metric in frame["metric"]]
     for part in ("seeds", "images"):

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.differences import VERDICTS, class_differences_table, superclass_differences_table
-from study.analysis.runs import Run
+from study.analysis.differences import VERDICTS
 from study.findings import text
+from study.findings.compare import Compared, class_differences
 from study.findings.results import Results, best_model
 from study.reporting.pictures import pictures
 from study.reporting.style import colours
 
 ALL_PAIRS = 12  # models; with more, only the pairs that the study asks for, or the page would hold thousands
-DIFFERENCES = {"class": class_differences_table, "superclass": superclass_differences_table}
 TABLES = {"class": "classes", "superclass": "superclasses"}
 
 
@@ -101,22 +100,15 @@ def group(results: Results, one: str) -> dict[str, Any]:
 def differences(results: Results, one: str) -> dict[str, Any]:
     """By pair: difference, low and high of every class or superclass, and the place of its verdict in VERDICTS.
 
-    The verdicts hold for all classes of a pair together, as in the tables of differences, whose function this uses.
+    The verdicts hold for all classes of a pair together.
     """
-    asked = [{"model": model, "baseline": baseline} for model, baseline in pairs(results)]
-    finished = {
-        model: [Run(model, seed, {}, pd.DataFrame(), predicted=row) for seed, row in zip(*predicted, strict=True)]
-        for model in results.models
-        for predicted in [results.predicted(model)]
-    }
-    config = {"contrasts": asked, "equivalence_margin": results.config["equivalence_margin"]}
-    table = DIFFERENCES[one](config, finished, results.dataset)
     return {
         pair_key(results, model, baseline): {
             **{name: numbers(rows[name], 4) for name in ("difference", "low", "high")},
             "verdict": [VERDICTS.index(verdict) for verdict in rows["verdict"]],
         }
-        for (model, baseline), rows in table.groupby(["model", "baseline"], sort=False)
+        for model, baseline in pairs(results)
+        if len(rows := class_differences(results, Compared(model, baseline), f"{one}_differences"))
     }
 
 
