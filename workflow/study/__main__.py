@@ -136,6 +136,13 @@ def status(args: argparse.Namespace) -> None:
     show_status(args.study, args.watch)
 
 
+def preview(args: argparse.Namespace) -> None:
+    """Write tables and report of the runs that have ended, while others train."""
+    from study.orchestration.preview import preview as write_preview
+
+    write_preview(args.study)
+
+
 def older_code(args: argparse.Namespace) -> None:
     """Say which runs are of older code, and for which groups of modules the list of equivalent code needs an entry."""
     from study.analysis.older_code import describe as describe_runs
@@ -221,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
     step(figures, study, output)
     step(pages, study, output)
     folder = {"type": Path, "metavar": "DEST", "help": "the published folder"}
-    step(publish, ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"}), ("dest", folder))
+    results = ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"})
+    step(publish, results, ("dest", folder))
     step(verify, ("dest", folder))
     step(describe, ("dest", folder), ("--output", {"type": Path, "help": "the page; DEST/README.md if not given"}),
          ("--readme", {"type": Path, "help": "a README with marked parts, to be renewed"}))  # fmt: skip
@@ -236,9 +244,10 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     studies = {"type": Path, "nargs": "+", "metavar": "STUDY", "help": "results/<study>, or a published folder"}
-    step(status, ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"}),
+    step(status, results,
          ("--watch", {"type": _positive, "nargs": "?", "const": 10, "metavar": "SECONDS",
                       "help": "say it again every so many seconds (10) until all runs have ended"}))  # fmt: skip
+    step(preview, results)
     step(older_code, ("studies", studies))
     step(check_models)
     step(search_table, study, output, ("--summary", path))
