@@ -142,7 +142,7 @@ def test_every_parameter_that_is_trained_is_in_one_group_with_its_own_rate_and_d
     assert "weight_decay" not in kernels
     assert [group["weight_decay"] for group in (first, vectors, head)] == [0, 0, 5e-4]
     of_first = scheduled_rates(optimizer, replace(recipe, epochs=6), 1.5)[1]
-    assert of_first == pytest.approx(0.69)  # half of its three epochs
+    assert of_first == pytest.approx(1.38 * 0.75)  # a quarter of its six epochs is over
 
 
 def test_the_rate_is_held_between_warm_up_and_decay():
