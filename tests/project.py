@@ -44,8 +44,8 @@ class Project:
         jobs = []
         for block in re.split(r"\n(?=(?:local)?rule \w+:)", done.stdout)[1:]:
             rule = re.match(r"(?:local)?rule (\w+):", block)[1]
-            run = re.search(r"wildcards: model=(\w+), seed=(\d+)", block)
-            jobs.append(f"{rule} {run[1]} {run[2]}" if run else rule)
+            run = re.search(r"wildcards: model=(\w+), subset=(\S*), seed=(\d+)", block)
+            jobs.append(f"{rule} {run[1]} {run[2]}{run[3]}" if run else rule)
         return sorted(jobs)
 
     def overlay(self, name: str, changes: dict) -> str:

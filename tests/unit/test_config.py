@@ -20,7 +20,7 @@ from study.files import canonical_json
 def test_config_yaml_is_the_study_it_says():
     config = load_config(raw())
     models = ["scratch_cnn", "efficientnet_b0"]
-    assert config.runs() == [(model, seed) for model in models for seed in range(5)]
+    assert config.runs() == [(model, seed, None) for model in models for seed in range(5)]
     assert config.recipes["report"].learning_rate == 1e-4
 
 
@@ -47,8 +47,8 @@ CNN = "models.scratch_cnn"
 RATE = "recipes.report.learning_rate"
 TAGS = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in ("aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"))
 TOP = (
-    "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, known_duplicates, ladder, "
-    "literature, models, recipes, search, study, suspect_labels"
+    "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, known_duplicates, labels, "
+    "ladder, literature, models, recipes, search, study, suspect_labels"
 )
 
 

@@ -121,7 +121,7 @@ def test_the_defaults_are_those_that_old_specs_left_out():
     assert optional == {
         "muon": None, "head_learning_rate": None, "label_smoothing": 0.0, "schedule": None, "ema": None,
         "validation": None, "precision": None, "input_sizes": None, "frozen_norms": False, "frozen_blocks": 0,
-        "frozen_depthwise": False, "probe": None,
+        "frozen_depthwise": False, "probe": None, "images_seen": None,
     }  # fmt: skip
     assert {one.name: one.default for one in fields(Schedule) if one.default is not MISSING} == {"hold_epochs": 0.0}
     assert all(one.default is MISSING for one in fields(Muon) + fields(Probe))
@@ -195,7 +195,7 @@ STATISTICS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
 def test_a_models_own_seeds_replace_those_of_the_grid():
     study = load_config(changed("models.efficientnet_b0.seeds", [8, 9]))
     assert study.seeds_of("scratch_cnn") == [0, 1, 2, 3, 4]
-    assert study.runs()[-2:] == [("efficientnet_b0", 8), ("efficientnet_b0", 9)]
+    assert study.runs()[-2:] == [("efficientnet_b0", 8, None), ("efficientnet_b0", 9, None)]
     assert len(study.runs()) == 7
 
 

@@ -23,7 +23,7 @@ SEARCH = {"model": "scratch_cnn", "arguments": {"dropout": [0.1, 0.3]}, "recipe"
 
 def test_every_combination_is_a_trial_that_differs_in_nothing_else():
     study = load_config(raw() | {"search": SEARCH})
-    assert study.runs() == [(f"t00{n}", seed) for n in (1, 2, 3, 4) for seed in raw()["grid"]["seeds"]]
+    assert study.runs() == [(f"t00{n}", seed, None) for n in (1, 2, 3, 4) for seed in raw()["grid"]["seeds"]]
     told = [(study.models[name].arguments["dropout"], study.recipes[name].learning_rate) for name in study.grid.models]
     assert told == [(0.1, 3e-4), (0.1, 1e-3), (0.3, 3e-4), (0.3, 1e-3)]
     assert study.models["t003"].label == "dropout 0.3, learning_rate 0.0003"
@@ -153,4 +153,4 @@ def test_a_search_that_varies_much_is_refused_before_it_is_spelled_out():
 def test_an_overlay_keeps_the_seeds_of_the_grid():
     assert changed("grid.seeds", [7])["grid"]["seeds"] == [7]
     study = load_config(changed("grid.seeds", [7]) | {"search": SEARCH})
-    assert {seed for _, seed in study.runs()} == {7}
+    assert {run.seed for run in study.runs()} == {7}

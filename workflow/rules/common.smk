@@ -6,7 +6,7 @@ import shlex
 from study.config.planning import (
     data_fingerprint,
     features_spec,
-    run_spec,
+    spec_of,
     study_record,
 )
 from study.config.specs import weights_id
@@ -20,7 +20,7 @@ from study.orchestration.start import (
     preflight,
     start,
 )
-from study.paths import RUN_FILES, SPEC
+from study.paths import RUN_FILES, SPEC, RunKey, subset_folder
 from study.reporting.items import ALL_TABLES, STORY, report_figures, report_pages
 
 with exit_with_sentence():
@@ -33,7 +33,7 @@ with exit_with_sentence():
     COMPARED = compared_runs(STUDY, PATHS)
 
 LOGS = PATHS.folder / "logs"
-RUN = PATHS.run("{model}", "{seed}")
+RUN = PATHS.folder / "runs" / "{model}" / "{subset}seed-{seed}"
 RECORD = study_record(STUDY, START.compute)
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
 WEIGHTS = {
@@ -47,6 +47,7 @@ FEATURES_OF = {
     if model.regime == "frozen"
 }
 FEATURES = {spec.id: spec for spec in FEATURES_OF.values()}
+SUBSETS = {subset_folder(run.images_per_class): run.images_per_class for run in STUDY.runs()}
 GPUS = 1 if START.compute.device == "cuda" else 0
 
 
@@ -68,6 +69,7 @@ TEMPLATES = sources_sha256("../../report/templates/*", "../../report/captions/fi
 
 wildcard_constraints:
     model="|".join(MODELS),
+    subset="|".join(SUBSETS),  # a folder of its own for runs on few images per class, nothing for those on all
     seed="[0-9]+",
     weights="|".join(WEIGHTS) or "none",
     features="|".join(FEATURES) or "none",
@@ -83,6 +85,11 @@ EXPORTS = {
 }
 PREFIX = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in EXPORTS.items())
 shell.prefix(escaped(f"export {PREFIX}; "))
+
+
+def run_key(wildcards):
+    """The run that these wildcards are of."""
+    return RunKey(wildcards.model, int(wildcards.seed), SUBSETS[wildcards.subset])
 
 
 def weights_record(wildcards):

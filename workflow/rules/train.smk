@@ -54,17 +54,17 @@ if not STUDY.allow_missing:
         output:
             [RUN / name for name in RUN_FILES],
         log:
-            LOGS / "train" / "{model}-{seed}.log",
+            LOGS / "train" / "{subset}{model}-{seed}.log",
         conda:
             ENVIRONMENTS["train"]
         threads: STUDY.compute.threads
         resources:
             gpu=GPUS,
         params:
-            spec_sha256=lambda wildcards: run_spec(
-                STUDY, wildcards.model, int(wildcards.seed), START.compute
+            spec_sha256=lambda wildcards: spec_of(
+                STUDY, run_key(wildcards), START.compute
             ).sha256(),
-            plan=lambda wildcards: PATHS.planned_run(wildcards.model, wildcards.seed),
+            plan=lambda wildcards: PATHS.planned_run(*run_key(wildcards)),
             weights=lambda wildcards, input: (
                 f"--weights '{input.weights}'" if input.weights else ""
             ),

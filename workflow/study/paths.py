@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFAULT_CONFIG = Path(__file__).absolute().parents[2] / "config.yaml"
 RESULTS = Path("results")
@@ -51,6 +51,30 @@ NEAR_DUPLICATES_TABLE = "near_duplicates"  # of the images alone, so it has a jo
 SEARCH_TABLE = "search"  # the one table of a search
 
 
+class RunKey(NamedTuple):
+    """What tells a run from the others of its study; `images_per_class` is None where it trains on all images."""
+
+    model: str
+    seed: int
+    images_per_class: int | None = None
+
+    @property
+    def folder(self) -> str:
+        """The run's folder below runs/."""
+        return f"{self.model}/{subset_folder(self.images_per_class)}seed-{self.seed}"
+
+    @property
+    def name(self) -> str:
+        """The run as messages name it."""
+        few = "" if self.images_per_class is None else f" with {self.images_per_class} images per class"
+        return f"{self.model} seed {self.seed}{few}"
+
+
+def subset_folder(images_per_class: int | None) -> str:
+    """Return the folder, with a slash, of a model's runs on a subset of the images; empty for all images."""
+    return "" if images_per_class is None else f"per-class-{images_per_class}/"
+
+
 @dataclass(frozen=True)
 class StudyPaths:
     """The files of the study in `folder`."""
@@ -59,8 +83,8 @@ class StudyPaths:
 
     @classmethod
     def of_run(cls, run: Path) -> "StudyPaths":
-        """Return the study that the run folder runs/<model>/seed-<s> belongs to."""
-        return cls(run.parents[2])
+        """Return the study that a run's folder belongs to (see `run`)."""
+        return cls(run.parents[3 if run.parent.name.startswith("per-class-") else 2])
 
     @property
     def dataset(self) -> Path:
@@ -106,9 +130,13 @@ class StudyPaths:
         """One table."""
         return self.tables / f"{name}.csv"
 
-    def run(self, model: str, seed: int | str) -> Path:
-        """Folder of one run."""
-        return self.folder / "runs" / model / f"seed-{seed}"
+    def run(self, model: str, seed: int, images_per_class: int | None = None) -> Path:
+        """Folder of one run: runs/<model>/seed-<s>, or runs/<model>/per-class-<n>/seed-<s> where it trains on fewer."""
+        return self.folder / "runs" / RunKey(model, seed, images_per_class).folder
+
+    def run_folders(self) -> list[Path]:
+        """Folders of the runs that are there."""
+        return sorted(path for path in self.folder.glob("runs/**/seed-*") if path.is_dir())
 
     def weights(self, weights_id: str) -> Path:
         """Fetched pretrained weights; their record has the same name with .json."""
@@ -118,9 +146,9 @@ class StudyPaths:
         """Features of a frozen backbone."""
         return self.folder / "features" / f"{features_id}.npz"
 
-    def planned_run(self, model: str, seed: int | str) -> Path:
+    def planned_run(self, model: str, seed: int, images_per_class: int | None = None) -> Path:
         """The spec of a run, without the hash of its weights."""
-        return self.plan / "runs" / f"{model}-seed-{seed}.json"
+        return self.plan / "runs" / f"{RunKey(model, seed, images_per_class).folder.replace('/', '-')}.json"
 
     def planned_features(self, features_id: str) -> Path:
         """The spec of a frozen backbone's features."""

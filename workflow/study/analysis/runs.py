@@ -16,7 +16,7 @@ from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION, Labels
 from study.errors import StudyError
 from study.files import DAMAGED, read_json
-from study.paths import EVIDENCE, FROM_LOGITS, HISTORY, PREDICTIONS, RUN_RECORD, SPEC, StudyPaths
+from study.paths import EVIDENCE, FROM_LOGITS, HISTORY, PREDICTIONS, RUN_RECORD, SPEC, RunKey, StudyPaths
 
 PUBLISH_AGAIN = "publish the study again"
 
@@ -43,6 +43,12 @@ class Run:
     val_predicted: np.ndarray | None = None
     rounding: float = 0.0
     settings_sha256: str = ""
+    images_per_class: int | None = None
+
+    @property
+    def key(self) -> RunKey:
+        """The run among those of its study."""
+        return RunKey(self.model, self.seed, self.images_per_class)
 
 
 Finished = dict[str, list[Run]]  # the finished runs of every model
@@ -53,15 +59,25 @@ def planned_config(paths: StudyPaths) -> dict[str, Any]:
     return read_json(paths.planned_config if paths.planned_config.exists() else paths.config)
 
 
-def grid(config: dict[str, Any]) -> list[tuple[str, int]]:
-    """(model, seed) of every run of the study, in the tables' order: models as config.json has them, then seeds."""
+def grid(config: dict[str, Any]) -> list[RunKey]:
+    """Every run on all images, in the tables' order: models as config.json has them, then seeds."""
+    return _ordered(config, config["grid"])
+
+
+def every_run(config: dict[str, Any]) -> list[RunKey]:
+    """Every run of the study: the grid's, then those on few images of each class, the fewest first."""
+    return [*grid(config), *_ordered(config, config.get("labels", []))]
+
+
+def _ordered(config: dict[str, Any], runs: list[dict[str, Any]]) -> list[RunKey]:
     place = {model: number for number, model in enumerate(config["models"])}
-    return sorted(((run["model"], run["seed"]) for run in config["grid"]), key=lambda run: (place[run[0]], run[1]))
+    keys = [RunKey(run["model"], run["seed"], run.get("images_per_class")) for run in runs]
+    return sorted(keys, key=lambda run: (run.images_per_class or 0, place[run.model], run.seed))
 
 
-def is_trained(study: Path, model: str, seed: int) -> bool:
+def is_trained(study: Path, run: RunKey) -> bool:
     """Return whether a run ended: its run.json is written last."""
-    return (StudyPaths(study).run(model, seed) / RUN_RECORD).exists()
+    return (StudyPaths(study).run(*run) / RUN_RECORD).exists()
 
 
 def is_published(folder: Path) -> bool:
@@ -69,25 +85,26 @@ def is_published(folder: Path) -> bool:
     return (folder / EVIDENCE).exists() and not (folder / PREDICTIONS).exists()
 
 
-def load_record(study: Path, model: str, seed: int) -> dict[str, Any]:
+def load_record(study: Path, run: RunKey) -> dict[str, Any]:
     """A run's run.json. Raises StudyError if it is missing."""
-    path = StudyPaths(study).run(model, seed) / RUN_RECORD
+    path = StudyPaths(study).run(*run) / RUN_RECORD
     if not path.exists():
-        raise StudyError(f"{path} is missing: {model} seed {seed} is in the grid but has not been trained; train it.")
+        raise StudyError(f"{path} is missing: {run.name} is in the grid but has not been trained; train it.")
     return read_json(path)
 
 
 def load_runs(study: Path, config: dict[str, Any], dataset: Labels, evidence_alone: bool = False) -> Iterator[Run]:
-    """Every run of the grid in the tables' order, one at a time: only one run's logits are ever in memory.
+    """Every run of the study in the tables' order, one at a time: only one run's logits are ever in memory.
 
     With `allow_missing`, a run that has not been trained has the outcome "missing". Of a published study, numbers that
     the evidence does not determine are as they were published, or with `evidence_alone` NaN or rounded.
     """
-    for model, seed in grid(config):
-        if config["allow_missing"] and not is_trained(study, model, seed):
-            yield Run(model, seed, {"outcome": "missing"}, pd.DataFrame())
+    for run in every_run(config):
+        if config["allow_missing"] and not is_trained(study, run):
+            missing = {"outcome": "missing"}
+            yield Run(run.model, run.seed, missing, pd.DataFrame(), images_per_class=run.images_per_class)
         else:
-            yield load_run(study, model, seed, dataset, evidence_alone)
+            yield load_run(study, run, dataset, evidence_alone)
 
 
 def correctness(runs: list[Run], true: np.ndarray, group: np.ndarray | None = None) -> np.ndarray:
@@ -99,13 +116,13 @@ def correctness(runs: list[Run], true: np.ndarray, group: np.ndarray | None = No
     return (predicted if group is None else group[predicted]) == true
 
 
-def load_run(study: Path, model: str, seed: int, dataset: Labels, evidence_alone: bool = False) -> Run:
+def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = False) -> Run:
     """One run; see `load_runs`.
 
     Raises StudyError if a file of it is missing, is of other data, or does not fit the dataset.
     """
-    folder = StudyPaths(study).run(model, seed)
-    record = load_record(study, model, seed)
+    folder = StudyPaths(study).run(*run)
+    record = load_record(study, run)
     with reading(folder / RUN_RECORD):
         fingerprint, outcome, chosen_epoch = record["data"]["fingerprint"], record["outcome"], record["chosen_epoch"]
     if fingerprint != dataset.meta["fingerprint"]:
@@ -113,10 +130,10 @@ def load_run(study: Path, model: str, seed: int, dataset: Labels, evidence_alone
             f"{folder / RUN_RECORD}: the run was trained on other data than dataset.npz holds; train it again."
         )
     with reading(folder / SPEC):
-        settings = trained_settings(folder, record)
+        known = {"settings_sha256": trained_settings(folder, record), "images_per_class": run.images_per_class}
     history = _read_history(folder / HISTORY)
     if outcome != "finished":
-        return Run(model, seed, record, history, settings_sha256=settings)
+        return Run(run.model, run.seed, record, history, **known)
     train_accuracy = _chosen_train_accuracy(folder / HISTORY, history, chosen_epoch)
     published = is_published(folder)
     read = read_evidence if published else read_predictions
@@ -128,9 +145,9 @@ def load_run(study: Path, model: str, seed: int, dataset: Labels, evidence_alone
             numbers |= measured["numbers"]
             bins = np.array(measured["bins"])
     val_predicted = None if has_own_split(record, dataset) else predictions.val.predicted
-    return Run(model, seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
-               in_top5=predictions.rank < TOP, bins=bins, val_predicted=val_predicted, settings_sha256=settings,
-               rounding=predictions.test.rounding if published else 0.0)  # fmt: skip
+    return Run(run.model, run.seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
+               in_top5=predictions.rank < TOP, bins=bins, val_predicted=val_predicted,
+               rounding=predictions.test.rounding if published else 0.0, **known)  # fmt: skip
 
 
 def read_predictions(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:

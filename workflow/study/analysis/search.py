@@ -12,7 +12,7 @@ from study.analysis.runs import grid, is_trained, load_record, open_npz
 from study.analysis.tables import write_table
 from study.data.dataset import Labels, read_labels
 from study.files import read_json, write_json
-from study.paths import PREDICTIONS, StudyPaths
+from study.paths import PREDICTIONS, RunKey, StudyPaths
 
 
 def write_search(study: Path, out: Path, summary: Path) -> None:
@@ -34,11 +34,11 @@ def search_table(study: Path, config: dict[str, Any], dataset: Labels) -> pd.Dat
     or is missing is not chosen.
     """
     rows = []
-    for trial, seed in grid(config):
-        outcome = _outcome(study, trial, seed, config["allow_missing"])
-        settings = {key: _cell(value) for key, value in config["search"]["trials"][trial].items()}
-        judged = _validation_metrics(study, trial, seed, dataset)
-        rows.append({"trial": trial, **settings, "seed": seed, **outcome, **judged})
+    for run in grid(config):
+        outcome = _outcome(study, run, config["allow_missing"])
+        settings = {key: _cell(value) for key, value in config["search"]["trials"][run.model].items()}
+        judged = _validation_metrics(study, run, dataset)
+        rows.append({"trial": run.model, **settings, "seed": run.seed, **outcome, **judged})
     table = pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
     means = table.groupby("trial", sort=False)["val_accuracy"].agg(lambda values: values.mean(skipna=False))
     table["mean_val_accuracy"] = table["trial"].map(means)
@@ -70,18 +70,18 @@ def _cell(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _outcome(study: Path, trial: str, seed: int, allow_missing: bool) -> dict[str, Any]:
+def _outcome(study: Path, run: RunKey, allow_missing: bool) -> dict[str, Any]:
     """How a run ended; "missing" where that is allowed."""
-    if allow_missing and not is_trained(study, trial, seed):
+    if allow_missing and not is_trained(study, run):
         return {"outcome": "missing", "epochs": None, "chosen_epoch": None}
-    record = load_record(study, trial, seed)
+    record = load_record(study, run)
     return {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
 
 
-def _validation_metrics(study: Path, trial: str, seed: int, dataset: Labels) -> dict[str, float]:
-    if not is_trained(study, trial, seed):
+def _validation_metrics(study: Path, run: RunKey, dataset: Labels) -> dict[str, float]:
+    if not is_trained(study, run):
         return {"val_accuracy": np.nan, "val_nll": np.nan}
-    with open_npz(StudyPaths(study).run(trial, seed) / PREDICTIONS, "train the run again") as file:
+    with open_npz(StudyPaths(study).run(*run) / PREDICTIONS, "train the run again") as file:
         ids, logits = file["val_ids"], file["val_logits"]
     if len(ids) == 0:
         return {"val_accuracy": np.nan, "val_nll": np.nan}

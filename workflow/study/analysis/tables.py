@@ -56,6 +56,7 @@ def compute_tables(
     config: dict[str, Any], dataset: Labels, runs: list[Run], near_duplicates: pd.DataFrame
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every table's name and content, with numbers as they were computed, unrounded."""
+    runs = [run for run in runs if run.images_per_class is None]
     finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "runs": lambda: runs_table(config, runs),

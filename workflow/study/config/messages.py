@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from study.errors import nearest
 
 # what pydantic adds to the path of keys: the alternative of a union that it tried, and that a key itself is wrong
-_NOT_KEYS = re.compile(r"literal\[.*\]|Statistics|\[key\]")
+_NOT_KEYS = re.compile(r"(literal|list|dict|function-\w+)\[.*\]|Statistics|\[key\]")
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 # pydantic's kinds of error in words; {…} are its details
 _ENGLISH = {
@@ -89,11 +89,16 @@ def _wanted(problem: Any) -> str:
 def _most_telling(problems: list[Any]) -> Any:
     """Return the problem that says most about what the person did."""
     # of a name or a section, a section was meant: what is wrong in it says more than that it is not a name
-    problems = [
-        one for one in problems if one["type"] != "literal_error" or not isinstance(one["input"], dict)
-    ] or problems
+    problems = [one for one in problems if not _is_other_kind(one)] or problems
     # a mistyped key is unknown and leaves the right one missing: the first says more
     return next((one for one in problems if one["type"] in _UNKNOWN_KEY), problems[0])
+
+
+def _is_other_kind(problem: Any) -> bool:
+    """Return whether a section or a list was refused for not being what it might have been too."""
+    return isinstance(problem["input"], dict | list) and (
+        problem["type"] == "literal_error" or problem["type"].endswith("_type")
+    )
 
 
 def _shown(value: Any) -> str:

@@ -6,7 +6,7 @@ field's limits and description from its metadata; the job only reads the values 
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 # pydantic's settings of a checked dataclass: no unknown keys, no infinite numbers
 CHECKED = {"extra": "forbid", "allow_inf_nan": False}
@@ -35,6 +35,17 @@ class _OnlyNumbers:
 
 Number = Annotated[float, _OnlyNumbers()]
 Whole = Annotated[int, _OnlyNumbers()]
+Value = TypeVar("Value")
+Steps = dict[Whole, Value]  # by images per class: each value counts from its key on
+
+
+def at_step(steps: Mapping[int, Value], images_per_class: float, where: str) -> Value:
+    """Return the value of the largest key that is not above `images_per_class`. Raises ValueError if there is none."""
+    below = [key for key in steps if key <= images_per_class]
+    if not below:
+        begins = f"begins at {min(steps)} images per class" if steps else "has no entries"
+        raise ValueError(f"{where} {begins}; add an entry for {images_per_class:g}")
+    return steps[max(below)]
 
 
 def option(default: Any = dataclasses.MISSING, description: str | None = None, **limits: Any) -> Any:

@@ -23,6 +23,7 @@ from study.config.study import Config
 from study.data.manifest import files_fingerprint, fingerprint
 from study.errors import StudyError
 from study.machine.hardware import cpu_has_bfloat16, resolve_compute
+from study.paths import RunKey
 
 # Compiling takes up to two minutes, which a forward pass over this many images, or this much training, repays on a CPU.
 # On a GPU, a CUDA graph of the whole step gains nearly as much in a second (docs/performance.md).
@@ -63,11 +64,14 @@ def resolved_compute(config: Config) -> ComputeSpec:
     )
 
 
-def run_spec(config: Config, name: str, seed: int, compute: ComputeSpec) -> RunSpec:
+def run_spec(
+    config: Config, name: str, seed: int, compute: ComputeSpec, images_per_class: int | None = None
+) -> RunSpec:
     """Return the spec of the run of model `name` with `seed` on `compute` (see `resolved_compute`)."""
     model = config.models[name]
-    recipe = config.recipes[model.recipe]
-    compiles = compute.compile and compute.device == "cpu" and _repays_compiling(config, model, recipe)
+    recipe = config.recipe_of(name, images_per_class)
+    is_worth_it = _repays_compiling(model, config.images_seen(name, images_per_class))
+    compiles = compute.compile and compute.device == "cpu" and is_worth_it
     return RunSpec(
         model=name,
         seed=seed,
@@ -81,7 +85,13 @@ def run_spec(config: Config, name: str, seed: int, compute: ComputeSpec) -> RunS
         ),
         compute=ComputeSpec(**{**vars(compute), "compile": compiles, "precision": _precision(config, recipe, compute)}),
         tests=config.search is None,
+        images_per_class=images_per_class,
     )
+
+
+def spec_of(config: Config, run: RunKey, compute: ComputeSpec) -> RunSpec:
+    """Return the spec of a run of the study."""
+    return run_spec(config, run.model, run.seed, compute, run.images_per_class)
 
 
 def features_spec(config: Config, name: str, compute: ComputeSpec) -> FeaturesSpec:
@@ -133,9 +143,8 @@ def _precision(config: Config, recipe: Recipe, compute: ComputeSpec) -> str:
     return recipe.precision if asked and cpu_has_bfloat16() else compute.precision
 
 
-def _repays_compiling(config: Config, model: Model, recipe: Recipe) -> bool:
-    """Return whether the run is long enough, and its network of a kind that gains."""
-    images = recipe.epochs * config.manifest.train_images
+def _repays_compiling(model: Model, images: int) -> bool:
+    """Return whether a run that sees so many images is long enough, and its network of a kind that gains."""
     is_long = images >= COMPILE_TRAINING_FROM
     return gains_by_compiling(model.architecture) and model.regime != "frozen" and is_long
 
@@ -149,12 +158,19 @@ def gains_by_compiling(architecture: str) -> bool:
     return architecture == "scratch_resnet18" or architecture.startswith("timm/")
 
 
+def _cell(config: Config, run: RunKey, compute: ComputeSpec) -> dict[str, Any]:
+    """Return a run as the study's record names it, with the hash of its settings."""
+    few = {} if run.images_per_class is None else {"images_per_class": run.images_per_class}
+    spec = spec_of(config, run, compute)
+    return {"model": run.model, "seed": run.seed, **few, "settings_sha256": spec.settings_sha256()}
+
+
 def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
     """Return what analysis and report need to know of the config: labels, order, recipes, grid, data."""
     manifest = config.manifest
     keys = {"label", "regime", "architecture", "arguments", "input_size", "normalisation", "weights", "recipe"}
     used = {name: config.models[name] for name in config.grid.models}
-    dumped = config.model_dump()
+    dumped = config.model_dump(mode="json")  # JSON has no numbers as keys
     return {
         "study": config.study,
         "dataset": {
@@ -172,10 +188,8 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
             for name, model in used.items()
         },
         "recipes": {model.recipe: dumped["recipes"][model.recipe] for model in used.values()},
-        "grid": [
-            {"model": name, "seed": seed, "settings_sha256": run_spec(config, name, seed, compute).settings_sha256()}
-            for name, seed in config.runs()
-        ],
+        "grid": [_cell(config, run, compute) for run in config.grid_runs()],
+        **({"labels": [_cell(config, run, compute) for run in config.label_runs()]} if config.labels else {}),
         "compute": vars(compute),
         "search": None if config.search is None else {"model": config.search.model, "trials": trials(config.search)},
         "headline": config.headline and config.headline.model_dump(),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from study.config.options import CHECKED, Number, Whole, option
+from study.config.options import CHECKED, Number, Steps, Whole, option
 
 Monitored = Literal["val_loss", "val_accuracy"]
 
@@ -128,6 +128,11 @@ class Recipe:
     weight_decay: Number = option(description="of matrices and kernels, not of biases and norms", ge=0)
     batch_size: Whole = option(ge=1)
     epochs: Whole = option(ge=1, le=100_000)
+    images_seen: Whole | Steps[Whole] | None = option(
+        None,
+        "images in the whole run, which epochs divides into equal parts of passes that follow each other, whatever the "
+        "number of training images; also as {5: 20000, 25: 75000}: from that many images per class on",
+    )
     augmentation: Augmentation | None
     input_sizes: list[Whole] | None = option(
         None, "pixels of the training images in each epoch, where they differ from the model's input_size", min_length=1
@@ -141,7 +146,10 @@ class Recipe:
     plateau: Plateau | None
     early_stopping: EarlyStopping | None
     ema: Number | None = option(None, "decay per step of the averaged weights that are judged and kept", gt=0, lt=1)
-    best_epoch: Monitored = option(description="the metric that chooses the epoch whose weights are kept and tested")
+    best_epoch: Literal["val_loss", "val_accuracy", "last"] = option(
+        description="the metric that chooses the epoch whose weights are kept and tested; last: validation labels "
+        "choose nothing, and only the last epoch is judged"
+    )
     validation: Validation | None = option(None, "a split of its own, instead of the study's")
     precision: Literal["bfloat16"] | None = option(
         None, "bfloat16 where compute: precision is auto and the CPU has it (AVX-512 BF16, AMX), too"
@@ -158,6 +166,13 @@ class Recipe:
             )
         if self.input_sizes is not None and not all(8 <= size <= 1024 for size in self.input_sizes):
             raise ValueError("input_sizes must be from 8 to 1024 pixels")
+        budgets = self.images_seen.values() if isinstance(self.images_seen, dict) else [self.images_seen or self.epochs]
+        if any(budget < self.epochs for budget in budgets):
+            raise ValueError(f"images_seen must be at least the {self.epochs} epochs that divide it")
+        if self.images_seen is not None and self.augmentation is not None and self.augmentation.alternating_flip:
+            raise ValueError("images_seen has passes that are no epochs; use horizontal_flip, not alternating_flip")
+        if self.best_epoch == "last" and (self.plateau is not None or self.early_stopping is not None):
+            raise ValueError("best_epoch last lets validation choose nothing; set plateau and early_stopping to null")
         if self.frozen_blocks and not self.frozen_norms:
             raise ValueError("frozen_blocks needs frozen_norms: true, because their statistics would move on")
         if (self.optimizer == "muon") != (self.muon is not None):

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 from study.config.recipes import Recipe, Validation
 from study.errors import StudyError
 from study.files import canonical_json, read_json, sha256_text
-from study.paths import SPEC
+from study.paths import SPEC, RunKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,8 @@ class FeaturesSpec(Record):
 class RunSpec(Record):
     """All that decides one run, and nothing else. `features` is the id of a frozen backbone's features.
 
-    `tests` is false in a search, whose trials never see the test images.
+    `tests` is false in a search, whose trials never see the test images. `images_per_class` is None for a run on all
+    training images.
     """
 
     model: str
@@ -130,6 +131,12 @@ class RunSpec(Record):
     data: DataSpec
     compute: ComputeSpec
     tests: bool = True
+    images_per_class: int | None = None
+
+    @property
+    def key(self) -> RunKey:
+        """The run among those of its study."""
+        return RunKey(self.model, self.seed, self.images_per_class)
 
     @property
     def validation(self) -> Validation:

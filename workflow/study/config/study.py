@@ -1,6 +1,7 @@
 """The typed config: `load_config` turns the merged YAML into a `Config`, or says in a sentence what is wrong in it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,13 +11,15 @@ from study.config import messages
 from study.config.claims import Claim, Published, check_claims
 from study.config.comparison import Comparison, Step, check_comparisons, check_ladder, read_test_images
 from study.config.fields import Name, Strict, Switch
+from study.config.labels import LabelCurve
 from study.config.models import Model, Seeds
-from study.config.options import Number, Whole
+from study.config.options import Number, Whole, at_step
 from study.config.recipes import Recipe, Validation
 from study.config.search import Search, with_trials
 from study.config.yaml_files import file_of
 from study.data.manifest import MANIFESTS, Manifest, load_manifest
 from study.errors import StudyError
+from study.paths import RunKey
 
 
 class Dataset(Strict):
@@ -61,6 +64,7 @@ class Config(Strict):
     models: dict[Name, Model]
     recipes: dict[Name, Recipe]
     grid: Grid
+    labels: LabelCurve | None = Field(default=None, description="runs on few images of each class, beside the grid's")
     baseline: str = Field(description="every other model is compared with this one")
     search: Search | None = Field(default=None, description="trials on the validation images, in place of a comparison")
     headline: Comparison | None = Field(
@@ -88,6 +92,7 @@ class Config(Strict):
         for name in self.models:
             self._check_recipe_of(name)
         self._check_grid()
+        self._check_labels()
         check_claims(self.claims, self.models)
         if self.search is not None and not self.search.is_expanded(self.models):
             messages.check_known(self.search.model, self.models, "search: model", "model")
@@ -147,6 +152,23 @@ class Config(Strict):
             where = "grid: seeds" if self.models[name].seeds is None else f"models: {name}: seeds"
             messages.check_unique(self.seeds_of(name), where)
         messages.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
+        for name in self.grid.models:
+            self.recipe_of(name)
+
+    def _check_labels(self) -> None:
+        if self.labels is None:
+            return
+        if self.search is not None:
+            raise ValueError("labels: a search trains its trials on all images; remove labels, or search")
+        for name in self.labels.models:
+            messages.check_known(name, self.grid.models, "labels: models", "model of the grid")
+            most, largest = self.training_images(name) / self.manifest.classes, max(self.labels.images_per_class)
+            if largest >= most:
+                raise ValueError(
+                    f"labels: images_per_class: {largest} is not fewer than the {most:g} images per class that the "
+                    f"grid's runs of {name} train on; remove it, because these runs are the end of the curve"
+                )
+            self.recipe_of(name, min(self.labels.images_per_class))
 
     @property
     def manifest(self) -> Manifest:
@@ -165,6 +187,34 @@ class Config(Strict):
         own = self.models[model].seeds
         return self.grid.seeds if own is None else own
 
+    def training_images(self, model: str, images_per_class: int | None = None) -> int:
+        """Return how many images a run of `model` trains on, those held out for validation not among them."""
+        if images_per_class is not None:
+            return images_per_class * self.manifest.classes
+        validation = self.recipes[self.models[model].recipe].validation or self.dataset.validation
+        return self.manifest.train_images - round(validation.fraction * self.manifest.train_images)
+
+    def recipe_of(self, model: str, images_per_class: int | None = None) -> Recipe:
+        """Return the recipe of a run of `model`, its `images_seen` as this number of images per class has it.
+
+        Raises ValueError if it has none for that number.
+        """
+        name = self.models[model].recipe
+        recipe = self.recipes[name]
+        if not isinstance(recipe.images_seen, dict):
+            return recipe
+        number = self.training_images(model, images_per_class) / self.manifest.classes
+        return replace(recipe, images_seen=at_step(recipe.images_seen, number, f"recipes: {name}: images_seen"))
+
+    def images_seen(self, model: str, images_per_class: int | None = None) -> int:
+        """Return how many images a run of `model` sees at most, each counted as often as it is seen.
+
+        Of a run on all images without a budget, those held out for validation are counted too.
+        """
+        recipe, manifest = self.recipe_of(model, images_per_class), self.manifest
+        images = manifest.train_images if images_per_class is None else images_per_class * manifest.classes
+        return recipe.images_seen or recipe.epochs * images
+
     def test_images(self) -> int:
         """Return how many images the test file has."""
         return self.manifest.classes * self.manifest.test_per_class
@@ -175,9 +225,24 @@ class Config(Strict):
             return self.contrasts
         return [Comparison(model=name, baseline=self.baseline) for name in self.grid.models if name != self.baseline]
 
-    def runs(self) -> list[tuple[str, int]]:
-        """Return every (model, seed) of the grid, in report order."""
-        return [(model, seed) for model in self.grid.models for seed in self.seeds_of(model)]
+    def grid_runs(self) -> list[RunKey]:
+        """Return the runs on all images, in report order."""
+        return [RunKey(model, seed) for model in self.grid.models for seed in self.seeds_of(model)]
+
+    def label_runs(self) -> list[RunKey]:
+        """Return the runs on few images of each class, the fewest first."""
+        if self.labels is None:
+            return []
+        return [
+            RunKey(model, seed, number)
+            for number in sorted(self.labels.images_per_class)
+            for model in self.labels.models
+            for seed in self.labels.seeds_of(number)
+        ]
+
+    def runs(self) -> list[RunKey]:
+        """Return every run of the study."""
+        return [*self.grid_runs(), *self.label_runs()]
 
 
 def load_config(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Config:

@@ -22,7 +22,7 @@ def check_study(folder: Path) -> None:
     paths = StudyPaths(folder)
     if not paths.dataset_record.exists() and not (folder / "runs").is_dir():
         raise StudyError(f"{folder} is not the results of a study; name a folder such as results/demo.")
-    runs = sorted(path for path in folder.glob("runs/*/*") if path.is_dir())
+    runs = paths.run_folders()
     found = [*_data(paths), *(line for run in runs for line in _run(paths, run)), *_tables(paths)]
     for line in found:
         print(line)
@@ -44,8 +44,9 @@ def record_tables(folder: Path) -> None:
 def refuse_changed_runs(folder: Path) -> None:
     """Raise StudyError if a file of a run that config.json names is not as the run wrote it."""
     paths = StudyPaths(folder)
-    for run in read_json(paths.config)["grid"]:
-        where = paths.run(run["model"], run["seed"])
+    config = read_json(paths.config)
+    for run in [*config["grid"], *config.get("labels", [])]:
+        where = paths.run(run["model"], run["seed"], run.get("images_per_class"))
         for name, wrong in changed_files(where).items() if (where / RUN_RECORD).exists() else ():
             if name != MODEL:  # which no table is computed from
                 raise StudyError(f"{where / name} {wrong}; train the run again: {_remove(where)}, {AGAIN}.")

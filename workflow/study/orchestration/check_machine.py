@@ -73,8 +73,9 @@ def _model(study: Config, name: str, compute: ComputeSpec, measured: dict[str, A
     if spec.regime == "frozen":
         seconds = manifest.images / found.evaluation / len(study.seeds_of(name))  # features, which all seeds share
     else:
-        epoch = (manifest.train_images - judged) / found.training + 2 * judged / found.evaluation
-        seconds = recipe.epochs * epoch + (judged + study.test_images()) / found.evaluation
+        trained = recipe.images_seen or recipe.epochs * (manifest.train_images - judged)
+        evaluated = 2 * judged * (1 if recipe.best_epoch == "last" else recipe.epochs) + judged + study.test_images()
+        seconds = trained / found.training + evaluated / found.evaluation
     measured[spec.settings_sha256()] = {"model": name, "seconds_per_run": seconds, **asdict(found)}
     rate = f"trains {found.training:.0f} images/s, " if found.training else ""
     return (
@@ -83,10 +84,11 @@ def _model(study: Config, name: str, compute: ComputeSpec, measured: dict[str, A
 
 
 def _total(study: Config, measured: dict[str, Any]) -> str:
-    seconds = [one["seconds_per_run"] * len(study.seeds_of(one["model"])) for one in measured.values()]
-    if len(seconds) < len(study.grid.models):
+    each = {one["model"]: one["seconds_per_run"] / study.images_seen(one["model"]) for one in measured.values()}
+    if len(each) < len(study.grid.models):
         return "its time is not known, because a model could not be measured"
-    return f"{len(study.runs())} runs one after the other: at most about {duration(sum(seconds))}, less where compiled"
+    seconds = sum(each[run.model] * study.images_seen(run.model, run.images_per_class) for run in study.runs())
+    return f"{len(study.runs())} runs one after the other: at most about {duration(seconds)}, less where compiled"
 
 
 def duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from study.config.models import DROP_RATES
-from study.config.planning import run_spec
+from study.config.planning import run_spec, spec_of
 from study.config.specs import ComputeSpec, NetworkSpec, trained_settings
 from study.config.study import Config
 from study.errors import StudyError
@@ -98,12 +98,12 @@ def _given(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) ->
 
 def _is_trained(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) -> bool:
     """Return whether the model's runs are all there, trained with the config's settings."""
-    for seed in study.seeds_of(name):
-        folder = paths.run(name, seed)
+    for run in (one for one in study.runs() if one.model == name):
+        folder = paths.run(*run)
         try:
             trained = trained_settings(folder, read_json(folder / RUN_RECORD))
         except (StudyError, AttributeError):
             return False
-        if trained != run_spec(study, name, seed, compute).settings_sha256():
+        if trained != spec_of(study, run, compute).settings_sha256():
             return False
     return True

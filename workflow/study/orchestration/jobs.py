@@ -142,9 +142,9 @@ def _is_of(path: Path, spec: FeaturesSpec) -> bool:
 
 def delete_output_backups(study: StudyPaths) -> None:
     """Delete the backups of outputs that are there: the workflow knows of these now."""
-    for backup in study.folder.glob(f"runs/*/*/{FINISHED}"):
-        if all((backup.parent / name).exists() for name in RUN_FILES):
-            _delete_backup(backup.parent)
+    for folder in study.run_folders():
+        if all((folder / name).exists() for name in RUN_FILES):
+            _delete_backup(folder)
     for backup in study.folder.glob(f"features/*{FINISHED}"):
         if backup.with_suffix(".npz").exists():
             backup.unlink()

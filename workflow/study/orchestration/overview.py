@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.analysis.older_code import is_older
-from study.config.planning import run_spec
+from study.config.planning import run_spec, spec_of
 from study.config.specs import ComputeSpec, trained_spec
 from study.config.study import Config
 from study.errors import StudyError
 from study.files import read_json
 from study.orchestration.check_machine import checked_seconds, duration
-from study.paths import MACHINE, RUN_RECORD, StudyPaths
+from study.paths import MACHINE, RUN_RECORD, RunKey, StudyPaths
 
 NETWORK_BYTES = 25e6  # of a network of six million parameters
 FEATURE_BYTES = 1280 * 4  # of an image, as EfficientNet-B0 pools it
@@ -20,9 +20,9 @@ FEATURE_BYTES = 1280 * 4  # of an image, as EfficientNet-B0 pools it
 
 @dataclass
 class Earlier:
-    """What earlier starts left: how many runs, which are damaged, of other code or settings, and seconds by model."""
+    """What earlier starts left: which runs, which are damaged, of other code or settings; seconds an image by model."""
 
-    done: int = 0
+    done: set[RunKey] = field(default_factory=set)
     damaged: list[Path] = field(default_factory=list)
     older_code: list[str] = field(default_factory=list)
     other_settings: list[str] = field(default_factory=list)
@@ -36,13 +36,14 @@ def describe(study: Config, compute: ComputeSpec, paths: StudyPaths) -> str:
         model = study.models[name]
         seeds = ", ".join(str(seed) for seed in study.seeds_of(name))
         lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, seeds {seeds}")
+    lines += _label_runs(study)
     earlier = _earlier_runs(study, compute, paths)
-    lines.append(f"  runs there already: {earlier.done}; {disk_gb(study):.1f} GB on disk when all are")
-    if earlier.done < len(study.runs()):
+    lines.append(f"  runs there already: {len(earlier.done)}; {disk_gb(study):.1f} GB on disk when all are")
+    if len(earlier.done) < len(study.runs()):
         lines.append(f"  {_time_left(study, compute, earlier)}")
 
     def named(runs: list[str]) -> str:
-        return "all of these" if len(runs) == earlier.done else ", ".join(runs)
+        return "all of these" if len(runs) == len(earlier.done) else ", ".join(runs)
 
     if earlier.damaged:
         lines.append(
@@ -60,13 +61,22 @@ def describe(study: Config, compute: ComputeSpec, paths: StudyPaths) -> str:
     return "\n".join(lines)
 
 
+def _label_runs(study: Config) -> list[str]:
+    """Return a line for each number of images per class that models are trained on beside all."""
+    lines = []
+    for number in sorted(study.labels.images_per_class) if study.labels else ():
+        seeds = ", ".join(str(seed) for seed in study.labels.seeds_of(number))
+        lines.append(f"  on {number} of the images of each class: {', '.join(study.labels.models)}, seeds {seeds}")
+    return lines
+
+
 def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Earlier:
     earlier = Earlier()
-    for model, seed in study.runs():
-        folder, name = paths.run(model, seed), f"{model}/seed-{seed}"
+    for run in study.runs():
+        folder = paths.run(*run)
         if not (folder / RUN_RECORD).exists():
             continue
-        earlier.done += 1
+        earlier.done.add(run)
         try:
             record = read_json(folder / RUN_RECORD)
         except StudyError:
@@ -75,12 +85,13 @@ def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Ear
         try:
             spec = trained_spec(folder, record)
             if is_older(record, spec):
-                earlier.older_code.append(name)
-            if spec and spec.settings_sha256() != run_spec(study, model, seed, compute).settings_sha256():
-                earlier.other_settings.append(name)
-            earlier.seconds.setdefault(model, []).append(record["cost"]["train_seconds"])
+                earlier.older_code.append(run.folder)
+            if spec and spec.settings_sha256() != spec_of(study, run, compute).settings_sha256():
+                earlier.other_settings.append(run.folder)
+            images = study.images_seen(run.model, run.images_per_class)
+            earlier.seconds.setdefault(run.model, []).append(record["cost"]["train_seconds"] / images)
         except (KeyError, TypeError):  # what this version writes was not known yet
-            earlier.older_code.append(name)
+            earlier.older_code.append(run.folder)
     return earlier
 
 
@@ -94,12 +105,12 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
         if finished:
             each, source = statistics.mean(finished), "the finished runs"
         elif by_check is not None:
-            each, source = by_check, f"{MACHINE} (make check-machine)"
+            each, source = by_check / study.images_seen(name), f"{MACHINE} (make check-machine)"
         else:
             unknown.append(name)
             continue
-        if missing := len(study.seeds_of(name)) - len(finished):
-            left += each * missing
+        if missing := [run for run in study.runs() if run.model == name and run not in earlier.done]:
+            left += each * sum(study.images_seen(name, run.images_per_class) for run in missing)
             sources.add(source)
     if unknown:
         named = ", ".join(unknown)

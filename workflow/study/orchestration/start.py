@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.config.planning import data_fingerprint, data_folder, features_spec, resolved_compute, run_spec, study_record
+from study.config.planning import data_fingerprint, data_folder, features_spec, resolved_compute, spec_of, study_record
 from study.config.specs import ComputeSpec
 from study.config.study import Config, load_config
 from study.config.yaml_files import file_of, merge_files
@@ -75,11 +75,11 @@ def is_of_other_config(path: Path, record: dict[str, Any]) -> bool:
 
 
 def compared_runs(study: Config, paths: StudyPaths) -> list[Path]:
-    """Return the folders of the runs to compare: all of the grid, or with `allow_missing` those that are there now.
+    """Return the folders of the runs to compare: all of the study, or with `allow_missing` those that are there now.
 
     Raises StudyError if none of them is there then.
     """
-    folders = [paths.run(model, seed) for model, seed in study.runs()]
+    folders = [paths.run(*run) for run in study.runs()]
     if not study.allow_missing:
         return folders
     there = [folder for folder in folders if (folder / RUN_RECORD).exists()]
@@ -172,8 +172,8 @@ def check_config(files: Sequence[Path]) -> None:
 def write_plan(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
     """Write the specs and the config for the jobs to read; they may be too long for a command line."""
     planned = {paths.planned_config: study_record(study, compute)}
-    for model, seed in study.runs():
-        planned[paths.planned_run(model, seed)] = run_spec(study, model, seed, compute).to_json()
+    for run in study.runs():
+        planned[paths.planned_run(*run)] = spec_of(study, run, compute).to_json()
     for name in study.grid.models:
         if study.models[name].regime == "frozen":
             spec = features_spec(study, name, compute)
@@ -184,7 +184,7 @@ def write_plan(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
 
 def _hold(results: Path) -> None:
     """Lock the study while this Snakemake lives. Its own lock outlives a kill, and is off in profiles/default."""
-    for folder in (results, *results.glob("runs/*/*")):
+    for folder in (results, *StudyPaths(results).run_folders()):
         if folder.exists() and not os.access(folder, os.W_OK):  # Snakemake itself would break off with a traceback
             raise SystemExit(f"Error: {folder} cannot be written; make it writable.")
     path = Path(".snakemake") / f"{results.name}.lock"  # beside Snakemake's own; it stays, only its lock counts

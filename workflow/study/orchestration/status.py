@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.analysis.runs import grid, planned_config
+from study.analysis.runs import every_run, planned_config
 from study.errors import StudyError
 from study.files import read_json
 from study.machine.locks import is_locked
@@ -56,7 +56,7 @@ def read_status(folder: Path) -> list[Status]:
     paths = StudyPaths(folder)
     if not (paths.planned_config.exists() or paths.config.exists()):
         raise StudyError(f"{folder} is not the results of a study; name a folder such as results/demo.")
-    runs = [_status(paths.run(*run), paths.planned_run(*run)) for run in grid(planned_config(paths))]
+    runs = [_status(paths.run(*run), paths.planned_run(*run)) for run in every_run(planned_config(paths))]
     for run in runs:
         if run.state not in ENDED and run.left is None:
             alike = [one.seconds for one in runs if one.folder.parent == run.folder.parent and one.seconds is not None]
@@ -114,13 +114,17 @@ def _age(path: Path) -> float:
 
 def _row(run: Status) -> tuple[str, ...]:
     return (
-        "/".join(run.folder.parts[run.folder.parts.index("runs") + 1 :]),
+        _name(run.folder),
         run.state,
         f"{run.epochs}/{run.of}",
         "" if run.accuracy is None else f"{100 * run.accuracy:.1f} %",
         "" if run.rate is None else f"{run.rate:.0f}",
         "" if run.state in ENDED else "?" if run.left is None else duration(run.left),
     )
+
+
+def _name(folder: Path) -> str:
+    return "/".join(folder.parts[folder.parts.index("runs") + 1 :])
 
 
 def _summary(runs: list[Status]) -> str:
@@ -132,7 +136,7 @@ def _summary(runs: list[Status]) -> str:
         return f"{told}, and none is training: the command that began the study goes on with it."
     lefts = [run.left for run in runs]
     if None in lefts:
-        unknown = sorted({run.folder.parent.name for run in runs if run.left is None})
+        unknown = sorted({_name(run.folder.parent) for run in runs if run.left is None})
         return f"{told}, {training} training. The end is not known before an epoch of: {', '.join(unknown)}."
     left = max(*lefts, sum(lefts) / training)
     end = datetime.datetime.now() + datetime.timedelta(seconds=left)

@@ -15,7 +15,7 @@ import numpy as np
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.runs import (
     Run,
-    grid,
+    every_run,
     has_own_split,
     is_trained,
     load_record,
@@ -38,6 +38,7 @@ from study.paths import (
     PREDICTIONS,
     RUN_RECORD,
     SPEC,
+    RunKey,
     StudyPaths,
 )
 
@@ -54,13 +55,12 @@ def publish(study: Path, dest: Path) -> None:
     _refuse(study, dest, config, dataset, damaged)
     if not _is_whole(StudyPaths(dest).published_labels, dest, damaged):
         _write_labels(StudyPaths(study).labels, StudyPaths(dest).published_labels)
-    added = [
-        run for run in grid(config) if is_trained(study, *run) and _publish_run(study, dest, run, dataset, damaged)
-    ]
-    there = [run for run in grid(config) if is_trained(dest, *run)]
+    runs = every_run(config)
+    added = [run for run in runs if is_trained(study, run) and _publish_run(study, dest, run, dataset, damaged)]
+    there = [run for run in runs if is_trained(dest, run)]
     if not there:
         raise StudyError(f"{study}: no run has finished yet; publish it when one has.")
-    config["allow_missing"] |= len(there) < len(config["grid"])
+    config["allow_missing"] |= len(there) < len(runs)
     write_json(StudyPaths(dest).config, config)
     _take_near_duplicates(study, dest, dataset)
     write_tables(dest, StudyPaths(dest).tables)
@@ -68,13 +68,13 @@ def publish(study: Path, dest: Path) -> None:
     files = published_files(dest)
     write_json(dest / CHECKSUMS, {name: file_digest(dest / name) for name in files})
     size = sum((dest / name).stat().st_size for name in files) / 1e6
-    print(f"{dest}: {len(there)} of {len(config['grid'])} runs are published, {len(added)} of them new; {size:.1f} MB")
+    print(f"{dest}: {len(there)} of {len(runs)} runs are published, {len(added)} of them new; {size:.1f} MB")
 
 
 def published_files(dest: Path) -> list[str]:
     """The names of the files in a published folder that its checksums are of, relative to it, sorted."""
     paths = StudyPaths(dest)
-    found = [paths.config, paths.published_labels, paths.summary, *paths.tables.glob("*"), *dest.glob("runs/*/*/*")]
+    found = [paths.config, paths.published_labels, paths.summary, *paths.tables.glob("*"), *dest.glob("runs/**/*")]
     return sorted(path.relative_to(dest).as_posix() for path in found if path.is_file() and path.name[0] != ".")
 
 
@@ -82,10 +82,10 @@ def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, da
     """Raise StudyError if the study cannot be added to what is in `dest`."""
     if config["search"]:
         raise StudyError(f"{study} is a search; only comparisons can be published.")
-    paths, runs = StudyPaths(dest), {StudyPaths(dest).run(*run): run for run in grid(config)}
+    paths, runs = StudyPaths(dest), {StudyPaths(dest).run(*run): run for run in every_run(config)}
     if _is_whole(paths.published_labels, dest, damaged) and read_labels(paths.published_labels).meta != dataset.meta:
         raise StudyError(f"{dest} is of other data, or another split, than {study}; publish into another folder.")
-    for folder in sorted(dest.glob("runs/*/*")):
+    for folder in paths.run_folders():
         if folder not in runs:
             raise StudyError(f"{folder} is not in the grid of {study}; extend the grid, or delete {folder}.")
     is_own = study.resolve() == dest.resolve()
@@ -93,7 +93,7 @@ def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, da
     for path, wrong in ((dest / name, wrong) for name, wrong in damaged.items()):
         run = runs.get(path.parent)
         # a run whose whole folder has gone was deleted on purpose
-        is_lost = run and path.parent.exists() and (is_own or not is_trained(study, *run))
+        is_lost = run and path.parent.exists() and (is_own or not is_trained(study, run))
         if is_lost or (is_own and path in sources):
             raise StudyError(
                 f"{path} {wrong}, and {study} cannot replace it; restore it, for example with git checkout."
@@ -105,15 +105,15 @@ def _is_whole(path: Path, dest: Path, damaged: dict[str, str]) -> bool:
     return path.exists() and path.relative_to(dest).as_posix() not in damaged
 
 
-def _publish_run(study: Path, dest: Path, run: tuple[str, int], dataset: Labels, damaged: dict[str, str]) -> bool:
+def _publish_run(study: Path, dest: Path, run: RunKey, dataset: Labels, damaged: dict[str, str]) -> bool:
     """Write one run that has ended, run.json last; return False if it is there already.
 
     Raises StudyError if `dest` has it from another spec, or if it does not fit the dataset.
     """
     source, target = StudyPaths(study).run(*run), StudyPaths(dest).run(*run)
-    record = load_record(study, *run)
-    if is_trained(dest, *run):
-        if load_record(dest, *run)["spec_sha256"] != record["spec_sha256"]:
+    record = load_record(study, run)
+    if is_trained(dest, run):
+        if load_record(dest, run)["spec_sha256"] != record["spec_sha256"]:
             raise StudyError(
                 f"{target} was trained from another spec.json than {source}; publish into another folder, or delete "
                 f"{target}."
@@ -124,7 +124,7 @@ def _publish_run(study: Path, dest: Path, run: tuple[str, int], dataset: Labels,
     for name, wrong in changed_files(source).items():
         if name != MODEL:  # which is not published
             raise StudyError(f"{source / name} {wrong}; train the run again.")
-    loaded = load_run(study, *run, dataset)
+    loaded = load_run(study, run, dataset)
     shutil.rmtree(target, ignore_errors=True)
     for name in (SPEC, HISTORY, EVIDENCE, FROM_LOGITS):
         if (source / name).exists():

@@ -46,7 +46,7 @@ def verify(dest: Path) -> None:
     config, dataset = read_json(paths.config), read_labels(paths.labels)
     runs, alone = (list(load_runs(dest, config, dataset, evidence_alone=only)) for only in (False, True))
     for run, determined in zip(runs, alone, strict=True):
-        _check_run(paths.run(run.model, run.seed) / FROM_LOGITS, run, determined)
+        _check_run(paths.run(*run.key) / FROM_LOGITS, run, determined)
     near_duplicates = pd.read_csv(paths.table(NEAR_DUPLICATES_TABLE))
     _check_near_duplicates(paths.table(NEAR_DUPLICATES_TABLE), near_duplicates, dataset)
     from_runs, from_evidence = (compute_tables(config, dataset, some, near_duplicates) for some in (runs, alone))

@@ -15,6 +15,7 @@ from study.config.recipes import EarlyStopping, Recipe
 from study.config.specs import RunSpec
 from study.models.folded import FoldedNetwork
 from study.training import device as devices
+from study.training import streams
 from study.training.averaging import WeightAverage
 from study.training.optimizers import rate_of
 from study.training.steps import Steps
@@ -50,6 +51,19 @@ class Setup:
         self.network.to(device, memory_format=torch.channels_last)
         self.inputs.to(device)
         self.labels = self.labels.to(device)
+
+    def order(self, epoch: int) -> torch.Tensor:
+        """Row numbers of an epoch: a pass in random order, or the epoch's part of the images that the recipe sees."""
+        recipe, size = self.spec.recipe, len(self.train)
+
+        def one_pass(number: int) -> torch.Tensor:
+            return self.train[torch.randperm(size, generator=streams.generator(self.spec.seed, number, "order"))]
+
+        if recipe.images_seen is None:
+            return one_pass(epoch)
+        begin, end = (recipe.images_seen * done // recipe.epochs for done in (epoch - 1, epoch))
+        passes = range(begin // size + 1, math.ceil(end / size) + 1)
+        return torch.cat([one_pass(number) for number in passes])[begin % size :][: end - begin]
 
     def train_mode(self, training: bool) -> None:
         """Put the network into training or evaluation mode, but batch norms as the recipe wants them."""
@@ -182,9 +196,11 @@ def one_epoch(
     train_loss, train_accuracy, seconds, images = train_epoch(setup, steps, average, epoch, report)
     if average is not None:
         average.swap()  # from here on the averages are the network
-    train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample)
-    val_loss, val_accuracy = judge(setup, setup.val)
-    if not math.isfinite(val_loss):
+    is_judged = recipe.best_epoch != "last" or epoch == recipe.epochs
+    unknown = (math.nan, math.nan)
+    train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample) if is_judged else unknown
+    val_loss, val_accuracy = judge(setup, setup.val) if is_judged else unknown
+    if is_judged and not math.isfinite(val_loss):
         raise DivergedError(epoch, math.ceil(len(setup.train) / recipe.batch_size))
     row = {
         "epoch": epoch,
@@ -198,7 +214,7 @@ def one_epoch(
         "seconds": time.perf_counter() - began,
         "images_per_second": images / seconds,
     }
-    if progress.is_best(row, recipe.best_epoch):
+    if is_judged and (recipe.best_epoch == "last" or progress.is_best(row, recipe.best_epoch)):
         progress.best_epoch, progress.best_weights = epoch, weights_of(setup.network)
     if average is not None:
         average.swap()

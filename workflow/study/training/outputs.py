@@ -1,6 +1,7 @@
 """The files that a run leaves: its history, its predictions, its network."""
 
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,23 @@ WHOLE_NUMBERS = ("epoch",)
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """One row per epoch; learning_rate is that of the epoch's last step, of the backbone where the head has its own."""
+    """One row per epoch; learning_rate is that of the epoch's last step, of the backbone where the head has its own.
+
+    What was not judged is left empty.
+    """
     columns = ("epoch", "learning_rate", "train_loss", "train_accuracy", "train_eval_loss", "train_eval_accuracy",
                "val_loss", "val_accuracy", "seconds", "images_per_second")  # fmt: skip
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)
         for row in history:
-            writer.writerow([int(row[key]) if key in WHOLE_NUMBERS else f"{row[key]:.9g}" for key in columns])
+            writer.writerow([_cell(key, row[key]) for key in columns])
+
+
+def _cell(key: str, value: float) -> int | str:
+    if key in WHOLE_NUMBERS:
+        return int(value)
+    return "" if math.isnan(value) else f"{value:.9g}"
 
 
 def write_predictions(path: Path, setup: loop.Setup, diverged: bool) -> None:

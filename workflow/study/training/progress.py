@@ -1,5 +1,6 @@
 """What a person sees while a run trains: a bar on a terminal, else one plain line per epoch."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,18 +35,26 @@ class Reporter:
     def epoch(self, row: dict[str, float]) -> None:
         """Note the end of an epoch."""
         self.done = int(row["epoch"])
-        self.accuracy = f", val {100 * row['val_accuracy']:.1f} %"
+        self.accuracy = f", val {100 * row['val_accuracy']:.1f} %" if not math.isnan(row["val_loss"]) else ""
         each = (time.perf_counter() - self.start) / (self.done - self.first)
         line = (
-            f"{self.title}: epoch {self.done}/{self.epochs}  lr {row['learning_rate']:.1e}  "
-            f"loss train {row['train_eval_loss']:.3f} val {row['val_loss']:.3f}  "
-            f"accuracy train {100 * row['train_eval_accuracy']:.1f} % val {100 * row['val_accuracy']:.1f} %  "
+            f"{self.title}: epoch {self.done}/{self.epochs}  lr {row['learning_rate']:.1e}  {self._judged(row)}  "
             f"{row['images_per_second']:.0f} images/s, at most {each * (self.epochs - self.done) / 60:.1f} min left"
         )
         if self.bar is None:
             print(line, file=sys.stderr, flush=True)
         else:
             self.bar.write(line, file=sys.stderr)
+
+    @staticmethod
+    def _judged(row: dict[str, float]) -> str:
+        """Return losses and accuracies in evaluation mode; of an epoch that is not judged, the loss in training."""
+        if math.isnan(row["val_loss"]):
+            return f"loss {row['train_loss']:.3f}"
+        return (
+            f"loss train {row['train_eval_loss']:.3f} val {row['val_loss']:.3f}  "
+            f"accuracy train {100 * row['train_eval_accuracy']:.1f} % val {100 * row['val_accuracy']:.1f} %"
+        )
 
     def say(self, sentence: str) -> None:
         """Print a sentence without breaking the bar."""

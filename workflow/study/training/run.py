@@ -134,7 +134,7 @@ def _train(
             part.load_state_dict(state[name])
         progress = loop.Progress(**state["progress"])
     steps = Steps(setup, parts["optimizer"])
-    reporter = Reporter(f"{spec.model} seed {spec.seed}", recipe.epochs, len(progress.history))
+    reporter = Reporter(spec.key.name, recipe.epochs, len(progress.history))
     if set_aside:
         reporter.say(set_aside)
     if progress.history:

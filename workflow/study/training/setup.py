@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def rows_of(data: Dataset, spec: RunSpec) -> dict[str, torch.Tensor]:
     """Return row numbers int64 of "train", "val" and "test": the study's split, or the recipe's own where it has one.
 
     The recipe's split is drawn from the official training images, as the study's is. A search's trial has no test rows.
+    Raises StudyError if a class has fewer images than the spec trains on.
     """
     split = data.split
     if spec.recipe.validation is not None:
@@ -51,7 +52,26 @@ def rows_of(data: Dataset, spec: RunSpec) -> dict[str, torch.Tensor]:
         split[official] = split_train(data.fine[official], **asdict(spec.recipe.validation))
     parts = (("train", TRAIN), ("val", VALIDATION), ("test", TEST))
     rows = {name: torch.from_numpy(np.flatnonzero(split == part)) for name, part in parts}
+    if spec.images_per_class is not None:
+        rows["train"] = stratified_subset(rows["train"], data, spec.images_per_class, spec.seed)
     return rows if spec.tests else rows | {"test": rows["test"][:0]}
+
+
+def stratified_subset(rows: torch.Tensor, data: Dataset, per_class: int, seed: int) -> torch.Tensor:
+    """Return `per_class` of the row numbers int64 [N] of each class, ascending.
+
+    They are the first of one random order for each seed: sets are parts of larger ones, and the same for all models.
+    """
+    draws = streams.generator(seed, 0, "subset")
+    order = rows[torch.randperm(len(rows), generator=draws)].numpy()
+    by_class = [order[data.fine[order] == one][:per_class] for one in range(data.classes)]
+    for name, there in zip(data.fine_names, by_class, strict=True):
+        if len(there) < per_class:
+            raise StudyError(
+                f"config: labels: images_per_class: {per_class} is more than the {len(there)} training images of class "
+                f"{name!r}; name a smaller number."
+            )
+    return torch.from_numpy(np.sort(np.concatenate(by_class)))
 
 
 def make_setup(
@@ -63,13 +83,14 @@ def make_setup(
     network = networks.build(spec.network, classes, _weights_path(spec, study))
     rows = rows_of(data, spec)
     train, val = rows["train"], rows["val"]
+    recipe = replace(spec.recipe, batch_size=min(spec.recipe.batch_size, len(train)))
     common = {
         "labels": torch.from_numpy(data.fine.astype(np.int64)),
         **rows,
         "train_sample": train[:: max(1, len(train) // len(val))][: len(val)],
         "classes": classes,
         "device": torch.device("cpu"),
-        "spec": spec,
+        "spec": replace(spec, recipe=recipe),
     }
     if spec.regime != "frozen":
         images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()

@@ -60,7 +60,7 @@ class Steps:
         setup.inputs.begin_epoch(seed, epoch)
         if recipe.muon is not None:
             setup.network.whiten.bias.requires_grad_(epoch <= recipe.muon.whitening_epochs)
-        order = setup.train[torch.randperm(len(setup.train), generator=streams.generator(seed, epoch, "order"))]
+        order = setup.order(epoch)
         steps = math.ceil(len(order) / self.size)
         self._put("order", order)
         self.taken, self.batches = 0, list(batches(self.tables["order"], self.size))
