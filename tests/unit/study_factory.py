@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from study.config.planning import data_fingerprint, run_spec, study_record
+from study.config.planning import data_fingerprint, spec_of, study_record
 from study.config.specs import ComputeSpec, RunSpec
 from study.config.study import Config, load_config
 from study.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Labels
@@ -66,9 +66,9 @@ def make_study(
     data = _dataset(config, rng)
     data.write(paths.dataset)
     write_json(paths.config, study_record(config, COMPUTE) | {"study": study.name})
-    for number, (model, seed) in enumerate(config.runs()):
-        spec, folder = _fetched(run_spec(config, model, seed, COMPUTE)), paths.run(model, seed)
-        finished = (model, seed) not in diverged
+    for number, run in enumerate(config.runs()):
+        spec, folder, model = _fetched(spec_of(config, run, COMPUTE)), paths.run(*run), run.model
+        finished = (model, run.seed) not in diverged
         predictions = {}
         for name, part in (("val", VALIDATION), ("test", TEST)):
             ids = data.ids(part)[: None if finished else 0].astype(np.int32)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from study.analysis.runs import grid, is_trained, planned_config
+from study.analysis.runs import every_run, is_trained, planned_config
 from study.analysis.tables import write_tables
 from study.errors import StudyError
 from study.files import write_json
@@ -21,7 +21,8 @@ def preview(folder: Path) -> None:
 
     study, shown = StudyPaths(folder), StudyPaths(folder / FOLDER)
     config = planned_config(study) | {"allow_missing": True}
-    ended = [run for run in grid(config) if is_trained(folder, *run)]
+    runs = every_run(config)
+    ended = [run for run in runs if is_trained(folder, run)]
     if not ended:
         raise StudyError(f"{folder}: no run has ended yet; `python -m study status {folder}` says how far they are.")
     write_json(shown.config, config)
@@ -30,7 +31,7 @@ def preview(folder: Path) -> None:
     write_tables(shown.folder, shown.tables)
     draw_figures(shown.folder, shown.tables, shown.folder / "figures")
     write_pages(shown.folder, shown.tables, shown.folder / "figures", shown.folder / "pages")
-    print(f"{len(ended)} of {len(config['grid'])} runs have ended: {shown.folder / 'pages' / 'index.html'}")
+    print(f"{len(ended)} of {len(runs)} runs have ended: {shown.folder / 'pages' / 'index.html'}")
 
 
 def _link(path: Path, target: Path) -> None:
