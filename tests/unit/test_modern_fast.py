@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import timm
@@ -16,7 +17,7 @@ from study.config.specs import InputSpec, RunSpec
 from study.data.dataset import read_dataset
 from study.errors import StudyError
 from study.files import read_json
-from study.models.folded import Depthwise, FoldedNetwork
+from study.models.folded import Depthwise, fold
 from study.paths import StudyPaths
 from study.training import loop
 from study.training.freezing import settle_norms, start_head
@@ -62,7 +63,7 @@ def test_the_gradients_of_a_depthwise_convolution_are_those_of_torch(side, strid
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "efficientnet_b0", "resnet18"])
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "efficientnet_b0", "resnet18", "densenet121", "shvit_s1"])
 def test_a_folded_network_computes_what_the_network_does_on_the_same_parameters(name):
     torch.manual_seed(0)
     network = timm.create_model(name, num_classes=10).eval()
@@ -71,15 +72,56 @@ def test_a_folded_network_computes_what_the_network_does_on_the_same_parameters(
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2)
             nn.init.uniform_(module.weight, 0.5, 1.5)
-    folded, images = FoldedNetwork(network).eval(), torch.randn(4, 3, 63, 63)
-    with torch.autocast("cpu", torch.bfloat16):
-        ours = folded(images)
+    folded, images = fold(network, 63).eval(), torch.randn(4, 3, 63, 63)
+    ours = folded(images)
     theirs = network(images)
     assert (ours - theirs).abs().max() < 0.05 * theirs.abs().max() + 0.02
     assert {id(one) for one in folded.parameters()} == {id(one) for one in network.parameters()}
     assert not any(isinstance(one, nn.Identity) for one in network.modules() if hasattr(one, "running_mean"))
     functional.cross_entropy(ours, torch.arange(4)).backward()
     assert all(one.grad is not None and one.grad.isfinite().all() for one in network.parameters())
+
+
+class Branches(nn.Module):
+    """Two convolutions with batch norm; the first one's output also goes past its norm, or the second is looked at."""
+
+    default_cfg: ClassVar = {"classifier": "head"}
+
+    def __init__(self, looks: bool) -> None:
+        super().__init__()
+        self.conv1, self.norm1 = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)
+        self.conv2, self.norm2 = nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8)
+        self.head, self.looks = nn.Linear(8, 5), looks
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        images = self.conv1(images)
+        images = self.conv2(images + self.norm1(images))
+        if self.looks:
+            images = images * self.conv2.weight.abs().mean()
+        return self.head(self.norm2(images).mean((2, 3)))
+
+
+def test_only_a_convolution_whose_output_goes_nowhere_else_is_folded(capsys):
+    folded = fold(Branches(looks=False), 16)
+    assert isinstance(folded.network.norm1, nn.BatchNorm2d) and isinstance(folded.network.norm2, nn.Identity)
+    assert capsys.readouterr().err == "1 of 2 batch norms are folded; the rest computes in autocast\n"
+    with torch.no_grad():
+        assert folded(torch.randn(2, 3, 16, 16)).dtype == torch.float32
+
+
+def test_a_network_that_looks_at_its_layers_is_not_folded(capsys):
+    network = Branches(looks=True)
+    assert fold(network, 16) is None and isinstance(network.conv2, nn.Conv2d)
+    assert "0 of 2 batch norms are folded" in capsys.readouterr().err
+
+
+def test_a_network_without_batch_norms_computes_in_autocast(study):
+    spec = fast_spec(study, architecture=VIT, frozen_blocks=0, input_sizes=[32, 32])
+    spec = replace(spec, model="vit_fast")
+    assert setup_of(study, spec).folded is None
+    path = write_spec(study, spec)
+    train(path)
+    assert read_json(path.parent / "run.json")["outcome"] == "finished"
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])

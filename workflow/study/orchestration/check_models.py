@@ -65,8 +65,7 @@ def _try(spec: NetworkSpec, classes: int, weights: str | None) -> None:
     network = networks.build(spec, classes)
     if weights is not None:
         path = Path(weights).expanduser()
-        missing = networks.head_names(network, spec) | networks.redrawn_names(network, spec)
-        networks.load_backbone(network, read(path), path, missing)
+        networks.load_backbone(network, spec, read(path), path, networks.redrawn_names(network, spec))
     if spec.source is None:
         try:
             with torch.inference_mode():

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from study.config.recipes import Recipe
+from study.models.network import classifier
 from study.training import device as devices
 from study.training import streams
 from study.training.loop import Setup
@@ -63,13 +64,13 @@ def start_head(setup: Setup) -> None:
     Kumar et al. (2022), https://arxiv.org/abs/2202.10054. Images have the size of the first epoch.
     """
     recipe, seed, network = setup.spec.recipe, setup.spec.seed, setup.folded or setup.network
-    probe, head = recipe.probe, setup.network.get_classifier()
+    probe, head = recipe.probe, classifier(setup.network)
     draws = streams.generator(seed, 0, "probe")
     ids = setup.train[torch.randperm(len(setup.train), generator=draws)[: probe.images]].to(setup.device)
     size = _first_size(setup)
     setup.train_mode(False)
     inputs: list[torch.Tensor] = []
-    taken = network.get_classifier().register_forward_pre_hook(lambda _, given: inputs.append(given[0].float()))
+    taken = classifier(network).register_forward_pre_hook(lambda _, given: inputs.append(given[0].float().flatten(1)))
     with torch.no_grad(), devices.autocast(setup.spec.compute):
         for part in ids.split(recipe.batch_size):
             network(setup.inputs.plain(part, size))

@@ -105,7 +105,7 @@ def _provenance(spec: RunSpec, data: Dataset, setup: loop.Setup, network: nn.Mod
 def make_parts(setup: loop.Setup) -> dict[str, Any]:
     """Return what training changes: network, optimizer, plateau and average; None where the recipe has none."""
     recipe = setup.spec.recipe
-    head = setup.network.get_classifier() if setup.spec.regime == "finetune" or recipe.muon else None
+    head = networks.classifier(setup.network) if setup.spec.regime == "finetune" or recipe.muon else None
     optimizer = make_optimizer(setup.network, head, recipe)
     return {
         "network": setup.network,

@@ -18,7 +18,7 @@ from study.errors import StudyError
 from study.files import DAMAGED, file_digest
 from study.models import network as networks
 from study.models.fast import ScratchFast
-from study.models.folded import FoldedNetwork
+from study.models.folded import fold
 from study.paths import StudyPaths
 from study.training import device as devices
 from study.training import loop, streams
@@ -103,7 +103,7 @@ def make_setup(
         setup.to(device)
         # elsewhere batch norm costs little, and bfloat16's depthwise backward is fast
         if spec.recipe.frozen_norms and (spec.compute.device, spec.compute.precision) == ("cpu", "bfloat16"):
-            setup.folded = FoldedNetwork(setup.network)
+            setup.folded = fold(setup.network, (spec.recipe.input_sizes or [spec.network.input.size])[0])
         return setup, lambda: network, None
     features, seconds = _read_features(study.features(spec.features), len(data.images), spec.weights.sha256)
     mean, std = _statistics(features[train])
@@ -192,7 +192,7 @@ def _with_head(network: nn.Module, linear: nn.Linear, mean: torch.Tensor, std: t
     W ((x - m) / s) + b = (W / s) x + (b - (W / s) m).
     """
     weight = linear.weight.detach().cpu() / std
-    classifier = network.get_classifier()
+    classifier = networks.classifier(network)
     with torch.no_grad():
         classifier.weight.copy_(weight.view_as(classifier.weight))  # some classifiers are 1 × 1 convolutions
         classifier.bias.copy_(linear.bias.detach().cpu() - weight @ mean)
