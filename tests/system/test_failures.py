@@ -5,9 +5,12 @@ puts the limit on one run only.
 """
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,6 +149,22 @@ def test_a_second_snakemake_on_the_same_study_is_refused_and_harms_nothing(study
         assert f"Error: Another Snakemake works on results/demo (process {one.pid} on" in second.stdout
         assert "Error" not in one.communicate()[0] and one.returncode == 0
     assert study.planned(*study.config) == []
+
+
+def test_an_interrupted_study_says_what_it_will_go_on_with_and_nothing_else(study):
+    config = (*study.config, study.overlay("long", {"recipes": {"demo_scratch": {"epochs": 4000}}}))
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", *config]
+    one = subprocess.Popen(command, cwd=study.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           start_new_session=True)  # fmt: skip
+    log = study.results / "logs" / "train" / "scratch_cnn-0.log"
+    while one.poll() is None and not (log.exists() and "epoch 2/" in log.read_text()):
+        time.sleep(0.1)
+    os.killpg(one.pid, signal.SIGINT)  # as a terminal does
+    said = one.communicate()[0].partition("Terminating processes on user request")[2]
+    assert one.returncode == 1 and "Exception" not in said and "Error" not in said, said
+    assert re.search(r"\nInterrupted\. The same command goes on: .*scratch_cnn/seed-0 from epoch \d+ of 4000", said), (
+        said
+    )
 
 
 def test_results_that_were_copied_elsewhere_are_taken_as_they_are(demo, fresh, tmp_path):

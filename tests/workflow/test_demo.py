@@ -197,6 +197,7 @@ def test_a_diverged_run_is_listed_and_the_study_goes_on(changed):
     overlay = changed.overlay("diverges", {"recipes": {"demo_scratch": {"learning_rate": 1.0e30, "epochs": 1}}})
     done = changed.snakemake(config=("workflow/presets/demo.yaml", overlay))
     assert done.returncode == 0, done.stdout
+    assert re.search(r"\nscratch_cnn/seed-0 diverged in epoch 1, step \d+; the study goes on", done.stdout), done.stdout
     table = {(row["model"], row["seed"]): row for row in rows(changed.results / "tables" / "runs.csv")}
     assert table["scratch_cnn", "0"]["outcome"] == "diverged"
     assert table["scratch_cnn", "0"]["test_accuracy"] == ""

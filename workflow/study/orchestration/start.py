@@ -20,6 +20,7 @@ from study.data.source import find_folder
 from study.errors import StudyError, exit_with_sentence
 from study.files import canonical_json, read_json, write_json
 from study.machine.locks import read_owner, try_lock
+from study.orchestration.announce import announce
 from study.orchestration.check_models import try_models
 from study.orchestration.overview import describe
 from study.orchestration.restore import restore_dataset, restore_weights
@@ -142,6 +143,7 @@ def preflight(begun: Start) -> None:
         restore_weights(study, paths)
     write_plan(study, begun.compute, paths)
     handle_beside_main_thread(signal.SIGTERM)
+    announce()
     print(describe(study, begun.compute, paths), file=sys.stderr)
 
 
