@@ -119,7 +119,9 @@ class Own(nn.Sequential):
 )
 def test_a_network_whose_step_a_graph_would_not_repeat_trains_without(study, line, reason, capsys):
     spec = on_gpu(scratch_spec())
-    network = replace(spec.network, architecture="file:own.py:Own", arguments={}, source=OWN.format(line=line))
+    network = replace(
+        spec.network, architecture="file:own.py:Own", arguments={"classes": 100}, source=OWN.format(line=line)
+    )
     run = trained(study, replace(spec, network=network), reason + line[:5])
     assert f"not captured in a CUDA graph (it {reason})" in capsys.readouterr().err
     assert not read_json(run / "run.json")["environment"]["captured"]

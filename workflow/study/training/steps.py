@@ -131,13 +131,13 @@ class Steps:
     def _warm_up(self, ids: torch.Tensor) -> None:
         """A step taken eagerly; after the last of them, capture no more where a replay would not do the same."""
         before = _host_state(self.setup.network)
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
                 self._step(ids)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
         if self.eager < WARM_UP:
             return
         if any("synchronizing CUDA operation" in str(one.message) for one in caught):

@@ -73,19 +73,7 @@ def speed(spec: RunSpec, seconds: float) -> Speed:
     setup = trial_setup(spec, device, 2 * max(MOST_STEPS * size, loop.EVALUATION_BATCH))
     rows, rate = setup.train, 0.0
     if spec.regime != "frozen":  # whose head trains in seconds
-        parts = make_parts(setup)
-        taken = Steps(setup, parts["optimizer"])
-
-        def train(epoch: int, steps: int) -> float:
-            setup.train = rows[: steps * size]
-            *_, took, seen = loop.train_epoch(setup, taken, parts["average"], epoch, lambda *_: None)
-            return seen / took
-
-        rate = train(1, 1)
-        if size / rate < seconds / 4:
-            steps = int(min(MOST_STEPS, max(1, rate * seconds / 2 / size)))
-            for epoch in (2, 3) if device.type == "cuda" else (2,):  # a step is captured in the first of them
-                rate = train(epoch, MOST_STEPS if device.type == "cuda" else steps)
+        rate = _training_rate(setup, seconds / 2)
     images = 8
     for _ in range(2):  # a warm-up, and what is measured
         start = time.perf_counter()
@@ -93,3 +81,27 @@ def speed(spec: RunSpec, seconds: float) -> Speed:
         evaluation = images / (time.perf_counter() - start)
         images = int(min(loop.EVALUATION_BATCH, max(8, evaluation * seconds / 4)))
     return Speed(rate, evaluation, devices.peak_memory_mb(device))
+
+
+def _training_rate(setup: loop.Setup, seconds: float) -> float:
+    """Images per second in the middle epoch, measured for about `seconds`, after a first step or two on a GPU."""
+    parts, rows, recipe = make_parts(setup), setup.train, setup.spec.recipe
+    steps = Steps(setup, parts["optimizer"])
+
+    def train(count: int) -> tuple[int, float]:
+        setup.train = rows[: count * recipe.batch_size]
+        middle = recipe.epochs // 2 + 1
+        *_, took, seen = loop.train_epoch(setup, steps, parts["average"], middle, lambda *_: None)
+        return seen, took
+
+    if setup.device.type == "cuda":
+        train(MOST_STEPS)  # kernels are loaded, and a step is captured
+        seen, took = train(MOST_STEPS)
+        while took < seconds:
+            seen, took = (sum(pair) for pair in zip((seen, took), train(MOST_STEPS), strict=True))
+    else:
+        seen, took = train(1)
+        if took < seconds / 2:
+            seen, took = train(int(min(MOST_STEPS, max(1, seconds / took))))
+    setup.train = rows
+    return seen / took
