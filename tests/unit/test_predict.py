@@ -1,8 +1,13 @@
 """`python -m study predict` reads a picture as a viewer shows it, and says why it cannot read a file."""
 
 import csv
+import importlib.util
+import os
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +22,7 @@ from study.files import canonical_json
 from study.models import network as networks
 from study.predict import read_image
 
+WORKFLOW = Path(__file__).parents[2] / "workflow"
 HALVES = np.zeros((32, 32, 3), np.uint8)  # red above, blue below
 HALVES[:16, :, 0] = 255
 HALVES[16:, :, 2] = 255
@@ -98,6 +104,16 @@ def test_what_cannot_be_read_is_said(tmp_path):
     assert refusal(path).startswith(f"{path} is damaged (")
 
 
+def test_a_phones_heic_picture_is_read_or_its_remedy_is_said(tmp_path):
+    path = tmp_path / "a.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    if importlib.util.find_spec("pillow_heif") is None:
+        assert refusal(path) == f"{path} is a HEIC picture; convert it to JPEG, or pip install pillow-heif."
+    else:
+        Image.fromarray(HALVES.repeat(4, 0).repeat(4, 1)).save(path, quality=100)
+        assert np.abs(read_image(path).astype(int) - HALVES).mean() < 5
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 CLASSES = [f"class_{number}" for number in range(5)]
@@ -158,3 +174,39 @@ def test_a_top_of_no_class_is_refused(model, capsys, top):
 def test_a_model_that_is_not_there_is_said_to_be_missing(tmp_path, capsys):
     assert main(["predict", "--model", str(tmp_path / "m"), "a.png"]) == 1
     assert capsys.readouterr().err == f"Error: There is no model {tmp_path / 'm'}; name a run's model.safetensors.\n"
+
+
+def test_a_name_that_is_not_utf8_costs_no_answer(tmp_path, model):
+    images = [tmp_path / os.fsdecode(name) for name in (b"a.png", b"caf\xe9.png", b"z.png", b"n\xe9.png")]
+    for path in images[:3]:
+        Image.fromarray(HALVES).save(path)
+    table = tmp_path / "answers.csv"
+    done = predict(model, "--top", "1", "--csv", table, *images)
+    said = [line.partition(":")[0] for line in done.stdout.decode().splitlines()]
+    assert said == [f"{tmp_path}/{name}.png" for name in ("a", "caf\\xe9", "z")]
+    assert done.returncode == 1 and b"There is no file" in done.stderr and b"Traceback" not in done.stderr
+    with table.open(newline="", encoding="utf-8") as handle:
+        assert [row["image"] for row in csv.DictReader(handle)] == said
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+def test_a_reader_who_stops_costs_no_table_and_no_traceback(tmp_path, model, has_table):
+    images = [tmp_path / f"{number}.png" for number in range(200)]
+    for path in images:
+        Image.fromarray(HALVES).save(path)
+    table = tmp_path / "answers.csv"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = predict(model, *(["--csv", table] if has_table else []), *images, stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert table.exists() == has_table
+    if has_table:
+        assert len(table.read_text().splitlines()) == 1 + 3 * 200
+
+
+def predict(model, *arguments, stdout=subprocess.PIPE):
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "study", "predict", "--model", model, *arguments]
+    environment = os.environ | {"PYTHONPATH": str(WORKFLOW)}
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False, env=environment)

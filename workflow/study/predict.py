@@ -1,7 +1,9 @@
 """Name the class of any image with a model that the study trained."""
 
+import contextlib
 import csv
 import json
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -18,6 +20,11 @@ from study.files import atomic_write
 from study.models import network as networks
 from study.training.inputs import ImageInputs
 
+with contextlib.suppress(ImportError):  # no part of the environment; who has it can name HEIC pictures
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+
 SIZE = 32  # pixels of the images that the models were trained on
 BATCH = 64  # images, so that thousands need no more memory than these
 Answer = list[tuple[str, float]]  # (class, its probability), the most probable first
@@ -28,17 +35,37 @@ def predict_images(model: Path, images: list[Path], top: int, trust_code: bool, 
 
     An image is cropped to its central square and reduced to 32×32 pixels first, because that is what the model saw.
     A file that cannot be read gets a sentence on standard error, and the others their answers: StudyError at the end.
+    Where nobody reads on (`| head`), the table is still written.
     """
     network, spec, classes = load_model(model, trust_code)
     answers: dict[Path, Answer] = {}
+    is_read = True
     for paths, pixels in _batches(images):
         for path, answer in zip(paths, _answers(network, spec, classes, pixels, top), strict=True):
             answers[path] = answer
-            print(f"{path}: {', '.join(f'{name} {100 * probability:.1f} %' for name, probability in answer)}")
+            named = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in answer)
+            is_read = is_read and _say(f"{_shown(path)}: {named}")
+        if not is_read and table is None:
+            return
     if table is not None:
         _write_table(table, answers)
     if refused := len({*images} - answers.keys()):
         raise StudyError(f"{refused} of {len({*images})} images could not be read, as said above.")
+
+
+def _say(line: str) -> bool:
+    """Print a line; return False if nobody reads standard output any more, and let nothing else go there."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
+def _shown(path: Path) -> str:
+    """Return the path as text; bytes of a name that is not UTF-8 as \\x and two digits."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _batches(images: list[Path]) -> Iterator[tuple[list[Path], torch.Tensor]]:
@@ -74,7 +101,7 @@ def _write_table(path: Path, answers: dict[Path, Answer]) -> None:
         writer.writerow(("image", "rank", "class", "probability"))
         for image, answer in answers.items():
             for rank, (name, probability) in enumerate(answer, 1):
-                writer.writerow((image, rank, name, f"{probability:.6f}"))
+                writer.writerow((_shown(image), rank, name, f"{probability:.6f}"))
 
 
 def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, InputSpec, list[str]]:
@@ -124,6 +151,8 @@ def read_image(path: Path) -> np.ndarray:
     except PermissionError:
         raise StudyError(f"{path} cannot be opened (permission denied); make it readable.") from None
     except UnidentifiedImageError:
+        if _is_heif(path):
+            raise StudyError(f"{path} is a HEIC picture; convert it to JPEG, or pip install pillow-heif.") from None
         raise StudyError(f"{path} is not an image; name a PNG, JPEG or another picture.") from None
     except Image.DecompressionBombError:
         most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f}"
@@ -132,6 +161,13 @@ def read_image(path: Path) -> np.ndarray:
         raise StudyError(
             f"{path} is damaged ({' '.join(str(error).split()) or type(error).__name__}); replace it."
         ) from None
+
+
+def _is_heif(path: Path) -> bool:
+    """Return whether a file is of the format in which many phones keep their pictures (ISO/IEC 23008-12)."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
