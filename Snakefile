@@ -55,6 +55,5 @@ rule all:
     input:
         TABLES,
         NEAR_DUPLICATES,
-        PATHS.summary,
         FIGURES + PAGES,
         RESULTS_OF_RUNS,

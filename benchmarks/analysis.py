@@ -36,7 +36,7 @@ def bench_analysis(folder: Path, models: int = MODELS, seeds: int = SEEDS) -> li
     make_study(study, models, seeds)
     tables = study / "tables"
     near = ["--dataset", str(study / "dataset.npz"), "--output", str(tables / "near_duplicates.csv")]
-    all_tables = ["--study", str(study), "--output", str(tables), "--summary", str(study / "summary.json")]
+    all_tables = ["--study", str(study), "--output", str(tables)]
     return [_timed("duplicates", near, models * seeds), _timed("analyse", all_tables, models * seeds)]
 
 

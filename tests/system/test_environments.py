@@ -63,12 +63,12 @@ def test_the_analysis_in_an_environment_of_its_own_gives_the_same_bytes(demo, tm
         pytest.skip(f"the package registry does not give the packages ({done.stderr.strip()[-200:]})")
     assert done.returncode == 0, done.stderr
     study = tmp_path / "demo"
-    shutil.copytree(demo.results, study, ignore=shutil.ignore_patterns("tables", "figures", "pages", "summary.json"))
+    shutil.copytree(demo.results, study, ignore=shutil.ignore_patterns("tables", "figures", "pages"))
     dataset, tables = study / "dataset.npz", study / "tables"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     for step in (
         ("duplicates", "--dataset", dataset, "--output", tables / "near_duplicates.csv"),
-        ("analyse", "--study", study, "--output", tables, "--summary", study / "summary.json"),
+        ("analyse", "--study", study, "--output", tables),
         ("figures", "--study", study, "--output", study / "figures"),
         ("pages", "--study", study, "--output", study / "pages"),
     ):

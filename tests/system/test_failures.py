@@ -92,7 +92,9 @@ def test_what_one_run_is_refused_the_others_are_not_and_it_completes_when_the_ca
     assert not [path for path in (runs / full).iterdir() if path.name[0] == "."]  # half a file keeps the disk full
 
     tables = study.results / "tables" / "runs.csv"
-    done = study.snakemake("--config", "allow_missing=true", "--", "results/demo/summary.json", config=study.config)
+    done = study.snakemake(
+        "--config", "allow_missing=true", "--", "results/demo/tables/models.csv", config=study.config
+    )
     assert done.returncode == 0, done.stdout
     assert tables.read_text().count(",missing,") == 2
 
@@ -171,9 +173,9 @@ def test_results_that_were_copied_elsewhere_are_taken_as_they_are(demo, fresh, t
     shutil.copytree(demo.folder / "results", fresh.folder / "results")  # without Snakemake's own records
     assert [job for job in fresh.planned() if job.startswith(("train", "features", "plan"))] == []
     other = fresh.overlay("other", {"equivalence_margin": 0.1})
-    done = fresh.snakemake("--", "results/demo/summary.json", config=("workflow/presets/demo.yaml", other))
+    done = fresh.snakemake("--", "results/demo/tables/models.csv", config=("workflow/presets/demo.yaml", other))
     assert done.returncode == 0 and "rule train" not in done.stdout, done.stdout
-    assert read_json(fresh.results / "summary.json")["class_verdicts"][0]["margin"] == 0.1
+    assert read_json(fresh.results / "config.json")["equivalence_margin"] == 0.1
     moved = tmp_path / "elsewhere" / "run"
     shutil.copytree(demo.results, tmp_path / "elsewhere")
     spec = moved.parent / "runs" / "scratch_cnn" / "seed-0" / "spec.json"

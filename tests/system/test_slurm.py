@@ -44,10 +44,19 @@ def wait_for(found, seconds: float = 240.0):
 def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(tmp_path):
     local, remote = copy_project(tmp_path / "local"), copy_project(tmp_path / "remote")
     config = quick(remote, EPOCHS)
-    done = local.snakemake("--", "results/demo/summary.json", config=quick(local, EPOCHS))
+    done = local.snakemake("--", "results/demo/tables/models.csv", config=quick(local, EPOCHS))
     assert done.returncode == 0, done.stdout
     with cluster.running(tmp_path / "cluster") as environment, (tmp_path / "told").open("w+") as told:
-        command = [sys.executable, "-m", "snakemake", *HERE, "--configfile", *config, "--", "results/demo/summary.json"]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *HERE,
+            "--configfile",
+            *config,
+            "--",
+            "results/demo/tables/models.csv",
+        ]
         snakemake = subprocess.Popen(command, cwd=remote.folder, env=environment, stdout=told, stderr=told)
         try:
             taken: set[str] = set()

@@ -17,7 +17,6 @@ from study_factory import labels_of, make_study
 
 from study.analysis.claims import MEASURES, Measured, claims_table, judge, measure, one_more_run
 from study.analysis.runs import Run
-from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
 from study.config.claims import Claim
@@ -296,7 +295,6 @@ def report(folder, claims, synthetic):
     set_claims(study, claims, [PUBLISHED], synthetic)
     write_tables(study, study / "tables")
     draw_figures(study, study / "tables", study / "figures")
-    write_summary(study, study / "tables", study / "summary.json")
     write_pages(study, study / "tables", study / "figures", study / "pages")
     files = ("figures/accuracy.svg", "pages/index.html", "pages/claims_reproduced_or_not.html")
     return [re.sub(r"data:[^\"]*", "", path.read_text()) if (path := study / name).exists() else "" for name in files]

@@ -15,12 +15,10 @@ MAKE_REPORT = """
 import sys
 from pathlib import Path
 from study_factory import make_study
-from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.reporting.pages import draw_figures, write_pages
 study = make_study(Path(sys.argv[1]), {"scratch_cnn": 0.4, "lite0_finetune": 0.8}, seeds=[0, 1])
 write_tables(study, study / "tables")
-write_summary(study, study / "tables", study / "summary.json")
 draw_figures(study, study / "tables", study / "figures")
 write_pages(study, study / "tables", study / "figures", study / "pages")
 """

@@ -95,7 +95,7 @@ def test_a_run_with_a_split_of_its_own_is_judged_on_the_images_it_held_out(tmp_p
     with pytest.raises(StudyError, match="its validation ids are not the validation split"):
         analyse(study)
     edit_json(study / "runs" / "cnn" / "seed-0" / "run.json", validation={"fraction": 0.1, "seed": 1})
-    assert analyse(study)[0]["runs"]["val_accuracy"].tolist() == [0.75]
+    assert analyse(study)["runs"]["val_accuracy"].tolist() == [0.75]
     edit_predictions(study, "cnn", 0, lambda arrays: arrays.update(val_ids=np.flatnonzero(split == 2)[:40]))
     with pytest.raises(StudyError, match="its validation ids are not of training images"):
         analyse(study)

@@ -96,7 +96,7 @@ def searched(tmp_path_factory):
     record = study_record(load_config(raw() | {"search": SEARCH, "grid": {"models": ["scratch_cnn"], "seeds": [0, 1]},
                                                "baseline": "scratch_cnn", "contrasts": None}), COMPUTE)  # fmt: skip
     write_json(study / "config.json", record)
-    write_search(study, study / "tables" / "search.csv", study / "summary.json")
+    write_search(study, study / "tables" / "search.csv")
     return study, record
 
 
@@ -107,8 +107,6 @@ def test_the_trial_with_the_best_mean_is_chosen_among_those_that_finished_with_e
     assert table.loc[table["chosen"] == 1, "trial"].tolist() == ["t002", "t002"]
     assert table.loc[table["trial"] == "t002", "mean_val_accuracy"].tolist() == [0.455, 0.455]
     assert table["recipe.learning_rate"].tolist()[:3] == [3e-4, 3e-4, 1e-3]
-    chosen = read_json(study / "summary.json")["search"]
-    assert (chosen["chosen"], chosen["trials"], chosen["diverged"], chosen["val_accuracy"]) == ("t002", 4, 1, 0.455)
 
 
 def answer_of(study, record):
@@ -135,12 +133,12 @@ def test_a_trial_that_is_missing_is_listed_where_that_is_allowed(searched, tmp_p
     shutil.copytree(searched[0], study)
     (study / "runs" / "t002" / "seed-0" / "run.json").unlink()
     with pytest.raises(StudyError, match="t002 seed 0 is in the grid but has not been trained"):
-        write_search(study, study / "tables" / "search.csv", study / "summary.json")
+        write_search(study, study / "tables" / "search.csv")
     write_json(study / "config.json", record | {"allow_missing": True})
-    write_search(study, study / "tables" / "search.csv", study / "summary.json")
+    write_search(study, study / "tables" / "search.csv")
     table = pd.read_csv(study / "tables" / "search.csv")
     assert table["outcome"].value_counts().to_dict() == {"finished": 6, "diverged": 1, "missing": 1}
-    assert read_json(study / "summary.json")["search"]["chosen"] in ("t001", "t004")
+    assert set(table.loc[table["chosen"] == 1, "trial"]) <= {"t001", "t004"} and table["chosen"].any()
     assert answer_of(study, record).endswith("1 run diverged. 1 run missing.")
 
 

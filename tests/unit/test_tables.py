@@ -1,10 +1,10 @@
 import json
+import shutil
 from dataclasses import replace
 
-import jsonschema
 import numpy as np
 import pytest
-from analysed import CLAIM, SCHEMA, analyse, edit_json, edit_predictions
+from analysed import CLAIM, analyse, edit_json, edit_predictions
 from runs import scratch_spec
 from scipy import stats
 from sklearn.metrics import accuracy_score, confusion_matrix
@@ -13,7 +13,9 @@ from study_factory import make_study, superclass_of
 from study.analysis.contrasts import contrast
 from study.analysis.tables import write_tables
 from study.config.specs import WeightsSpec
+from study.errors import StudyError
 from study.files import write_json
+from study.findings.results import best_model
 
 
 def labels_and_predictions(study, model):
@@ -34,7 +36,7 @@ def analysed(study):
 
 
 def test_runs_hold_every_run_with_its_accuracies(study, analysed):
-    runs = analysed[0]["runs"]
+    runs = analysed["runs"]
     assert list(zip(runs["model"], runs["seed"], strict=True)) == [
         (model, seed) for model in ("scratch_cnn", "lite0_finetune", "lite0_frozen") for seed in (0, 1, 2)
     ]
@@ -49,7 +51,7 @@ def test_runs_hold_every_run_with_its_accuracies(study, analysed):
 
 
 def test_models_hold_means_over_seeds_and_both_intervals(study, analysed):
-    models = analysed[0]["models"].set_index(["model", "metric"])
+    models = analysed["models"].set_index(["model", "metric"])
     fine, predicted = labels_and_predictions(study, "scratch_cnn")
     accuracies = (predicted == fine).mean(axis=1)
     over_seeds = stats.ttest_1samp(accuracies, 0).confidence_interval(0.95)
@@ -64,7 +66,7 @@ def test_models_hold_means_over_seeds_and_both_intervals(study, analysed):
 
 
 def test_contrasts_are_of_the_same_images_and_keep_small_variances(study, analysed):
-    contrasts = analysed[0]["contrasts"].query("baseline == 'scratch_cnn'")
+    contrasts = analysed["contrasts"].query("baseline == 'scratch_cnn'")
     fine, model = labels_and_predictions(study, "lite0_frozen")
     _, baseline = labels_and_predictions(study, "scratch_cnn")
     expected = contrast(superclass_of(model) == superclass_of(fine), superclass_of(baseline) == superclass_of(fine))
@@ -78,7 +80,7 @@ def test_contrasts_are_of_the_same_images_and_keep_small_variances(study, analys
 
 
 def test_every_pair_is_compared_the_contrasts_of_the_config_first(analysed):
-    contrasts = analysed[0]["contrasts"].query("metric == 'test_accuracy'")
+    contrasts = analysed["contrasts"].query("metric == 'test_accuracy'")
     assert contrasts[["model", "baseline", "asked"]].to_numpy().tolist() == [
         ["lite0_finetune", "scratch_cnn", 1],
         ["lite0_frozen", "scratch_cnn", 1],
@@ -90,12 +92,12 @@ def test_every_pair_is_compared_the_contrasts_of_the_config_first(analysed):
 def test_a_contrast_that_is_asked_for_the_other_way_round_stands_once(tmp_path):
     study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7})
     edit_json(study / "config.json", contrasts=[{"model": "cnn", "baseline": "vit"}])
-    contrasts = analyse(study)[0]["contrasts"]
+    contrasts = analyse(study)["contrasts"]
     assert contrasts.groupby(["model", "baseline"])["asked"].max().to_dict() == {("cnn", "vit"): 1}
 
 
 def test_holm_adjusts_the_comparisons_of_test_accuracy_for_each_other(analysed):
-    contrasts = analysed[0]["contrasts"]
+    contrasts = analysed["contrasts"]
     asked = contrasts[(contrasts["metric"] == "test_accuracy") & (contrasts["asked"] == 1)]
     low, high = sorted(asked["p"])
     assert sorted(asked["p_holm"]) == pytest.approx(sorted([min(1, 2 * low), max(min(1, 2 * low), high)]), rel=1e-6)
@@ -104,7 +106,7 @@ def test_holm_adjusts_the_comparisons_of_test_accuracy_for_each_other(analysed):
 
 
 def test_classes_count_each_image_once_whatever_the_seeds(study, analysed):
-    classes = analysed[0]["classes"].set_index(["model", "class_id"])
+    classes = analysed["classes"].set_index(["model", "class_id"])
     assert len(classes) == 300
     fine, predicted = labels_and_predictions(study, "scratch_cnn")
     row = classes.loc[("scratch_cnn", 42)]
@@ -116,7 +118,7 @@ def test_classes_count_each_image_once_whatever_the_seeds(study, analysed):
 
 
 def test_superclasses_weigh_their_images_equally(analysed):
-    tables = analysed[0]
+    tables = analysed
     models = tables["models"].set_index(["model", "metric"])["mean"]
     by_model = tables["superclasses"].groupby("model")["accuracy"].mean()
     for model, mean in by_model.items():
@@ -127,7 +129,7 @@ def test_superclasses_weigh_their_images_equally(analysed):
 def test_confusion_sums_over_seeds(study, analysed):
     fine, predicted = labels_and_predictions(study, "lite0_frozen")
     expected = sum(confusion_matrix(fine, seed, labels=range(100)) for seed in predicted)
-    confusion = analysed[0]["confusion"].query("model == 'lite0_frozen'")
+    confusion = analysed["confusion"].query("model == 'lite0_frozen'")
     measured = np.zeros((100, 100), int)
     measured[confusion["true_id"], confusion["predicted_id"]] = confusion["count"]
     assert (measured == expected).all()
@@ -137,21 +139,19 @@ def test_confusion_sums_over_seeds(study, analysed):
 def test_data_without_superclasses_have_no_table_column_metric_or_count_of_them(tmp_path):
     study = make_study(tmp_path / "seven", {"cnn": 0.5, "vit": 0.7}, dataset="synthetic7")
     edit_json(study / "config.json", claims=[CLAIM])
-    tables, summary = analyse(study)
+    tables = analyse(study)
     assert {path.stem for path in (study / "tables").iterdir()} == set(tables)
     assert not {"superclasses", "superclass_differences"} & set(tables)
     for name, table in tables.items():
         assert "superclass" not in table.to_csv(), name
     assert len(tables["classes"]) == 2 * 7
     assert tables["contrasts"]["metric"].tolist() == ["test_accuracy", "test_top5"]
-    assert set(summary["class_verdicts"][0]) == {"model", "baseline", "margin", "classes"}
-    jsonschema.validate(summary, json.loads(SCHEMA.read_text()))
     fine, predicted = labels_and_predictions(study, "vit")
     assert tables["confusion"].query("model == 'vit'")["count"].sum() == len(fine) * len(predicted) == 210
 
 
 def test_learning_keeps_small_learning_rates_and_marks_the_chosen_epoch(analysed):
-    learning = analysed[0]["learning"]
+    learning = analysed["learning"]
     assert len(learning) == 9 * 4
     assert learning["learning_rate"].unique().tolist() == [1e-7, 2e-7, 3e-7, 4e-7]
     assert learning.loc[learning["chosen"] == 1, "epoch"].tolist() == [3] * 9
@@ -167,7 +167,7 @@ def test_tables_are_the_same_bytes_again_whatever_the_order_of_the_grid(study, a
     finally:
         edit_json(study / "config.json", grid=config["grid"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
-    assert sorted(first) == sorted(f"{name}.csv" for name in analysed[0])
+    assert sorted(first) == sorted(f"{name}.csv" for name in analysed)
     assert not any(b"\r" in data or b"-0.000000" in data for data in first.values())
 
 
@@ -186,7 +186,7 @@ def test_the_order_of_the_images_in_a_file_means_nothing(study, analysed, tmp_pa
 
 def test_diverged_runs_are_rows_but_not_in_means(tmp_path):
     study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, range(4), {("vit", 1)})
-    tables, summary = analyse(study)
+    tables = analyse(study)
     run = tables["runs"].set_index(["model", "seed"]).loc[("vit", 1)]
     assert run["outcome"] == "diverged"
     assert run[["chosen_epoch", "train_accuracy", "val_accuracy", "test_accuracy", "test_ece"]].isna().all()
@@ -195,22 +195,12 @@ def test_diverged_runs_are_rows_but_not_in_means(tmp_path):
     finished = tables["runs"].query("model == 'vit' and seed != 1")["test_accuracy"]
     assert (row["n_seeds"], row["mean"]) == (3, pytest.approx(finished.mean(), abs=1e-6))
     assert tables["contrasts"].loc[0, ["n_seeds", "n_seeds_baseline"]].tolist() == [3, 4]
-    assert summary["models"][1]["diverged"] == 1
-    assert summary["models"][1]["seeds"][1] == {
-        "seed": 1,
-        "test_accuracy": None,
-        "val_accuracy": None,
-        "outcome": "diverged",
-    }
-    # Four runs of 60 to 63 seconds, then 64 to 67, of which the 65 is not in the mean but was spent.
-    assert summary["cost"]["total_train_seconds"] == sum(range(60, 68))
-    assert summary["cost"]["by_model"]["vit"]["train_seconds"] == pytest.approx((64 + 66 + 67) / 3)
 
 
 @pytest.mark.parametrize("dead", ["cnn", "vit"])
 def test_a_model_that_always_diverged_still_appears(tmp_path, dead):
     study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (0, 1), {(dead, 0), (dead, 1)})
-    tables, summary = analyse(study)
+    tables = analyse(study)
     rows = tables["models"][tables["models"]["model"] == dead]
     assert len(rows) == 15
     assert (rows["n_seeds"] == 0).all()
@@ -218,26 +208,24 @@ def test_a_model_that_always_diverged_still_appears(tmp_path, dead):
     assert tables["contrasts"]["method"].unique().tolist() == ["not tested here (no finished seed)"]
     for name in ("classes", "confusion", "errors", "calibration"):
         assert dead not in set(tables[name]["model"])
-    assert summary["best"] == ({"cnn", "vit"} - {dead}).pop()
+    assert best_model(tables["models"]) == ({"cnn", "vit"} - {dead}).pop()
 
 
 def test_a_study_without_a_finished_run_or_a_contrast_gets_its_tables(tmp_path):
-    tables, summary = analyse(make_study(tmp_path / "demo", {"cnn": 0.5}, (0,), {("cnn", 0)}))
+    tables = analyse(make_study(tmp_path / "demo", {"cnn": 0.5}, (0,), {("cnn", 0)}))
     assert len(tables["runs"]) == 1
     for name in ("contrasts", "classes", "superclasses", "confusion", "errors", "calibration"):
         assert tables[name].empty
     assert list(tables["classes"].columns[:3]) == ["model", "class_id", "class"]
-    assert summary["best"] is None
 
 
 def test_one_seed_has_no_interval_over_seeds(tmp_path):
-    tables, summary = analyse(make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (3,)))
+    tables = analyse(make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7}, (3,)))
     row = tables["models"].iloc[0]
     assert row[["sd", "ci_low", "ci_high"]].isna().all()
     assert row["test_low"] < row["mean"] < row["test_high"]
     assert tables["contrasts"]["method"].unique().tolist() == ["no interval: fewer than 3 seeds"]
     assert tables["contrasts"][["p", "p_holm"]].isna().all(axis=None)
-    assert summary["contrasts"][0]["var_seeds"] is None
 
 
 def test_the_best_model_is_chosen_on_validation(tmp_path):
@@ -246,12 +234,36 @@ def test_the_best_model_is_chosen_on_validation(tmp_path):
     def spoil(arrays):
         arrays["val_logits"] = -arrays["val_logits"]
 
-    assert analyse(study)[1]["best"] == "vit"
+    assert best_model(analyse(study)["models"]) == "vit"
     for seed in (0, 1, 2):
         edit_predictions(study, "vit", seed, spoil)
-    summary = analyse(study)[1]
-    assert summary["best"] == "cnn"
-    assert summary["models"][1]["mean"] > summary["models"][0]["mean"]
+    models = analyse(study)["models"]
+    assert best_model(models) == "cnn"
+    cnn, vit = models.loc[models["metric"] == "test_accuracy", "mean"]
+    assert vit > cnn
+
+
+def test_missing_runs_are_rows_where_the_config_allows_them(tmp_path):
+    study = make_study(tmp_path / "demo", {"cnn": 0.5, "vit": 0.7, "gone": 0.9}, range(4), {("vit", 2)})
+    for seed in range(4):
+        shutil.rmtree(study / "runs" / "gone" / f"seed-{seed}")
+    shutil.rmtree(study / "runs" / "vit" / "seed-1")
+    with pytest.raises(StudyError, match=r"vit/seed-1/run\.json is missing: vit seed 1 is in the grid but"):
+        write_tables(study, tmp_path / "tables")
+    ladder = [{"model": name, "label": name, "change": "x"} for name in ("gone", "vit")]
+    edit_json(study / "config.json", allow_missing=True, ladder=ladder, claims=[CLAIM | {"model": "gone"}])
+    tables = analyse(study)
+    assert tables["runs"].query("model == 'vit'")["outcome"].tolist() == ["finished", "missing", "diverged", "finished"]
+    assert tables["runs"].query("model == 'gone'")["outcome"].tolist() == ["missing"] * 4
+    assert len(tables["costs"]) == 12 and tables["costs"].query("model == 'gone'")["train_seconds"].isna().all()
+    models = tables["models"].set_index(["model", "metric"])["n_seeds"]
+    assert (models["vit", "test_accuracy"], models["gone", "test_accuracy"]) == (2, 0)
+    contrasts = tables["contrasts"].query("asked == 1").set_index(["model", "metric"])["method"]
+    assert contrasts["gone", "test_accuracy"] == "not tested here (no finished seed)"
+    assert tables["ladder"]["n_seeds"].tolist() == [0, 2]
+    assert tables["claims"]["verdict"].tolist() == ["not tested here"]
+    assert "gone" not in set(tables["classes"]["model"]) | set(tables["front"]["model"])
+    assert set(tables["learning"]["model"]) == {"cnn", "vit"}
 
 
 def test_runs_tell_whether_they_were_trained_with_the_configs_settings(tmp_path):
@@ -267,9 +279,8 @@ def test_runs_tell_whether_they_were_trained_with_the_configs_settings(tmp_path)
     (study / "runs" / "cnn" / "seed-3" / "spec.json").unlink()
     grid = [{"model": "cnn", "seed": seed, "settings_sha256": asked.settings_sha256()} for seed in range(4)]
     edit_json(study / "config.json", grid=grid)
-    tables, summary = analyse(study)
+    tables = analyse(study)
     assert tables["runs"]["as_configured"].fillna("").tolist() == ["yes", "no", "", ""]
-    assert summary["runs"]["other_settings"] == [{"model": "cnn", "seed": 1}]
 
 
 def test_the_weights_are_a_setting_and_the_hash_of_their_file_is_not():
@@ -282,7 +293,7 @@ def test_the_weights_are_a_setting_and_the_hash_of_their_file_is_not():
 
 
 def test_the_gaps_are_differences_of_the_runs_own_accuracies(study, analysed):
-    runs, models = analysed[0]["runs"], analysed[0]["models"].set_index(["model", "metric"])["mean"]
+    runs, models = analysed["runs"], analysed["models"].set_index(["model", "metric"])["mean"]
     assert (runs["train_val_gap"] + runs["val_accuracy"]).tolist() == pytest.approx(runs["train_accuracy"].tolist())
     assert (runs["val_test_gap"] + runs["test_accuracy"]).tolist() == pytest.approx(runs["val_accuracy"].tolist())
     mean = runs.query("model == 'lite0_frozen'")["val_test_gap"].mean()

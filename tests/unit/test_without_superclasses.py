@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from study_factory import make_study
 
-from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.files import read_json
 from study.reporting.items import report_figures, report_pages
@@ -17,7 +16,6 @@ from study.reporting.pages import draw_figures, write_pages
 def study(tmp_path_factory):
     folder = make_study(tmp_path_factory.mktemp("results") / "seven", dataset="synthetic7")
     write_tables(folder, folder / "tables")
-    write_summary(folder, folder / "tables", folder / "summary.json")
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     return folder

@@ -3,15 +3,13 @@
 import json
 from html.parser import HTMLParser
 
-from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.reporting.items import report_figures, report_pages
 
 
 def analyse(study):
-    """The tables and the summary of a study."""
+    """The tables of a study."""
     write_tables(study, study / "tables")
-    write_summary(study, study / "tables", study / "summary.json")
 
 
 def config_of_study(study):

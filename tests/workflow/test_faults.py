@@ -105,7 +105,7 @@ def test_from_another_folder_as_a_module_and_in_a_folder_with_braces(tmp_path):
     assert done.returncode == 0, done.stdout
     done = run(here, "-s", clone / "Snakefile", "--configfile", overlay, "--report", "report.html")
     assert done.returncode == 0 and (here / "report.html").exists(), done.stdout
-    assert (here / "results" / "quick" / "summary.json").exists() and not (clone / "results").exists()
+    assert (here / "results" / "quick" / "tables" / "claims.csv").exists() and not (clone / "results").exists()
 
     there = tmp_path / "there"
     there.mkdir()

@@ -1,4 +1,4 @@
-# Every table, and summary.json, from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
+# Every table from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
 
 from study.paths import NEAR_DUPLICATES_TABLE, table_names
 
@@ -33,8 +33,7 @@ rule analyse:
         config=PATHS.config,
         dataset=PATHS.dataset_record,
     output:
-        tables=TABLES,
-        summary=PATHS.summary,
+        TABLES,
     log:
         LOGS / "analyse.log",
     conda:
@@ -45,8 +44,7 @@ rule analyse:
         code=ANALYSIS,
         compared=len(COMPARED),  # with allow_missing, a run that has gone is in no input that changed
     shell:
-        "python -m study analyse --study {params.study:q} --output {params.tables:q} --summary {output.summary:q}"
-        " > {log:q} 2>&1"
+        "python -m study analyse --study {params.study:q} --output {params.tables:q} > {log:q} 2>&1"
 
 
 include: "report.smk"

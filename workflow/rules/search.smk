@@ -17,7 +17,6 @@ rule search_table:
         dataset=PATHS.dataset_record,
     output:
         table=TABLES,
-        summary=PATHS.summary,
     log:
         LOGS / "search-table.log",
     conda:
@@ -27,8 +26,7 @@ rule search_table:
         code=ANALYSIS,
         compared=len(COMPARED),  # with allow_missing, a run that has gone is in no input that changed
     shell:
-        "python -m study search-table --study {params.study:q} --output {output.table:q} --summary {output.summary:q}"
-        " > {log:q} 2>&1"
+        "python -m study search-table --study {params.study:q} --output {output.table:q} > {log:q} 2>&1"
 
 
 rule search_report:

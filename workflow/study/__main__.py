@@ -59,14 +59,12 @@ def duplicates(args: argparse.Namespace) -> None:
 
 
 def analyse(args: argparse.Namespace) -> None:
-    """Compute every table, and summary.json, from what the runs wrote."""
-    from study.analysis.summary import write_summary
+    """Compute every table from what the runs wrote."""
     from study.analysis.tables import write_tables
     from study.orchestration.check import record_tables, refuse_changed_runs
 
     refuse_changed_runs(args.study)
     write_tables(args.study, args.output)
-    write_summary(args.study, args.output, args.summary)
     record_tables(args.study)
 
 
@@ -160,12 +158,12 @@ def check_models(args: argparse.Namespace) -> None:
 
 
 def search_table(args: argparse.Namespace) -> None:
-    """Compare the trials of a search on the validation images: search.csv and summary.json."""
+    """Compare the trials of a search on the validation images."""
     from study.analysis.search import write_search
     from study.orchestration.check import record_tables, refuse_changed_runs
 
     refuse_changed_runs(args.study)
-    write_search(args.study, args.output, args.summary)
+    write_search(args.study, args.output)
     record_tables(args.study)
 
 
@@ -224,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     step(train, ("path", {"type": Path, "metavar": "SPEC", "help": "runs/<model>/seed-<s>/spec.json"}),
          ("--plan", plan), weights_record)  # fmt: skip
     step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}), output)
-    step(analyse, study, output, ("--summary", path))
+    step(analyse, study, output)
     step(figures, study, output)
     step(pages, study, output)
     folder = {"type": Path, "metavar": "DEST", "help": "the published folder"}
@@ -250,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     step(preview, results)
     step(older_code, ("studies", studies))
     step(check_models)
-    step(search_table, study, output, ("--summary", path))
+    step(search_table, study, output)
     step(search_report, study)
     step(predict, ("images", {"type": Path, "nargs": "+"}),
          ("--model", {**path, "help": "model.safetensors of a run"}),

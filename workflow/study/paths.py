@@ -112,11 +112,6 @@ class StudyPaths:
         return self.folder / "config.json"
 
     @property
-    def summary(self) -> Path:
-        """The main results, for machines."""
-        return self.folder / "summary.json"
-
-    @property
     def tables(self) -> Path:
         """Folder of every table."""
         return self.folder / "tables"

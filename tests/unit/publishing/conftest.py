@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from study_factory import make_study
 
-from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.files import read_json, write_json
 from study.publishing.publish import publish
@@ -23,7 +22,6 @@ def study(tmp_path_factory):
     ladder = [{"model": model, "label": model, "change": "c"} for model in config["models"]]
     write_json(folder / "config.json", config | {"ladder": ladder, "claims": [CLAIM]})
     write_tables(folder, folder / "tables")
-    write_summary(folder, folder / "tables", folder / "summary.json")
     return folder
 
 

@@ -1,6 +1,5 @@
 """A published study is checked against itself, to the last byte and number."""
 
-import json
 import shutil
 
 import numpy as np
@@ -114,16 +113,6 @@ def test_numbers_of_the_logits_are_held_against_the_evidence(published):
     write_json(path, record)
     seal(published)
     with pytest.raises(StudyError, match=r"from_logits\.json: test_ece is "):
-        verify(published)
-
-
-def test_an_altered_summary_is_found(published):
-    path = published / "summary.json"
-    summary = json.loads(path.read_text())
-    summary["models"][1]["mean"] += 0.001
-    write_json(path, summary)
-    seal(published)
-    with pytest.raises(StudyError, match=r"summary\.json: models\.1\.mean is .*, but the tables say"):
         verify(published)
 
 

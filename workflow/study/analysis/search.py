@@ -11,20 +11,18 @@ from study.analysis.ranking import best_by_validation
 from study.analysis.runs import grid, is_trained, load_record, open_npz
 from study.analysis.tables import write_table
 from study.data.dataset import Labels, read_labels
-from study.files import read_json, write_json
+from study.files import read_json
 from study.paths import PREDICTIONS, RunKey, StudyPaths
 
 
-def write_search(study: Path, out: Path, summary: Path) -> None:
-    """Write the table of trials to `out`, and the chosen trial to `summary`.
+def write_search(study: Path, out: Path) -> None:
+    """Write the table of trials to `out`.
 
     Raises StudyError if a run is missing or cannot be read.
     """
     paths = StudyPaths(study)
     config, dataset = read_json(paths.config), read_labels(paths.dataset)
-    table = search_table(study, config, dataset)
-    write_table(out, table)
-    write_json(summary, search_summary(config, table))
+    write_table(out, search_table(study, config, dataset))
 
 
 def search_table(study: Path, config: dict[str, Any], dataset: Labels) -> pd.DataFrame:
@@ -44,25 +42,6 @@ def search_table(study: Path, config: dict[str, Any], dataset: Labels) -> pd.Dat
     table["mean_val_accuracy"] = table["trial"].map(means)
     table["chosen"] = (table["trial"] == best_by_validation(means.to_dict())).astype(int)
     return table
-
-
-def search_summary(config: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
-    """The chosen trial, its settings, and how many there were."""
-    chosen = table[table["chosen"] == 1]
-    name = None if chosen.empty else chosen["trial"].iloc[0]
-    return {
-        "study": config["study"],
-        "search": {
-            "model": config["search"]["model"],
-            "trials": table["trial"].nunique(),
-            "seeds": sorted(int(seed) for seed in table["seed"].unique()),
-            "diverged": int((table["outcome"] == "diverged").sum()),
-            "missing": int((table["outcome"] == "missing").sum()),
-            "chosen": name,
-            "settings": None if name is None else config["search"]["trials"][name],
-            "val_accuracy": None if name is None else round(float(chosen["val_accuracy"].mean()), 6),
-        },
-    }
 
 
 def _cell(value: Any) -> Any:

@@ -38,7 +38,7 @@ def record_tables(folder: Path) -> None:
     """Record the hashes of the tables and of what else analysis wrote or read in results/<study>."""
     paths = StudyPaths(folder)
     write_checksums(paths.tables, sorted(path.name for path in paths.tables.glob("*.csv")))
-    write_checksums(folder, (paths.config.name, paths.summary.name))
+    write_checksums(folder, (paths.config.name,))
 
 
 def refuse_changed_runs(folder: Path) -> None:

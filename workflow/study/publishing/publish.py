@@ -24,7 +24,6 @@ from study.analysis.runs import (
     read_predictions,
 )
 from study.analysis.scores import METRICS, run_metrics
-from study.analysis.summary import write_summary
 from study.analysis.tables import write_tables
 from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
@@ -64,7 +63,6 @@ def publish(study: Path, dest: Path) -> None:
     write_json(StudyPaths(dest).config, config)
     _take_near_duplicates(study, dest, dataset)
     write_tables(dest, StudyPaths(dest).tables)
-    write_summary(dest, StudyPaths(dest).tables, StudyPaths(dest).summary)
     files = published_files(dest)
     write_json(dest / CHECKSUMS, {name: file_digest(dest / name) for name in files})
     size = sum((dest / name).stat().st_size for name in files) / 1e6
@@ -74,7 +72,7 @@ def publish(study: Path, dest: Path) -> None:
 def published_files(dest: Path) -> list[str]:
     """The names of the files in a published folder that its checksums are of, relative to it, sorted."""
     paths = StudyPaths(dest)
-    found = [paths.config, paths.published_labels, paths.summary, *paths.tables.glob("*"), *dest.glob("runs/**/*")]
+    found = [paths.config, paths.published_labels, *paths.tables.glob("*"), *dest.glob("runs/**/*")]
     return sorted(path.relative_to(dest).as_posix() for path in found if path.is_file() and path.name[0] != ".")
 
 

@@ -1,8 +1,8 @@
 """Is a published study what its evidence says? Each number that the evidence determines is computed again and compared.
 
-Three comparisons: of every file with its checksum; of every cell of every table with what follows from the published
-runs; and of the basic numbers with a count in plain numpy (`study.publishing.recount`), which shares no code with the
-analysis. Numbers that need the full logits are taken from from_logits.json; where the evidence determines them but for
+Two comparisons: of every file with its checksum, and of every cell of every table with what follows from the published
+runs (reference/recount.py shares no code with the analysis). Numbers that need the
+full logits are taken from from_logits.json; where the evidence determines them but for
 its rounding, they must agree with it as far as that allows (`Evidence.rounding`).
 """
 
@@ -15,18 +15,17 @@ import pandas as pd
 
 from study.analysis.runs import Run, load_runs
 from study.analysis.scores import METRICS
-from study.analysis.summary import summarise
 from study.analysis.tables import SMALL, compute_tables
 from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
 from study.files import CHECKSUMS, changed_files, read_json
 from study.paths import FROM_LOGITS, NEAR_DUPLICATES_TABLE, StudyPaths
 from study.publishing.publish import published_files
-from study.publishing.recount import KEYS, recount
 
 ROUNDING_OF_ONE = (
     4e-4  # how far float16 may move a single probability p: at most 2^-11 · p |log p|, and once more to stay in its bin
 )
+KEYS = ("seed", "bin", "class_id", "superclass_id", "true_id", "predicted_id")  # of a row, not numbers of it
 UNDONE = "restore it, for example with git checkout, or publish again"
 
 
@@ -50,19 +49,13 @@ def verify(dest: Path) -> None:
     near_duplicates = pd.read_csv(paths.table(NEAR_DUPLICATES_TABLE))
     _check_near_duplicates(paths.table(NEAR_DUPLICATES_TABLE), near_duplicates, dataset)
     from_runs, from_evidence = (compute_tables(config, dataset, some, near_duplicates) for some in (runs, alone))
-    tables, tallies = {}, {}
+    tallies = {}
     for (name, expected), (_, determined) in zip(from_runs, from_evidence, strict=True):
-        tables[name] = _read(paths.table(name))
-        tallies[name] = _check_table(paths.table(name), tables[name], expected, determined)
-    rounding = {name: max(run.rounding for run in runs if run.model == name) for name in config["models"]}
-    counted = sum(
-        _check_count(paths.table(name), tables[name], again, rounding) for name, again in recount(dest, config)
-    )
-    _check_summary(paths.summary, read_json(paths.summary), summarise(dest, paths.tables))
-    _report(dest, runs, tallies, counted)
+        tallies[name] = _check_table(paths.table(name), _read(paths.table(name)), expected, determined)
+    _report(dest, runs, tallies)
 
 
-def _report(dest: Path, runs: list[Run], tallies: dict[str, Tally], counted: int) -> None:
+def _report(dest: Path, runs: list[Run], tallies: dict[str, Tally]) -> None:
     finished = sum(bool(run.numbers) for run in runs)
     print(f"{dest}: every file is as it was published; {finished} finished runs")
     print(f"{'table':24}{'numbers checked':>16}  need the full logits")
@@ -70,7 +63,6 @@ def _report(dest: Path, runs: list[Run], tallies: dict[str, Tally], counted: int
         needed = f"{tally.needed:,}: {', '.join(sorted(tally.names))}" if tally.needed else "none"
         print(f"{name:24}{tally.checked:16,}  {needed}")
     print(f"{NEAR_DUPLICATES_TABLE:24} is of the images, which are not published; its classes are those of the labels")
-    print(f"{counted:,} of these numbers were also counted in plain numpy; summary.json is what the tables say")
     print("every number that the evidence determines is as published")
 
 
@@ -131,44 +123,11 @@ def _check_table(path: Path, printed: pd.DataFrame, expected: pd.DataFrame, dete
     return tally
 
 
-def _check_count(path: Path, printed: pd.DataFrame, again: pd.DataFrame, rounding: dict[str, float]) -> int:
-    """Compare a table with numbers counted again, row by row of the same keys; return how many numbers these are.
-
-    `rounding` is that of each model's probabilities.
-    """
-    keys = [name for name in KEYS if name in again]
-    places = {key: place for place, key in enumerate(zip(*(printed[name] for name in keys), strict=True))}
-    numbers = again.drop(columns=keys)
-    cells = {name: pd.to_numeric(printed[name], errors="coerce").tolist() for name in numbers}
-    for key, row in zip(again[keys].astype(str).itertuples(index=False), numbers.to_dict("records"), strict=True):
-        place = places.get(tuple(key))
-        if place is None:
-            raise StudyError(f"{path} has no row for {', '.join(key)}; {UNDONE}.")
-        for name, value in row.items():
-            is_rounded = any(one in METRICS and METRICS[one].of_probabilities for one in (name, *key))
-            allowed = 1e-6 + (rounding[key[0]] if is_rounded else 0)
-            if not abs(cells[name][place] - value) <= allowed:  # also where there is none
-                _refuse(path, printed, place, name, value)
-    return numbers.size
-
-
 def _check_near_duplicates(path: Path, table: pd.DataFrame, dataset: Labels) -> None:
     """Compare the one column that follows from the labels; the others are of the images."""
     same = dataset.fine[table["image_id"]] == dataset.fine[table["train_image_id"]]
     for row in np.flatnonzero(same != table["same_class"]):
         _refuse(path, table.astype(str), row, "same_class", int(same[row]))
-
-
-def _check_summary(path: Path, published: Any, expected: Any, key: str = "") -> None:
-    """Compare summary.json with what the tables say, entry by entry."""
-    if isinstance(expected, dict) and isinstance(published, dict) and published.keys() == expected.keys():
-        for name in expected:
-            _check_summary(path, published[name], expected[name], f"{key}.{name}".strip("."))
-    elif isinstance(expected, list) and isinstance(published, list) and len(published) == len(expected):
-        for number, pair in enumerate(zip(published, expected, strict=True)):
-            _check_summary(path, *pair, f"{key}.{number}")
-    elif published != expected:
-        raise StudyError(f"{path}: {key} is {published!r}, but the tables say {expected!r}; {UNDONE}.")
 
 
 def _prints_as(values: np.ndarray, printed: pd.Series, is_small: bool) -> np.ndarray:
