@@ -7,7 +7,7 @@ from study.analysis.classes import errors_table
 from study.analysis.runs import Run
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
-from study.reporting.confusion import confused_pairs
+from study.findings.topics import confused_pairs
 
 CLASSES = np.arange(100)
 

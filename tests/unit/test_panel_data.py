@@ -103,7 +103,7 @@ def test_classes_have_the_verdicts_of_the_table_and_those_of_pairs_that_it_lacks
     assert group(sources, "superclass")["images"] == 50
 
 
-def test_the_first_pair_is_the_baseline_and_the_best_other_model(sources, tmp_path):
+def test_the_first_pair_is_the_headline_or_the_only_model_twice(sources, tmp_path):
     assert first_pair(sources) == ("scratch_cnn", "lite0_finetune")
     assert [model["seeds"] for model in study(sources)["models"]] == [3, 3, 2]
     assert first_pair(small(tmp_path, {"only": 0.5}, (0,))) == ("only", "only")

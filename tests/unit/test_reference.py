@@ -12,9 +12,10 @@ from study_factory import make_study
 from study.__main__ import main
 from study.errors import StudyError
 from study.files import read_json, write_json
-from study.findings.headline import pretrained_against_scratch
+from study.findings.headline import same_network
 from study.findings.results import read_table
-from study.publishing import findings
+from study.findings.runs import training
+from study.findings.topics import times_and_accuracy
 from study.publishing.page import page_text, read_published, renewed
 from study.publishing.publish import publish, published_files
 from study.publishing.verify import verify
@@ -70,59 +71,27 @@ def code_of(page):
     return re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
 
 
-@pytest.mark.parametrize(
-    ("difference", "low", "high", "expected"),
-    [
-        (-0.3, -0.32, -0.28, "is 30.0 percentage points ahead of"),  # the table has the model from scratch first
-        (0.04, 0.01, 0.07, "is 4.0 percentage points behind"),
-        (0.002, -0.01, 0.014, "does not differ clearly from"),
-    ],
-)
-def test_the_report_compares_them_too(published, difference, low, high, expected):
-    sources = read_published(published)
-    rows = sources.tables["contrasts"].query("model == 'lite0_finetune' and baseline == 'scratch_modern'").index
-    turned = {
-        "model": "scratch_modern",
-        "baseline": "lite0_finetune",
-        "difference": difference,
-        "low": low,
-        "high": high,
-    }
-    sources.tables["contrasts"].loc[rows, list(turned)] = list(turned.values())
-    (said,) = pretrained_against_scratch(sources)
-    assert said.startswith(
-        f"The best pretrained model, lite0 finetune, {expected} the best from random weights, scratch "
-    )
-    assert f"95 % interval {-100 * high:+.1f} to {-100 * low:+.1f})." in said.replace("−", "-")
-
-
-def test_the_report_does_not_say_twice_how_much_better_the_best_model_is_than_the_baseline(published):
-    sources = read_published(published)
-    sources.config["baseline"] = "scratch_modern"
-    assert pretrained_against_scratch(sources) == []
-
-
 def test_the_first_sentence_compares_the_best_pretrained_model_with_the_best_from_scratch(published):
     contrasts = read_table(published / "tables/contrasts.csv")
     row = contrasts.query("metric == 'test_accuracy' and asked").set_index("baseline")
     points = {name: 100 * row.loc["scratch_modern", name] for name in ("difference", "low", "high")}
-    said = findings.answer(read_published(published))
-    assert said.startswith(
-        f"**With ImageNet weights, the best model is {points['difference']:.1f} percentage points more accurate than "
-        f"the best from random weights** (95 % interval {points['low']:+.1f} to {points['high']:+.1f}): "
-    )
+    said = flat(page_text(read_published(published)))
+    assert (
+        f" **With ImageNet weights, the best model trained here is {points['difference']:.1f} percentage points more "
+        "accurate than the best from random weights.** That is "
+    ) in said
+    assert f"(95 % interval {points['low']:+.1f} to {points['high']:+.1f}). The two differ not only" in said
     assert "for lite0 finetune (3 seeds), against " in said
-    assert "for scratch modern (3 seeds)." in said
+    assert "for scratch modern (3 seeds): " in said
 
 
 @pytest.mark.parametrize(
     ("accuracies", "said"),
     [
-        ({"scratch_cnn": 0.8, "lite0_finetune": 0.5}, "points less accurate than the best from random weights**"),
+        ({"scratch_cnn": 0.8, "lite0_finetune": 0.5}, "points less accurate than the best from random weights.**"),
         ({"scratch_cnn": 0.5, "lite0_finetune": 0.5}, "**The best models with ImageNet weights and from random "
-         "weights do not differ clearly: "),
-        ({"scratch_cnn": 0.5, "scratch_b": 0.6}, "Pretrained models cannot be compared with models from scratch yet; "
-         "so far: "),
+         "weights do not differ clearly.** "),
+        ({"scratch_cnn": 0.5, "scratch_b": 0.7}, " percentage points more accurate than "),
     ],
 )  # fmt: skip
 def test_the_first_sentence_of_other_outcomes(tmp_path, accuracies, said):
@@ -155,22 +124,22 @@ def test_every_step_and_comparison_has_its_interval(published):
 
 def test_an_unfinished_study_gives_ranges_and_says_what_is_missing(started):
     page = flat(page_text(read_published(started)))
-    assert "between single runs, too few for an interval): " in page
+    assert "between single runs, too few for an interval). " in page
     assert "Incomplete: 7 of 12 runs of this study are missing." in page
     assert re.search(r"\| scratch modern \| [^|]+ \| \d+\.\d \(2 missing\) \| \d+\.\d \| – \|", page)
     assert re.search(r"\| scratch cnn \| [^|]+ \| \(3 missing\) \| – \| – \| – \|", page)
-    assert "with too few seeds to test single classes" in page
+    assert "too few seeds to test single classes" in page
     assert "Fewer than 3 seeds so far, and so no interval: scratch modern; lite0 frozen; lite0 finetune." in page
 
 
 def test_what_pretrained_weights_are_worth_in_one_network(published, tmp_path):
-    assert findings.same_network(read_published(published)) == ""
+    assert same_network(read_published(published)) == ""
     copy = shutil.copytree(published, tmp_path / "copy")
     config = read_json(copy / "config.json")
     random = config["models"]["lite0_finetune"] | {"weights": None, "regime": "scratch", "label": "lite0 random"}
     config["models"]["scratch_modern"] = random
     write_json(copy / "config.json", config)
-    said = findings.same_network(read_published(copy))
+    said = same_network(read_published(copy))
     assert said.startswith(
         "The same network at the same resolution, with and without pretrained weights, trained for 4 epochs with the "
         "same recipe: lite0 finetune minus lite0 random is +"
@@ -193,7 +162,7 @@ def test_how_a_model_was_trained_in_short(published, entry, recipe, said):
     model = sources.config["models"]["lite0_finetune"]
     sources.config["recipes"][model["recipe"]] |= {"early_stopping": None, "input_sizes": None} | recipe
     model |= {"input_size": 224} | entry
-    assert findings.training(sources, "lite0_finetune") == said
+    assert training(sources, "lite0_finetune") == said
 
 
 def with_costs(published, copy, **columns):
@@ -216,11 +185,20 @@ def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, t
         run_seconds=[60, 180, 200, 1080],
         mean=[0.3, 0.5, 0.45, 0.8],
     )
-    said = findings.cost_of_a_point(sources)
-    assert said.startswith("**What a point costs** (mean CPU minutes per run). scratch cnn takes 1.0 for 30.0 %; ")
+    said = times_and_accuracy(sources)
+    assert said.startswith("Mean CPU minutes per run: scratch cnn 1.0 for 30.0 %; ")
     assert "; scratch modern 3.0 for 50.0 %, 0.10 for each point more" in said  # 2 minutes for 20 points
-    assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. The others take" in said
-    assert said.endswith("at least as long and are less accurate: lite0 frozen (3.3).")
+    assert "; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more. Each of the others is" in said
+    assert said.endswith("less accurate than one that takes no longer: lite0 frozen (3.3).")
+
+
+def test_a_point_has_no_price_where_single_runs_of_the_two_models_took_as_long(published, tmp_path):
+    results = with_costs(published, tmp_path / "copy", run_seconds=[60, 180, 200, 1080], mean=[0.3, 0.5, 0.45, 0.8])
+    costs = results.tables["costs"]
+    slow = (costs["model"] == "scratch_cnn") & (costs["seed"] == 2)
+    costs.loc[slow, "run_seconds"] = 181  # longer than any run of the next model on the front
+    said = times_and_accuracy(results)
+    assert "; scratch modern 3.0 for 50.0 %; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more" in said
 
 
 def test_the_notes_on_models_stand_among_the_limits(published, tmp_path):
@@ -254,10 +232,10 @@ def test_published_numbers_stand_apart(published):
 def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):
     several = with_costs(published, tmp_path / "a", device_name=["A", "B", "A", "A"])
     assert "Times are from 2 kinds of machine" in page_text(several)
-    assert "The runs are from 2 kinds of machine, so small differences" in findings.cost_of_a_point(several)
+    assert "The runs are from 2 kinds of machine, so small differences" in times_and_accuracy(several)
     one = with_costs(published, tmp_path / "b", device_name=["A", "A", "A", "A"])
     assert "Times are from one kind of machine" in page_text(one)
-    assert "kinds of machine" not in findings.cost_of_a_point(one)
+    assert "kinds of machine" not in times_and_accuracy(one)
 
 
 def test_times_of_runs_that_shared_a_gpu_are_said_to(published, tmp_path):
@@ -268,7 +246,7 @@ def test_times_of_runs_that_shared_a_gpu_are_said_to(published, tmp_path):
     made["finished"] = [(noon + pd.Timedelta(minutes=10 * number + 25)).isoformat() for number in range(len(made))]
     page = flat(page_text(sources))
     assert "Up to 3 runs shared a GPU" in page  # each ends as the fourth is under way
-    assert "**What a point costs** cannot be told. Up to 3 runs shared a GPU" in page
+    assert "**What a run of each model took while others shared its GPU.** Up to 3 runs shared a GPU" in page
     assert "| minutes per run, shared |" in page
     made["visible_gpu"] = [f"GPU-{number % 3}" for number in range(len(made))]  # each has one of three to itself
     page = flat(page_text(sources))
@@ -280,20 +258,29 @@ def test_the_marked_parts_of_a_readme_are_renewed_and_no_other(published, tmp_pa
     folder = os.path.relpath(published, tmp_path)
     marked = f"a\n<!-- reference:begin {{}} {folder} -->\nold\n<!-- reference:end -->\nb\n"
     other = "<!-- reference:begin answer other -->\nstays\n<!-- reference:end -->\n"
-    readme.write_text(marked.format("answer") + marked.format("results") + other)
+    readme.write_text(marked.format("answer") + marked.format("figure") + marked.format("results") + other)
     command = ["describe", str(published), "--output", str(tmp_path / "sub/page.md"), "--readme", str(readme)]
     assert main(command) == 0
     text = readme.read_text()
     assert text.startswith(f"a\n<!-- reference:begin answer {folder} -->\n**With ImageNet weights, ")
     assert f"<!-- reference:end -->\nb\na\n<!-- reference:begin results {folder} -->\n| model |" in text
+    assert text.count("\n| ") == 6  # the head, and the baseline and the best of each of the three kinds
     assert text.endswith("<!-- reference:end -->\nb\n" + other)
     assert "old" not in text
     assert "[![Test accuracy of every run](sub/accuracy.svg)](sub/page.md)" in text
     assert (tmp_path / "sub/accuracy.svg").read_text().startswith("<?xml")
     assert main(command) == 0
     assert readme.read_text() == text
-    readme.write_text("nothing is marked\n")
-    with pytest.raises(StudyError, match=f"has 0 parts between <!-- reference:begin answer {folder} -->"):
+
+
+@pytest.mark.parametrize(
+    ("times", "message"), [(0, "has no part between <!-- reference:begin answer "), (2, "has 2 parts between <!-- ")]
+)
+def test_a_readme_without_a_part_or_with_one_twice_is_refused(published, tmp_path, times, message):
+    readme = tmp_path / "README.md"
+    folder = os.path.relpath(published, tmp_path)
+    readme.write_text(f"<!-- reference:begin answer {folder} -->\n<!-- reference:end -->\n" * times)
+    with pytest.raises(StudyError, match=message):
         renewed(readme, read_published(published), tmp_path / "page.md")
 
 

@@ -54,7 +54,7 @@ def test_runs_of_different_machines_are_told_apart(tmp_path):
 def test_runs_of_other_settings_are_named():
     runs = pd.DataFrame({"model": ["cnn"] * 3, "seed": [0, 1, 2], "as_configured": ["no", "yes", "no"]})
     assert settings_sentence(runs, {"cnn": "CNN"}).startswith(
-        "2 runs of 3 were trained with other settings than the config has now: CNN, seed 0 and 2."
+        "2 runs of 3 were trained with other settings than the config has now: CNN, seeds 0 and 2."
     )
     assert settings_sentence(runs.assign(as_configured=["yes", None, "yes"]), {"cnn": "CNN"}) == ""
 

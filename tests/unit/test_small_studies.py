@@ -26,7 +26,7 @@ def test_a_study_in_which_every_run_diverged_has_every_figure_and_page(tmp_path)
     analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    assert "no run finished" in Parsed((folder / "pages" / "index.html").read_text()).text
+    assert "No run finished" in Parsed((folder / "pages" / "index.html").read_text()).text
 
 
 def test_a_study_with_missing_runs_has_every_page_with_a_notice(tmp_path):

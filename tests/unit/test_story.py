@@ -10,7 +10,7 @@ from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
-from study.findings.compare import compared
+from study.findings.compare import headline
 from study.findings.results import read_results
 from study.reporting import hero, methods
 from study.reporting.cards import head_parameters
@@ -67,7 +67,7 @@ def test_an_axis_runs_from_tick_to_tick_and_stays_within_0_and_100():
 
 
 def test_images_that_only_one_gets_right_are_those_of_every_run(sources):
-    two = compared(sources)
+    two = headline(sources)
     section = hero.only_one_right(sources, two)
     test, fine = sources.dataset.ids(TEST), sources.dataset.fine
     right = {model: sources.predicted(model)[1] == fine[test] for model in (two.model, two.other)}

@@ -10,9 +10,10 @@ from study.analysis.tables import write_tables
 from study.data.dataset import TEST
 from study.findings import text
 from study.findings.results import Results, read_results
+from study.findings.topics import counts
 from study.reporting.certainty import calibration_page
 from study.reporting.classes import summary
-from study.reporting.confusion import PAIRS, confusion_page, counts, examples, pairs_page
+from study.reporting.confusion import PAIRS, confusion_page, examples, pairs_page
 from study.reporting.costs import front_section
 from study.reporting.markup import Column, table
 from study.reporting.methods import paragraphs

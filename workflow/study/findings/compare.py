@@ -1,4 +1,4 @@
-"""How two models of a study differ, read from its tables and seen from either of the two."""
+"""Which two models answer a study's question, and how two models differ, read from its tables and seen from either."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from study.analysis.power import Variances, variances
 from study.analysis.ranking import best_by_validation
 from study.data.dataset import TEST
 from study.findings import text
-from study.findings.results import Results, best_model
+from study.findings.results import Results
 
-PRETRAINED = ("finetune", "frozen")
+PRETRAINED, SCRATCH = ("finetune", "frozen"), ("scratch",)
 
 
 class Compared(NamedTuple):
@@ -63,16 +63,48 @@ def difference(results: Results, model: str | None, other: str | None) -> Compar
     return None
 
 
-def best_of(results: Results, regimes: Sequence[str]) -> str | None:
-    """The model of these regimes with the highest mean validation accuracy; None where none has a finished run."""
+def headline(results: Results) -> Compared | None:
+    """The two models whose difference answers the study's question; None where either has no finished run.
+
+    They are those that the config names as its headline. Where it names none, they are the best pretrained model whose
+    weights have a known origin and the best from random weights, or where one of these kinds is missing, the best of
+    all and the baseline; where the best is the baseline, it and the next best. Best is by validation accuracy.
+    """
+    named = results.config["headline"]
+    if named:
+        pair = named["model"], named["baseline"]
+    else:
+        pair = best_of(results, PRETRAINED), best_of(results, SCRATCH)
+        pair = _best_and_baseline(results) if None in pair else pair
+    finished = set(results.rows("runs", outcome="finished")["model"])
+    return (difference(results, *pair) or Compared(*pair)) if set(pair) <= finished else None
+
+
+def answers_for_pretraining(results: Results, two: Compared) -> bool:
+    """Is `two` the best pretrained model whose weights have a known origin, against the best from random weights?"""
+    return (two.model, two.other) == (best_of(results, PRETRAINED), best_of(results, SCRATCH))
+
+
+def best_of(results: Results, regimes: Sequence[str], without: str | None = None) -> str | None:
+    """The model of these regimes with the highest mean validation accuracy; None where none has a finished run.
+
+    Models whose weights are of unverified origin do not count, nor does the model `without`.
+    """
     means = results.rows("models", metric="val_accuracy").set_index("model")["mean"]
     entries = results.config["models"]
-    return best_by_validation({name: means[name] for name in results.models if entries[name]["regime"] in regimes})
+    counted = [name for name in results.models if entries[name]["regime"] in regimes and name != without]
+    return best_by_validation({name: means[name] for name in counted if not unverified(results, name)})
 
 
-def pretrained_and_scratch(results: Results) -> Compared | None:
-    """The best pretrained model and the best one from scratch; the study's question is their difference."""
-    return difference(results, best_of(results, PRETRAINED), best_of(results, ("scratch",)))
+def unverified(results: Results, model: str) -> bool:
+    """Are the model's weights of unverified origin?"""
+    return results.config["models"][model].get("origin") == "unverified"
+
+
+def _best_and_baseline(results: Results) -> tuple[str | None, str | None]:
+    baseline = results.config["baseline"]
+    best = best_of(results, (*PRETRAINED, *SCRATCH))
+    return best, baseline if best != baseline else best_of(results, (*PRETRAINED, *SCRATCH), without=baseline)
 
 
 def _turned(row: dict[str, float]) -> dict[str, float]:
@@ -91,6 +123,13 @@ def class_differences(results: Results, two: Compared, table: str = "class_diffe
     return rows
 
 
+def between_runs(results: Results, model: str, other: str | None) -> tuple[float, float] | None:
+    """The range of the differences between single runs of two models; None where either has no finished run."""
+    runs = results.rows("runs", outcome="finished")
+    values, others = (runs.loc[runs["model"] == name, "test_accuracy"] for name in (model, other))
+    return (values.min() - others.max(), values.max() - others.min()) if len(values) and len(others) else None
+
+
 def lasting_share(results: Results, two: Compared) -> float:
     """The share of the variance of a difference that only more test images reduce, not more seeds; NaN if unknown."""
     measured, total = measured_variances(results, two.model, two.other), two.var_seeds + two.var_images
@@ -102,14 +141,3 @@ def lasting_share(results: Results, two: Compared) -> float:
 def measured_variances(results: Results, model: str, baseline: str) -> Variances | None:
     true = results.dataset.fine[results.dataset.ids(TEST)]
     return variances(*(results.predicted(one)[1] == true for one in (model, baseline)))
-
-
-def compared(results: Results) -> Compared | None:
-    """The two models of the story; None where fewer than two have a finished run."""
-    models, baseline = results.tables["models"], results.config["baseline"]
-    model = best_model(models)
-    other = baseline if model != baseline else best_model(models[models["model"] != baseline])
-    finished = set(results.rows("runs", outcome="finished")["model"])
-    if model is None or other is None or other not in finished:
-        return None
-    return difference(results, model, other) or Compared(model, other)

@@ -1,103 +1,139 @@
-"""The study's answer in words, computed from the tables: every case has its own wording, none is typed by hand."""
+"""The answer to a study's question, computed from its tables: every case has its own wording, none is typed by hand."""
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.compare import pretrained_and_scratch
+from study.findings.compare import Compared, answers_for_pretraining, difference, headline, unverified
 from study.findings.results import Results, best_model
+from study.findings.runs import training
 
 
-def answer(config: dict[str, Any], models: pd.DataFrame, contrasts: pd.DataFrame) -> str:
-    """One sentence: the best model by validation, its mean test accuracy, and its difference to the baseline.
+class Answer(NamedTuple):
+    """What the study answers: a `claim` without a full stop, and in sentences what it rests on and does not say.
 
-    `models` and `contrasts` are the tables of those names; `config` is the study's config.json.
+    `number`, `unit` and `pair` are what stands in large type, and of whom and how surely; empty where there is nothing.
     """
-    best = best_model(models)
-    if best is None:
-        return "No answer yet: no run finished."
-    entries = config["models"]
-    test = models[models["metric"] == "test_accuracy"].set_index("model")
-    competing = int((test["n_seeds"] > 0).sum())
-    name = text.model_name(entries[best]["label"], entries[best]["regime"])
-    reached = (
-        f"classifies {text.percent(test.loc[best, 'mean'])} % of the test images correctly ({_seeds(test.loc[best])})"
-    )
-    if len(entries) == 1:
-        return f"{name} {reached}. It is the only model, so there is nothing to compare it with."
-    if competing == 1:
-        return f"{name} {reached}. It is the only model with a finished run, so there is nothing to compare it with."
-    subject = f"Of {competing} models, {name} has the highest validation accuracy; it {reached}"
-    baseline = config["baseline"]
-    if best != baseline:
-        return f"{subject}, {_difference(contrasts, best, baseline, 'the baseline ' + entries[baseline]['label'], 1)}."
-    second = best_model(models[models["model"] != baseline])
-    gap = _difference(contrasts, second, baseline, "the next best, " + entries[second]["label"], -1)
-    return f"{subject}, {gap}. It is the baseline."
+
+    claim: str
+    details: list[str]
+    number: str = ""
+    unit: str = ""
+    pair: str = ""
 
 
-def pretrained_against_scratch(results: Results) -> list[str]:
-    """A sentence on what pretraining is worth among the best; none where `answer` says it, or it is not known."""
-    found = pretrained_and_scratch(results)
-    if found is None or found.other == results.config["baseline"]:
-        return []
-    best = f"The best pretrained model, {results.labels[found.model]}"
-    other = f"the best from random weights, {results.labels[found.other]}"
-    if not found.is_clear:
-        return [f"{best}, does not differ clearly from {other} ({text.points(found.difference)} points; {found.span})."]
-    size, side = text.percent(abs(found.difference)), "ahead of" if found.difference > 0 else "behind"
-    return [f"{best}, is {size} percentage points {side} {other} ({found.span})."]
-
-
-def _seeds(test: pd.Series) -> str:
-    """What the mean is over, and its interval over seeds."""
-    seeds = int(test["n_seeds"])
-    mean = "1 seed" if seeds == 1 else f"mean of {seeds} seeds"
-    if seeds < MIN_SEEDS:
-        return f"{mean}; a confidence interval over seeds needs at least {MIN_SEEDS}"
-    return f"{mean}, 95 % interval over seeds {text.percent(test['ci_low'])} to {text.percent(test['ci_high'])} %"
-
-
-def _difference(contrasts: pd.DataFrame, model: str, baseline: str, other: str, sign: int) -> str:
-    """The contrast of `model` minus the baseline, turned round where `sign` is -1, as part of a sentence."""
-    found = contrasts[
-        (contrasts["model"] == model) & (contrasts["baseline"] == baseline) & (contrasts["metric"] == "test_accuracy")
-    ]
-    if found.empty:
-        return "and the study does not compare it with " + other
-    if np.isnan(found["difference"].iloc[0]):
-        return "but there is no finished run of " + other + " to compare with"
-    row = found.iloc[0]
-    value = sign * row["difference"]
-    few = np.isnan(row["low"])
-    low, high = sorted(sign * row[end] for end in (("lowest", "highest") if few else ("low", "high")))
-    span = f"{text.points(low)} to {text.points(high)}"
-    span = f"{span} between single runs; too few seeds for a confidence interval" if few else f"95 % interval {span}"
-    if low <= 0 <= high:
-        size = f"{text.points(value)} percentage points"
-        return f"with no clear difference to {other} ({size}, {span}, which includes 0)" if not few else (
-            f"with no clear difference to {other} ({size}; {span})")  # fmt: skip
-    size, direction = text.percent(abs(value)), "more" if value > 0 else "fewer"
-    return f"{size} percentage points {direction} than {other} ({span})"
-
-
-def how_to_read(models: pd.DataFrame) -> list[str]:
-    """What the intervals cover and what they do not."""
-    seeds = models.loc[models["metric"] == "test_accuracy", "n_seeds"]
-    sentences = [
-        "The 95 % interval of a mean is a t interval over seeds: it covers the mean of all possible seeds on these "
-        "test images. The interval of a difference covers both seeds and test images; images are paired.",
-        "Every choice, such as the epoch, was made on the validation split. The split is fixed, so no interval "
-        "includes the effect of choosing another one.",
-        "Each model was trained with one recipe; other hyper-parameters were not tested.",
-    ]
-    if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
-        sentences.insert(
-            1,
-            f"With fewer than {MIN_SEEDS} seeds there is no confidence interval: read the range between single runs "
-            "instead.",
+def answer(results: Results) -> Answer:
+    """The study's answer: the difference of its headline pair or, where there is none, what its best model reaches."""
+    two = headline(results)
+    if two is not None and not np.isnan(two.difference):
+        return Answer(
+            _claim(results, two),
+            [_reached(results, two), *_also_differ(results, two), *_set_apart(results, two), *_baseline(results, two)],
+            text.points(two.difference),
+            "percentage points of test accuracy",
+            f"{results.labels[two.model]} − {results.labels[two.other]}, {two.span}",
         )
-    return sentences
+    model = best_model(results.tables["models"])
+    if model is None:
+        return Answer("No run finished, so there is no answer yet", [])
+    finished = results.rows("runs", outcome="finished")["model"].nunique()
+    alone = "It is the only model" + (" with a finished run" if len(results.models) > 1 else "")
+    why = f"{alone}, so there is nothing to compare it with."
+    if finished > 1:
+        why = "The study's headline cannot be given before both of its models have a finished run."
+    mean = _mean(results, model)
+    claim = f"{results.labels[model]} classifies {mean} % of the test images correctly"
+    return Answer(claim, [why], f"{mean} %", "of the test images", results.labels[model])
+
+
+def _claim(results: Results, two: Compared) -> str:
+    known = " of known origin" if any(unverified(results, name) for name in results.models) else ""
+    if answers_for_pretraining(results, two):
+        if not two.is_clear:
+            return f"The best models with ImageNet weights{known} and from random weights do not differ clearly"
+        name, other = f"With ImageNet weights{known}, the best model trained here", "the best from random weights"
+    else:
+        name, other = results.labels[two.model], results.labels[two.other]
+        if not two.is_clear:
+            return f"{name} and {other} do not differ clearly"
+    size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "less"
+    return f"{name} is {size} percentage points {more} accurate than {other}"
+
+
+def _mean(results: Results, model: str) -> str:
+    return text.percent(results.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0])
+
+
+def _reached(results: Results, two: Compared) -> str:
+    parts = []
+    for model in (two.model, two.other):
+        seeds = len(results.rows("runs", model=model, outcome="finished"))
+        parts.append(f"{_mean(results, model)} % for {results.labels[model]} ({text.counted(seeds, 'seed')})")
+    return f"That is {parts[0]}, against {parts[1]}: {text.points(two.difference)} points ({_span(two)})."
+
+
+def _also_differ(results: Results, two: Compared) -> list[str]:
+    """A sentence on what else differs between a pretrained model and one from random weights, if anything does."""
+    entries = [results.config["models"][name] for name in (two.model, two.other)]
+    if entries[0]["architecture"] == entries[1]["architecture"]:
+        return []
+    also = "the two differ not only in their weights, but also" if entries[0]["weights"] != entries[1]["weights"] else (
+        "the two differ")  # fmt: skip
+    how = [training(results, name) for name in (two.model, two.other)]
+    return [f"{also[0].upper()}{also[1:]} in network and recipe: {how[0]}, against {how[1]}."]
+
+
+def _set_apart(results: Results, two: Compared) -> list[str]:
+    """A sentence on the models whose weights are of unverified origin, which the headline leaves out."""
+    known = results.rows("models", metric="test_accuracy").set_index("model")["mean"].dropna()
+    said = []
+    for model in known[[unverified(results, name) for name in known.index]].sort_values(ascending=False).index:
+        gain = difference(results, model, two.other)
+        points = "" if gain is None else f" ({text.points(gain.difference)} points)"
+        said.append(f"{results.labels[model]} {text.percent(known[model])} %{points}")
+    if not said:
+        return []
+    return [f"Set apart, because where their weights are from is not verified: {'; '.join(said)}."]
+
+
+def _baseline(results: Results, two: Compared) -> list[str]:
+    baseline = results.config["baseline"]
+    found = difference(results, two.model, baseline)
+    if found is None or baseline in (two.model, two.other):
+        return []
+    return [
+        f"The gain over the baseline, {results.labels[baseline]}, is {text.points(found.difference)} points "
+        f"({_span(found)})."
+    ]
+
+
+def _span(found: Compared) -> str:
+    return found.span + (", too few for an interval" if np.isnan(found.low) else "")
+
+
+def same_network(results: Results) -> str:
+    """What pretrained weights are worth in one network at one resolution; empty where the study does not test it."""
+    models = results.config["models"]
+    for pair in results.config["contrasts"]:
+        first, second = (models[pair[side]] for side in ("model", "baseline"))
+        is_same = all(first[key] == second[key] for key in ("architecture", "input_size"))
+        if not is_same or (first["weights"] is None) == (second["weights"] is None):
+            continue
+        names = (pair["model"], pair["baseline"]) if first["weights"] else (pair["baseline"], pair["model"])
+        found = difference(results, *names)
+        if found is None:
+            continue
+        recipes = [results.config["recipes"][models[name]["recipe"]] for name in names]
+        epochs = [recipe["epochs"] for recipe in recipes]
+        how = f"for {epochs[0]} epochs" if epochs[0] == epochs[1] else (
+            f"for at most {epochs[0]} and {epochs[1]} epochs")  # fmt: skip
+        recipe = " with the same recipe" if recipes[0] == recipes[1] else ", each with its own recipe"
+        train = results.rows("models", metric="train_accuracy").set_index("model")["mean"]
+        return (
+            f"The same network at the same resolution, with and without pretrained weights, trained {how}{recipe}: "
+            f"{results.labels[found.model]} minus {results.labels[found.other]} is {text.points(found.difference)} "
+            f"points ({_span(found)}). On the training images they reach {text.percent(train[found.model])} and "
+            f"{text.percent(train[found.other])} %; more epochs would change the difference."
+        )
+    return ""

@@ -1,6 +1,6 @@
-"""What was run, in sentences: data, grid, device and time."""
+"""What was run: data, grid, machines, time, code, and the runs that were lost."""
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,38 @@ from study.fingerprints import training_code_sha256
 LOST = {"diverged": ("diverged", "diverged"), "missing": ("is missing", "are missing")}
 
 
+class Machine(NamedTuple):
+    """A kind of machine: its device's name, CPU threads a run, and the precisions that runs had there."""
+
+    name: str
+    threads: int
+    precisions: tuple[str, ...]
+
+
+def machines(results: Results) -> list[Machine]:
+    """The kinds of machine that the runs are from, by name."""
+    known = results.tables["costs"].dropna(subset=["device_name"])
+    kinds = known.astype({"threads": int}).groupby(["device_name", "threads"])["precision"].unique()
+    return [Machine(*kind, tuple(sorted(precisions))) for kind, precisions in kinds.items()]
+
+
+def machine(results: Results) -> str:
+    """Every kind of machine, with threads and precision of the runs there."""
+    return text.listed([
+        f"{one.name} ({' or '.join(one.precisions)}, {text.counted(one.threads, 'CPU thread')} a run)"
+        for one in machines(results)
+    ] or [text.NOTHING])  # fmt: skip
+
+
 def was_run(results: Results) -> list[str]:
     """Data, grid, device and time, in sentences."""
     parts = [f"{len(results.dataset.ids(part)):,}" for part in (TRAIN, VALIDATION, TEST)]
     runs, costs = results.tables["runs"], results.tables["costs"]
     seeds = {tuple(sorted(own["seed"])) for _, own in runs.groupby("model")}
-    each = f"seeds {text.listed(*seeds)} each" if len(seeds) == 1 else "with different numbers of seeds"
-    if len(seeds) == 1 and len(next(iter(seeds))) == 1:
-        each = f"seed {next(iter(seeds))[0]}"
+    each = "with different numbers of seeds"
+    if len(seeds) == 1:
+        (same,) = seeds
+        each = text.seeds(same) + " each" * (len(same) > 1)
     shared = costs["shared_seconds"]
     once = shared.groupby(costs["model"]).max().sum()  # not for each seed
     total = text.duration(costs["run_seconds"].sum() - shared.sum() + once)
@@ -31,6 +55,24 @@ def was_run(results: Results) -> list[str]:
         f"Runs: {text.counted(len(results.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on "
         f"{machine(results)}, {total} of {'CPU time' if is_cpu_time(costs) else 'training'} in all.",
     ]
+
+
+def training(results: Results, model: str) -> str:
+    """For how long a model may train, and at what sizes of the images."""
+    entry = results.config["models"][model]
+    recipe, tested = results.config["recipes"][entry["recipe"]], entry["input_size"]
+    if entry["regime"] == "frozen":
+        return f"head only, {tested} px"
+    sizes = recipe.get("input_sizes") or [tested]
+    trained = "–".join(map(str, sorted({min(sizes), max(sizes)})))
+    px = f"{trained} px" + f", tested at {tested}" * (set(sizes) != {tested})
+    most = "at most " * bool(recipe["early_stopping"])
+    return f"{most}{text.counted(recipe['epochs'], 'epoch')}, {px}"
+
+
+def run_seconds(results: Results) -> pd.Series:
+    """Seconds that a finished run takes on average, by model; `minutes_unit` says what they are."""
+    return results.finished_costs().groupby("model")["run_seconds"].mean()
 
 
 def is_cpu_time(costs: pd.DataFrame) -> bool:
@@ -70,16 +112,6 @@ def code_sentence(frame: pd.DataFrame, is_older: np.ndarray, labels: dict[str, s
     )
 
 
-def machine(results: Results) -> str:
-    """Device, precision and threads of the runs that are there; every combination if they differ."""
-    known = results.tables["costs"].dropna(subset=["device_name"])
-    kinds = known[["device_name", "precision", "threads"]].drop_duplicates().sort_values(["device_name", "threads"])
-    return " and ".join(
-        f"{kind.device_name} ({kind.precision}, {text.counted(int(kind.threads), 'CPU thread')} a run)"
-        for kind in kinds.itertuples()
-    )
-
-
 def settings_sentence(runs: pd.DataFrame, labels: dict[str, str]) -> str:
     """Which runs were trained with other settings than the config has; nothing where none was."""
     other = runs[runs["as_configured"] == "no"]
@@ -94,26 +126,27 @@ def settings_sentence(runs: pd.DataFrame, labels: dict[str, str]) -> str:
 
 def _named(runs: pd.DataFrame, labels: dict[str, str]) -> str:
     return "; ".join(
-        f"{labels[model]}, seed {text.listed(own['seed'].tolist())}" for model, own in runs.groupby("model", sort=False)
+        f"{labels[model]}, {text.seeds(own['seed'].tolist())}" for model, own in runs.groupby("model", sort=False)
     )
 
 
-def lost_runs(config: dict[str, Any], runs: pd.DataFrame) -> list[str]:
+def lost_runs(results: Results) -> list[str]:
     """A sentence for every model that lost runs, and for every way in which it lost them."""
-    sentences = []
-    for model, entry in config["models"].items():
+    sentences, runs = [], results.tables["runs"]
+    for model, label in results.labels.items():
         own = runs[runs["model"] == model]
         for outcome, (one, many) in LOST.items():
             seeds = own.loc[own["outcome"] == outcome, "seed"].tolist()
             if seeds and len(seeds) == len(own):
-                every = f"The only run of {entry['label']} {one}" if len(seeds) == 1 else (
-                    f"All {len(seeds)} runs of {entry['label']} {many}")  # fmt: skip
+                every = (
+                    f"The only run of {label} {one}" if len(seeds) == 1 else f"All {len(seeds)} runs of {label} {many}"
+                )
                 sentences.append(f"{every}, so it has no accuracy.")
             elif seeds:
-                verb, is_in = (one, "is") if len(seeds) == 1 else (many, "are")
+                verb, are = (one, "is") if len(seeds) == 1 else (many, "are")
                 sentences.append(
-                    f"{len(seeds)} of {len(own)} runs of {entry['label']} {verb} (seed {text.listed(seeds)}) and "
-                    f"{is_in} in no mean."
+                    f"{len(seeds)} of {len(own)} runs of {label} {verb} ({text.seeds(seeds)}) and {are} excluded from "
+                    "every mean."
                 )
     return sentences
 

@@ -89,12 +89,22 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def listed(values: Sequence[int]) -> str:
-    """Seeds as "0", "0 to 4" or "0, 3 and 7"."""
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence as "a", "a and b" or "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def numbers(values: Sequence[int]) -> str:
+    """Whole numbers as "0", "0 to 4" or "0, 3 and 7"."""
     values = sorted(values)
     if len(values) > 2 and values == list(range(values[0], values[-1] + 1)):
         return f"{values[0]} to {values[-1]}"
-    return " and ".join(filter(None, [", ".join(map(str, values[:-1])), str(values[-1])]))
+    return listed([str(value) for value in values])
+
+
+def seeds(values: Sequence[int]) -> str:
+    """ "seed 0", "seeds 0 and 1" or "seeds 0 to 4"."""
+    return f"{'seed' if len(values) == 1 else 'seeds'} {numbers(values)}"
 
 
 def words(name: str) -> str:

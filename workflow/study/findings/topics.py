@@ -1,4 +1,7 @@
-"""The findings of a study, each in a sentence computed from its tables: the headings of the story and of its pages."""
+"""The findings of a study by topic, each in a sentence computed from its tables, and in more of them what it rests on.
+
+A heading has no full stop; the story, the pages of the report and the page on a published study show it alike.
+"""
 
 from collections.abc import Callable
 
@@ -6,56 +9,41 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
+from study.analysis.ranking import on_front
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.compare import class_differences, compared, lasting_share
+from study.findings.compare import class_differences, headline, lasting_share
+from study.findings.headline import answer
 from study.findings.results import Results, best_model
-from study.findings.runs import is_cpu_time, sharing
+from study.findings.runs import is_cpu_time, machines, minutes_unit, run_seconds, sharing
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
-
-
-def answer(results: Results) -> str:
-    """How much better the best model is."""
-    two = compared(results)
-    if two is None or np.isnan(two.difference):
-        model = best_model(results.tables["models"])
-        if model is None:
-            return "No run finished, so there is no answer yet"
-        mean = results.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0]
-        return f"{results.labels[model]} classifies {text.percent(mean)} % of the test images correctly"
-    name, other = results.labels[two.model], results.labels[two.other]
-    if not two.is_clear:
-        return f"{name} and {other} do not differ clearly: {text.points(two.difference)} points, {two.span}"
-    size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "fewer"
-    return f"{name} classifies {size} percentage points {more} of the test images correctly than {other}"
+NAMED = 5  # classes that a sentence names at most
 
 
 def steps(results: Results) -> str:
     """Which step of the cumulative ablation adds most, and how many have no clear effect."""
-    table = results.tables["ladder"]
-    known = table.dropna(subset="difference")
+    known = results.tables["ladder"].dropna(subset="difference")
     if known.empty:
         return "No step of the cumulative ablation can be compared with the one above it"
     most = known.loc[known["difference"].idxmax()]
     if most["difference"] <= 0:
         return "No step adds accuracy to the one above it"
-    total = known["difference"].sum()
     said = f"“{most['change']}” adds most: {text.points(most['difference'])} points"
     if len(known) > 1:
-        said += f" of the {text.points(total)} that all {len(known)} steps add up to"
+        total = text.points(known["difference"].sum())
+        said += f" of the {total} that all {len(known)} steps add up to"
     tested = known.dropna(subset=["low", "high"])
     unclear = int(((tested["low"] <= 0) & (tested["high"] >= 0)).sum())
     if unclear:
-        said += (
-            f"; {unclear} of {text.counted(len(tested), 'step')} {'has' if unclear == 1 else 'have'} no clear effect"
-        )
+        has = "has" if unclear == 1 else "have"
+        said += f"; {unclear} of {text.counted(len(tested), 'step')} {has} no clear effect"
     return said
 
 
 def classes(results: Results) -> str:
-    """In how many classes the better model is better, worse or neither."""
-    two = compared(results)
+    """In how many classes the model of the headline is better than the other, worse or neither."""
+    two = headline(results)
     rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
     if rows.empty:
         return f"How accurate each of the {len(results.dataset.fine_names)} classes is"
@@ -64,15 +52,12 @@ def classes(results: Results) -> str:
         results.labels[two.other],
         text.counted(len(rows), "class", "classes"),
     )
-    if rows["p"].isna().all():
-        ahead, behind = int((rows["difference"] > 0).sum()), int((rows["difference"] < 0).sum())
-        return (
-            f"{name} is ahead of {other} in {ahead} of {every} and behind in {behind}; too few seeds to test single "
-            "classes"
-        )
+    ahead, behind = int((rows["difference"] > 0).sum()), int((rows["difference"] < 0).sum())
     count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in (BETTER, WORSE, EQUIVALENT, UNCLEAR)}
+    if not sum(count.values()):
+        few = "too few seeds to test single classes"
+        return f"{name} is ahead of {other} in {ahead} of {every} and behind in {behind}; {few}"
     if not any(count[verdict] for verdict in (BETTER, WORSE, EQUIVALENT)):
-        ahead = int((rows["difference"] > 0).sum())
         return f"{name} is ahead of {other} in {ahead} of {every}, but surely in none"
     same = f", equivalent in {count[EQUIVALENT]}" if count[EQUIVALENT] else ""
     return (
@@ -81,33 +66,57 @@ def classes(results: Results) -> str:
     )
 
 
-def worst_classes(results: Results) -> str:
-    """Where the better model is furthest behind; nothing where it is behind nowhere."""
-    two = compared(results)
+def smallest_differences(results: Results) -> str:
+    """The classes in which the model of the headline gains least; nothing where it cannot be said."""
+    two = headline(results)
     rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
-    behind = rows[rows["difference"] < 0].sort_values("difference", kind="stable") if len(rows) else rows
-    if behind.empty:
+    if rows.empty:
         return ""
-    named = ", ".join(
-        f"{text.words(row['class'])} ({text.points(row['difference'])})" for row in behind.head(3).to_dict("records")
-    )
-    return f"{results.labels[two.model]} is furthest behind, in points, in {named}."
+    least = rows.sort_values(["difference", "class_id"]).head(NAMED).to_dict("records")
+    named = [f"{text.words(row['class'])} ({text.points(row['difference'])})" for row in least]
+    return f"The smallest differences, in points: {text.listed(named)}."
+
+
+def counts(results: Results, model: str) -> np.ndarray:
+    """Predictions of all finished seeds, int [true class, predicted class]."""
+    matrix = np.zeros((len(results.dataset.fine_names),) * 2, dtype=int)
+    rows = results.rows("confusion", model=model)
+    matrix[rows["true_id"].to_numpy(int), rows["predicted_id"].to_numpy(int)] = rows["count"].to_numpy(int)
+    return matrix
+
+
+def confused_pairs(matrix: np.ndarray) -> list[tuple[int, int, float]]:
+    """Unordered pairs of classes, the most often mixed up first: (a, b, share of both classes' images), a < b.
+
+    `matrix` int [true class, predicted class]. Pairs never mixed up are left out; ties: the one of the
+    lower class numbers first.
+    """
+    images = matrix.sum(axis=1)
+    first, second = np.triu_indices(len(matrix), k=1)
+    mixed = matrix[first, second] + matrix[second, first]
+    share = mixed / np.maximum(images[first] + images[second], 1)
+    order = np.argsort(-share, kind="stable")
+    return [(int(first[pair]), int(second[pair]), float(share[pair])) for pair in order if mixed[pair]]
+
+
+def _spoken_of(results: Results) -> str | None:
+    """The model whose mistakes are told: that of the headline or, where there is none, the best by validation."""
+    two = headline(results)
+    return best_model(results.tables["models"]) if two is None else two.model
 
 
 def confusions(results: Results) -> str:
-    """The most frequent mistake of the best model, and how many of its errors stay within the superclass."""
-    model = best_model(results.tables["models"])
-    rows = results.rows("confusion", model=model) if model else pd.DataFrame()
-    wrong = rows[rows["true_id"] != rows["predicted_id"]] if len(rows) else rows
-    if wrong.empty:
+    """What the model of the headline mixes up most, and how many of its errors stay within the superclass."""
+    model = _spoken_of(results)
+    pairs = confused_pairs(counts(results, model)) if model else []
+    if not pairs:
         return "No mistakes to show"
-    images = rows.groupby("true_id")["count"].sum()
-    share = wrong["count"] / wrong["true_id"].map(images)
-    most = wrong.loc[share.idxmax()]
-    names = [text.words(name) for name in results.dataset.fine_names]
-    true, predicted = names[int(most["true_id"])], names[int(most["predicted_id"])]
-    part = text.percent(share.max(), 0)
-    said = f"{results.labels[model]} most often takes {true} for {predicted}: {part} % of its images"
+    first, second, share = pairs[0]
+    names = [text.words(results.dataset.fine_names[number]) for number in (first, second)]
+    said = (
+        f"{results.labels[model]} most often confuses {names[0]} with {names[1]}: {text.percent(share, 0)} % of their "
+        "images"
+    )
     if not results.has_superclasses:
         return said
     errors = results.rows("errors", model=model).iloc[0]
@@ -117,9 +126,35 @@ def confusions(results: Results) -> str:
     )
 
 
+def remaining_errors(results: Results) -> str:
+    """How many errors the model of the headline still makes, and where; nothing where no run finished."""
+    model = _spoken_of(results)
+    if model is None:
+        return ""
+    matrix = counts(results, model)
+    wrong = np.sort(matrix.sum(axis=1) - matrix.diagonal())[::-1]
+    top5 = results.rows("models", model=model, metric="test_top5")["mean"].iloc[0]
+    said = (
+        f"{results.labels[model]} gets {text.percent(wrong.sum() / matrix.sum())} % of the test images wrong; for "
+        f"{text.percent(1 - top5)} % the true class is not among its five best."
+    )
+    if not wrong.any():
+        return said
+    hardest = max(1, round(len(matrix) / 10))
+    share = text.percent(wrong[:hardest].sum() / wrong.sum(), 0)
+    pairs = [
+        f"{text.words(results.dataset.fine_names[first])} with {text.words(results.dataset.fine_names[second])}"
+        for first, second, _ in confused_pairs(matrix)[:3]
+    ]
+    return (
+        f"{said} {share} % of its errors are in the {text.counted(hardest, 'hardest class', 'hardest classes')}. Most "
+        f"often confused: {text.listed(pairs)}."
+    )
+
+
 def certainty(results: Results) -> str:
     """How surely the difference is known, and what its uncertainty comes from."""
-    two = compared(results)
+    two = headline(results)
     if two is None or np.isnan(two.difference):
         return "How sure each model is of its answers"
     if np.isnan(two.low):
@@ -152,33 +187,58 @@ def calibrations(results: Results) -> list[str]:
 
 
 def costs(results: Results) -> str:
-    """What training the better model costs in time, against the other."""
-    two = compared(results)
-    finished = results.finished_costs()
-    seconds = finished.groupby("model")["run_seconds"].mean()
+    """What training the model of the headline costs in time, against the other."""
+    two = headline(results)
+    seconds = run_seconds(results)
     if two is None or not {two.model, two.other} <= set(seconds.dropna().index) or not seconds[two.other] > 0:
         return "What a run of each model costs"
     if sharing(results) > 1:
         return "What a run of each model took while others shared its GPU"
     name, other, ratio = results.labels[two.model], results.labels[two.other], seconds[two.model] / seconds[two.other]
-    if is_cpu_time(finished):
-        return _cpu_time(name, other, ratio)
-    if ratio > CLEARLY:
-        return f"{name} takes {_times(ratio)} times as long to train as {other}"
-    if ratio < 1 / CLEARLY:
-        return f"{name} trains {_times(1 / ratio)} times as fast as {other}"
-    return f"{name} and {other} take about the same time to train"
-
-
-def _cpu_time(name: str, other: str, ratio: float) -> str:
+    is_cpu = is_cpu_time(results.tables["costs"])
     if 1 / CLEARLY <= ratio <= CLEARLY:
-        return f"{name} and {other} need about the same CPU time to train"
-    dear, cheap = (name, other) if ratio > 1 else (other, name)
-    return f"{dear} needs {_times(max(ratio, 1 / ratio))} times as much CPU time to train as {cheap}"
+        return f"{name} and {other} {'need' if is_cpu else 'take'} about the same {'CPU ' * is_cpu}time to train"
+    if is_cpu:
+        dear, cheap = (name, other) if ratio > 1 else (other, name)
+        return f"{dear} needs {_times(max(ratio, 1 / ratio))} times as much CPU time to train as {cheap}"
+    if ratio > 1:
+        return f"{name} takes {_times(ratio)} times as long to train as {other}"
+    return f"{name} trains {_times(1 / ratio)} times as fast as {other}"
 
 
 def _times(ratio: float) -> str:
     return text.number(ratio, 1 if ratio < 10 else 0)
+
+
+def times_and_accuracy(results: Results) -> str:
+    """What a run of each model takes and reaches, and where times can be told apart, what a point more costs."""
+    costs, seconds = results.finished_costs(), run_seconds(results)
+    models = results.rows("models", metric="test_accuracy").set_index("model").loc[seconds.index]
+    models = models.assign(seconds=seconds).sort_values("seconds", kind="stable")
+    unit, kinds = minutes_unit(costs), len(machines(results))
+    if (at_once := sharing(results)) > 1:
+        took = [f"{row.label} {text.minutes(row.seconds)}" for row in models.itertuples()]
+        return (
+            f"Up to {at_once} runs shared a GPU, so the {unit} of a run depend on what ran beside it and do not rank "
+            f"the models. Means: {'; '.join(took)}."
+        )
+    is_on = on_front(models["mean"].to_numpy(float), models["seconds"].to_numpy(float))
+    spread = costs.groupby("model")["run_seconds"].agg(["min", "max"])
+    said, before = [], None
+    for row in models[is_on].itertuples():
+        part = f"{row.label} {text.minutes(row.seconds)} for {text.percent(row.mean)} %"
+        # A step within the spread of single runs has no price.
+        if before is not None and spread.loc[row.Index, "min"] > spread.loc[before.Index, "max"]:
+            each = (row.seconds - before.seconds) / (100 * (row.mean - before.mean))
+            part += f", {text.minutes(each)} for each point more"
+        said.append(part)
+        before = row
+    beaten = [f"{row.label} ({text.minutes(row.seconds)})" for row in models[~is_on].itertuples()]
+    others = (
+        f" Each of the others is, by these means, less accurate than one that takes no longer: {', '.join(beaten)}."
+    )
+    mixed = f" The runs are from {kinds} kinds of machine, so small differences in time mean nothing."
+    return f"Mean {unit} per run: {'; '.join(said)}.{others * bool(beaten)}{mixed * (kinds > 1)}"
 
 
 def methods(results: Results) -> str:
@@ -193,5 +253,5 @@ def methods(results: Results) -> str:
 
 
 FINDINGS: dict[str, Callable[[Results], str]] = {
-    one.__name__: one for one in (answer, steps, classes, confusions, certainty, costs, methods)
-}
+    one.__name__: one for one in (steps, classes, confusions, certainty, costs, methods)
+} | {"answer": lambda results: answer(results).claim}

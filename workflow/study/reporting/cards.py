@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS
 from study.findings import text
+from study.findings.limits import limits
 from study.findings.results import Results
 from study.findings.runs import minutes_unit
 from study.paths import MODEL, StudyPaths
@@ -39,7 +40,7 @@ def card_page(results: Results, model: str) -> list[dict[str, Any]]:
         _results(results, model),
         *([_superclasses(results, model)] if results.has_superclasses else []),
         facts("Cost", _cost(results, model), "Mean over finished runs; they depend on the machine."),
-        prose("Intended use and limits", [_use(results, entry)], paragraphs("limitations", results)),
+        prose("Intended use and limits", [_use(results, entry)], points=limits(results)),
         _usage(results, model, seeds),
     ]
 
@@ -55,7 +56,7 @@ def _identity(results: Results, model: str, entry: dict[str, Any]) -> list[tuple
         ("input", f"{entry['input_size']} × {entry['input_size']} pixels, RGB"),
         ("output", f"{len(results.dataset.fine_names)} classes"),
         ("parameters", text.whole(parameters) + _trained(results, model, entry, runs)),
-        ("runs", f"seeds {text.listed(runs['seed'].tolist())}: {outcomes}"),
+        ("runs", f"seeds {text.numbers(runs['seed'].tolist())}: {outcomes}"),
     ]
     if entry["weights"]:
         hashes = results.rows("provenance", model=model)["weights_sha256"].dropna()
@@ -160,7 +161,7 @@ def _usage(results: Results, model: str, seeds: list[int]) -> dict[str, Any]:
     path = f"results/{results.config['study']}/runs/{model}/seed-{min(seeds)}/model.safetensors"
     said = (
         "From the project's folder, after `export PYTHONPATH=workflow`. The file holds the weights, and in its "
-        f"metadata the specification of the run and the names of the classes. Finished seeds: {text.listed(seeds)}."
+        f"metadata the specification of the run and the names of the classes. Finished seeds: {text.numbers(seeds)}."
     )
     return prose(title, [said], command=f"python -m study predict --model {path} picture.png")
 
@@ -188,8 +189,8 @@ def draw_curves(results: Results, model: str) -> Figure:
     figure.legend(handles=handles, loc="outside lower left", ncols=3)
     diverged = results.rows("runs", model=model, outcome="diverged")["seed"].tolist()
     seeds = results.rows("runs", model=model)["seed"].tolist()
-    note = f"one line per seed: {text.listed(seeds)}" + (
-        f"; × diverged: seed {text.listed(diverged)}" if diverged else ""
+    note = f"one line per seed: {text.numbers(seeds)}" + (
+        f"; × diverged: seed {text.numbers(diverged)}" if diverged else ""
     )
     accuracy.set_title(note, fontsize=8.5, weight="normal", color=FAINT, loc="right")
     for seed in diverged:

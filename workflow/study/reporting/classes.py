@@ -12,7 +12,8 @@ from matplotlib.patches import Patch
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.results import Results, best_model
+from study.findings.compare import headline
+from study.findings.results import Results
 from study.reporting.markup import Column, chart, prose, table
 from study.reporting.panels import shared
 from study.reporting.style import FAINT, GRID, new_figure, percent_axis, say, wrap
@@ -70,11 +71,11 @@ def _table(results: Results, name: str, one: str) -> dict[str, Any]:
         )
         columns.append(Column(f"accuracy {place}", results.labels[model] + " (%)", text.percent, f"interval {place}"))
     frame = frame.fillna({column: "" for column in frame if column.startswith("interval")})
-    best, baseline = best_model(results.tables["models"]), results.config["baseline"]
-    if best not in (None, baseline):
-        better, worse = (frame[f"accuracy {results.models.index(model)}"] for model in (best, baseline))
-        frame["gain"] = better - worse
-        columns.append(Column("gain", f"{results.contrast_label(best, baseline)} (points)", text.points))
+    two = headline(results)
+    if two is not None:
+        more, less = (frame[f"accuracy {results.models.index(model)}"] for model in (two.model, two.other))
+        frame["gain"] = more - less
+        columns.append(Column("gain", f"{results.contrast_label(two.model, two.other)} (points)", text.points))
     images = long["n_images"].max()
     note = f"Mean over seeds; below it the 95 % Wilson interval for {images} test images. The difference has none here."
     if long.empty:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from study.data.dataset import TEST
 from study.findings import text
 from study.findings.results import Results
+from study.findings.topics import confused_pairs, counts
 from study.reporting.markup import Column, Picture, chart, table
 from study.reporting.panels import shared
 from study.reporting.pictures import picture
@@ -21,14 +22,6 @@ PAIRS, EXAMPLES = 8, 3
 NAMED = 45  # classes; the names of more would be too small to read
 MISTAKES = 30  # of every model
 NO_RUN = "No run of this model finished."
-
-
-def counts(results: Results, model: str) -> np.ndarray:
-    """Predictions of all finished seeds, int [true class, predicted class]."""
-    matrix = np.zeros((len(results.dataset.fine_names),) * 2, dtype=int)
-    rows = results.rows("confusion", model=model)
-    matrix[rows["true_id"].to_numpy(int), rows["predicted_id"].to_numpy(int)] = rows["count"].to_numpy(int)
-    return matrix
 
 
 def superclass_counts(matrix: np.ndarray, coarse_of: np.ndarray) -> np.ndarray:
@@ -208,20 +201,6 @@ def examples(named: np.ndarray, fine: np.ndarray, true: int, predicted: int) -> 
     times = (named == predicted).sum(axis=0) * (fine == true)
     order = np.argsort(-times, kind="stable")[:EXAMPLES]
     return [(int(place), int(times[place])) for place in order if times[place]]
-
-
-def confused_pairs(matrix: np.ndarray) -> list[tuple[int, int, float]]:
-    """Unordered pairs of classes, the most often mixed up first: (a, b, share of both classes' images), a < b.
-
-    `matrix` int [true class, predicted class]. Pairs never mixed up are left out; ties: the one of the
-    lower class numbers first.
-    """
-    images = matrix.sum(axis=1)
-    first, second = np.triu_indices(len(matrix), k=1)
-    mixed = matrix[first, second] + matrix[second, first]
-    share = mixed / np.maximum(images[first] + images[second], 1)
-    order = np.argsort(-share, kind="stable")
-    return [(int(first[pair]), int(second[pair]), float(share[pair])) for pair in order if mixed[pair]]
 
 
 def pairs_page(results: Results) -> list[dict[str, Any]]:

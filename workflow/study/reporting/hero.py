@@ -8,7 +8,7 @@ import numpy as np
 from study.data.dataset import TEST
 from study.findings import text
 from study.findings.compare import Compared
-from study.findings.results import Results, best_model
+from study.findings.results import Results
 from study.reporting.markup import Picture
 from study.reporting.style import colours
 
@@ -36,17 +36,6 @@ def scale(values: list[float]) -> Scale:
             break
     first, last = max(first, 0), min(last, 100)
     return Scale(first, last, [first + step * number for number in range(int((last - first) / step + 1e-9) + 1)])
-
-
-def gain(results: Results, two: Compared | None) -> dict[str, str]:
-    """What stands in large type, {"number": …, "unit": …}; empty where no run finished."""
-    if two is not None and not np.isnan(two.difference):
-        return {"number": text.points(two.difference), "unit": "percentage points of test accuracy"}
-    model = best_model(results.tables["models"])
-    if model is None:
-        return {}
-    mean = results.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0]
-    return {"number": f"{text.percent(mean)} %", "unit": "of the test images"}
 
 
 def dots(results: Results) -> dict[str, Any]:

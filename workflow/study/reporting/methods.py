@@ -14,6 +14,7 @@ from study.analysis.provenance import ENVIRONMENT, weights_name
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.findings import text
+from study.findings.limits import limits
 from study.findings.results import Results
 from study.findings.runs import code_sentence, machine, settings_sentence
 from study.reporting.ladder import ORDER
@@ -38,7 +39,7 @@ def methods_page(results: Results) -> list[dict[str, Any]]:
         _recipes(results),
         prose("Training and choice of the epoch", paragraphs("training", results)),
         prose("Statistics", points=paragraphs("statistics", results)),
-        prose("Limitations", points=paragraphs("limitations", results)),
+        prose("Limitations", points=limits(results)),
     ]
 
 
@@ -65,7 +66,7 @@ def _data_facts(results: Results) -> dict[str, Any]:
         "images": {name: f"{len(dataset.ids(part)):,}" for name, part in parts.items()},
         "classes": data["classes"],
         "superclasses": data["superclasses"],
-        "test_per_class": text.listed(per_class.tolist()),
+        "test_per_class": text.numbers(per_class.tolist()),
         "held_out": _split(data["validation"]),
         "own_splits": [
             {"recipe": name} | _split(recipe["validation"])
@@ -121,7 +122,7 @@ def _models(results: Results) -> dict[str, Any]:
             "architecture": model["architecture"], "weights": weights_name(model["weights"], model.get("redraw", ())),
             "input": f"{model['input_size']} px", "normalisation": text.setting(model.get("normalisation")),
             "arguments": ", ".join(f"{key} {said}" for key, said in text.settings(model.get("arguments") or {})),
-            "recipe": model["recipe"], "seeds": f"{'seed' if len(seeds) == 1 else 'seeds'} {text.listed(seeds)}",
+            "recipe": model["recipe"], "seeds": f"{'seed' if len(seeds) == 1 else 'seeds'} {text.numbers(seeds)}",
         })  # fmt: skip
     frame = pd.DataFrame(rows)
     csv = ("methods_models.csv", frame.to_csv(index=False, lineterminator="\n").encode())

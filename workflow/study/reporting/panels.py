@@ -10,8 +10,8 @@ import pandas as pd
 
 from study.analysis.differences import VERDICTS
 from study.findings import text
-from study.findings.compare import Compared, class_differences
-from study.findings.results import Results, best_model
+from study.findings.compare import Compared, class_differences, headline
+from study.findings.results import Results
 from study.reporting.pictures import pictures
 from study.reporting.style import colours
 
@@ -55,11 +55,12 @@ def finished_models(results: Results) -> list[str]:
 
 
 def first_pair(results: Results) -> tuple[str, str]:
-    """The baseline and the best other model by validation accuracy; one model twice where there is no other."""
-    known = finished_models(results) or results.models
-    baseline = results.config["baseline"] if results.config["baseline"] in known else known[0]
-    models = results.tables["models"]
-    return baseline, best_model(models[models["model"] != baseline]) or baseline
+    """The other model of the headline and its own; where there is no headline, the first finished model twice."""
+    two = headline(results)
+    if two is not None:
+        return two.other, two.model
+    (first, *_) = finished_models(results) or results.models
+    return first, first
 
 
 def pairs(results: Results) -> list[tuple[str, str]]:

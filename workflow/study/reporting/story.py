@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.provenance import weights_name
-from study.findings import compare, text, topics
-from study.findings.headline import answer, how_to_read, pretrained_against_scratch
+from study.findings import text, topics
+from study.findings.compare import headline
+from study.findings.headline import answer
+from study.findings.limits import how_to_read
 from study.findings.results import Results, best_model
 from study.findings.runs import lost_runs, was_run
 from study.reporting.certainty import calibration_page, how_sure_section
@@ -16,7 +18,7 @@ from study.reporting.claims import claims_in_short, claims_page
 from study.reporting.classes import class_differences_page, classes_page, classes_section
 from study.reporting.confusion import confusion_section, errors_table, mistakes_table
 from study.reporting.costs import front_section, front_table, minutes_heading
-from study.reporting.hero import dots, gain, only_one_right
+from study.reporting.hero import dots, only_one_right
 from study.reporting.items import Page, report_pages
 from study.reporting.ladder import ladder_page
 from study.reporting.markup import Column, prose, table
@@ -60,23 +62,18 @@ def _part(results: Results, topic: Topic, pages: dict[str, Page], figures: Calla
 
 
 def _answer(results: Results) -> Section:
-    two = compare.compared(results)
-    models, contrasts = results.tables["models"], results.tables["contrasts"]
+    found = answer(results)
     claims = claims_in_short(results) if results.config["claims"] else {"sentence": "", "rows": []}
     verdicts = results.tables["claims"]["verdict"].value_counts() if claims["rows"] else {}
     said = ", ".join(f"{count} {verdict}" for verdict, count in dict(verdicts).items())
-    top = {"kind": "hero", "title": "Test accuracy of every run", "gain": gain(results, two), "dots": dots(results),
+    top = {"kind": "hero", "title": "Test accuracy of every run", "answer": found, "dots": dots(results),
            "baseline": results.labels[results.config["baseline"]]}  # fmt: skip
-    only = only_one_right(results, two)
+    only = only_one_right(results, headline(results))
     return {
-        "lead": [
-            answer(results.config, models, contrasts),
-            *pretrained_against_scratch(results),
-            *lost_runs(results.config, results.tables["runs"]),
-        ],
+        "lead": [*found.details, *lost_runs(results)],
         "sections": [top, *([only] if only else [])],
         "folded": [
-            headline(results),
+            models_in_numbers(results),
             *([literature(results)] if results.literature else []),
             *(claims_page(results) if claims["rows"] else []),
         ],
@@ -89,7 +86,7 @@ def _answer(results: Results) -> Section:
     }
 
 
-def headline(results: Results) -> Section:
+def models_in_numbers(results: Results) -> Section:
     """The table of the models: accuracy with its spread over seeds, and what a run takes."""
     models, runs = results.tables["models"], results.tables["runs"]
     by_metric = models.pivot(index="model", columns="metric", values="mean").reindex(results.models)
@@ -142,10 +139,10 @@ def _gain(results: Results) -> Section:
 
 
 def _classes(results: Results) -> Section:
-    worst = topics.worst_classes(results)
+    least = topics.smallest_differences(results)
     _, *rest = classes_page(results)
     return {
-        "lead": [worst] if worst else [],
+        "lead": [least] if least else [],
         "sections": [classes_section(results)],
         "folded": [*(one for one in class_differences_page(results) if one["kind"] == "table"), *rest],
     }
@@ -174,7 +171,7 @@ def _methods(results: Results) -> Section:
     return {
         "sections": [
             prose("What was run", paragraphs("training", results), was_run(results)),
-            prose("How to read it", points=how_to_read(results.tables["models"])),
+            prose("How to read it", points=how_to_read(results)),
             prose("How to repeat it", ["From the project's folder:"], command=command(results.config["study"])),
             repeat(results),
             *([prose("How to cite it", command=cite)] if cite else []),

@@ -1,0 +1,47 @@
+"""Small results of a study, made by hand, for sentences that are worked out by hand."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from study.findings.results import Results
+
+NAN = float("nan")
+NAMES = ["sweet_pepper", "oak", "cup"]
+CNN = {"label": "CNN", "regime": "scratch", "architecture": "cnn", "weights": None, "input_size": 32}
+B0 = {"label": "B0", "regime": "finetune", "architecture": "b0", "weights": "hub", "input_size": 224}
+RECIPE = {"epochs": 4, "early_stopping": None}
+
+
+def results_of(of=None, superclasses=True, headline=None, baseline="cnn", **tables):
+    """A study of the models `of`, {name: (entry, validation accuracy, test accuracy)}; without any, of a CNN and a B0.
+
+    All have three finished runs. `tables` add to, or stand in place of, those that are made of this.
+    """
+    models = of or {"cnn": (CNN, 0.40, 0.38), "b0": (B0, 0.80, 0.784)}
+    rows = [(name, metric, value) for name, (_, *values) in models.items()
+            for metric, value in zip(("val_accuracy", "test_accuracy"), values, strict=True)]  # fmt: skip
+    entries = {name: {"recipe": "r"} | entry for name, (entry, *_) in models.items()}
+    runs = [(name, seed, "finished") for name in models for seed in range(3)]
+    made = {
+        "models": pd.DataFrame(rows, columns=["model", "metric", "mean"]),
+        "runs": pd.DataFrame(runs, columns=["model", "seed", "outcome"]),
+        "contrasts": contrast("b0", "cnn", 0.404, 0.39, 0.418),
+    }
+    config = {"baseline": baseline, "headline": headline, "models": entries, "recipes": {"r": RECIPE}, "contrasts": []}
+    dataset = SimpleNamespace(fine_names=NAMES, fine_to_coarse=np.zeros(3, int) if superclasses else None)
+    return Results(Path(), Path(), config, made | tables, dataset)
+
+
+def contrast(model, baseline, difference, low, high, lowest=0.35, highest=0.45):
+    """A row of contrasts.csv."""
+    row = {"model": model, "baseline": baseline, "metric": "test_accuracy", "difference": difference, "low": low,
+           "high": high, "lowest": lowest, "highest": highest, "var_seeds": 3e-5, "var_images": 1e-5}  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def outcomes(*runs):
+    """runs.csv of these (model, seed, outcome)."""
+    return pd.DataFrame(runs, columns=["model", "seed", "outcome"])

@@ -1,0 +1,98 @@
+"""What the numbers of a study do not cover, with what can be computed of it, and how to read them."""
+
+from study.analysis.uncertainty import MIN_SEEDS
+from study.findings import text
+from study.findings.results import Results, best_model
+from study.findings.runs import lost_runs, machines, sharing
+from study.paths import NEAR_DUPLICATES_TABLE
+
+
+def limits(results: Results) -> list[str]:
+    """Every limit in a sentence or two, those of single models and of unfinished studies first."""
+    data = results.config["dataset"]["title"]
+    sentences = [*_of_models(results), *lost_runs(results), *_budget(results)]
+    sentences += [
+        "Each model has one recipe, and more effort went into some recipes than into others.",
+        "Training, validation and test images are one fixed split; no interval covers the choice of another. Other "
+        "pictures of the same things may be harder for every model.",
+    ]
+    if results.synthetic:
+        return ["The images are synthetic: the numbers show only that the workflow works.", *sentences]
+    models = results.config["models"].values()
+    larger = sorted({model["input_size"] for model in models if model["input_size"] > 32})
+    if larger:
+        sizes = text.listed([f"{size}" for size in larger])
+        sentences.append(
+            f"Images of 32 pixels are enlarged to {sizes} pixels for some models. They gain no detail, but the network "
+            "works at the scale that its architecture was designed for, and costs accordingly."
+        )
+    if any(model["weights"] for model in models):
+        sentences.append(
+            f"Many of the classes of {data} occur in ImageNet too. The study does not say how much of the gain comes "
+            "from that."
+        )
+    return [*sentences, *_near_duplicates(results), _where_timed(results)]
+
+
+def _of_models(results: Results) -> list[str]:
+    """The notes of the config on its models, each once, and the models with too few seeds for an interval."""
+    labels_of: dict[str, list[str]] = {}
+    for model in results.config["models"].values():
+        if "note" in model:
+            labels_of.setdefault(model["note"], []).append(model["label"])
+    notes = [f"{'; '.join(labels)}: {note}" for note, labels in labels_of.items()]
+    accuracy = results.rows("models", metric="test_accuracy")
+    few = [results.labels[row.model] for row in accuracy.itertuples() if 0 < row.n_seeds < MIN_SEEDS]
+    if few:
+        notes.insert(0, f"Fewer than {MIN_SEEDS} seeds so far, and so no interval: {'; '.join(few)}.")
+    return notes
+
+
+def _budget(results: Results) -> list[str]:
+    epochs = results.rows("runs", outcome="finished")["epochs"].astype(int)
+    if epochs.empty:
+        return []
+    span = text.counted(epochs.max(), "epoch")
+    span = span if epochs.min() == epochs.max() else f"{epochs.min()} to {span}"
+    return [
+        f"The runs trained for {span}. Larger budgets would probably raise most accuracies, most of all from random "
+        "weights, and so shrink the gains from pretraining."
+    ]
+
+
+def _near_duplicates(results: Results) -> list[str]:
+    found, model = results.tables[NEAR_DUPLICATES_TABLE], best_model(results.tables["models"])
+    if model is None:
+        return []
+    rest = results.rows("sensitivity", model=model, subset="without_near_duplicates").iloc[0]
+    return [
+        f"At least {text.counted(len(found), 'test image')} nearly repeat training or validation images. Without those "
+        f"found, {results.labels[model]} has {text.percent(rest['accuracy'])} % ({text.points(rest['difference'])} "
+        "points)."
+    ]
+
+
+def _where_timed(results: Results) -> str:
+    kinds, at_once = len(machines(results)), sharing(results)
+    if kinds > 1:
+        return f"Times are from {kinds} kinds of machine, with whatever else ran on them, so compare them only roughly."
+    if at_once > 1:
+        return f"Up to {at_once} runs shared a GPU; a run on its own takes less time."
+    return "Times are from one kind of machine, with whatever else ran on it."
+
+
+def how_to_read(results: Results) -> list[str]:
+    """What the intervals cover and what they do not."""
+    seeds = results.rows("models", metric="test_accuracy")["n_seeds"]
+    sentences = [
+        "The 95 % interval of a mean is a t interval over seeds: it covers the mean of all possible seeds on these "
+        "test images. The interval of a difference covers both seeds and test images; images are paired.",
+        "Every choice, such as the epoch, was made on the validation images.",
+    ]
+    if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
+        sentences.insert(
+            1,
+            f"With fewer than {MIN_SEEDS} seeds there is no confidence interval: read the range between single runs "
+            "instead.",
+        )
+    return sentences
