@@ -1,0 +1,74 @@
+"""Report, README and published page of each reference study give one answer: the same pair, number and classes."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.data.dataset import Dataset
+from study.findings.compare import headline
+from study.publishing.page import read_published
+from study.reporting.panels import study as panel_models
+from study.reporting.story import story
+
+ROOT = Path(__file__).parents[2]
+PAGES = {"cpu": ROOT / "reference" / "README.md", "gpu": ROOT / "reference" / "gpu" / "README.md"}
+CLAIM = r"is ([\d.]+) percentage points more accurate than"
+REACHED = r"That is ([\d.]+) % for (.+?) \(\d+ seeds\), against ([\d.]+) % for (.+?) \(\d+ seeds\): (\+[\d.]+) points"
+CLASSES = r"(.+) is better than (.+) in (\d+) of (\d+) classes, worse in (\d+)"
+
+
+def flat(text):
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def told(request):
+    """(results, the text of README on the study, of its page, the parts of its report's story by their anchor)."""
+    folder = ROOT / "reference" / request.param
+    results = read_published(folder)
+    labels = results.dataset
+    # What a picture shows decides no number.
+    images = np.zeros((len(labels.fine), 32, 32, 3), np.uint8)
+    pictured = Dataset(**{one.name: getattr(labels, one.name) for one in dataclasses.fields(labels)}, images=images)
+    results = dataclasses.replace(results, dataset=pictured)
+    parts = {part["anchor"]: part for part in story(results, lambda name: {"kind": "figure", "name": name})}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    answer = re.search(rf"<!-- reference:begin answer reference/{request.param} -->(.*?)<!--", readme, re.DOTALL)[1]
+    return results, flat(answer), flat(PAGES[request.param].read_text(encoding="utf-8")), parts
+
+
+def test_report_readme_and_page_give_the_same_number(told):
+    _, readme, page, parts = told
+    claim, hero = parts["answer"]["finding"], parts["answer"]["sections"][0]["answer"]
+    assert f"**{claim}.**" in readme and f"**{claim}.**" in page
+    assert f"+{re.search(CLAIM, claim)[1]}" == hero.number
+    for text in (readme, page, " ".join(parts["answer"]["lead"])):
+        assert re.search(REACHED, text)[5] == hero.number
+
+
+def test_report_readme_and_page_name_the_same_pair(told):
+    results, readme, page, parts = told
+    two = headline(results)
+    pair = results.labels[two.model], results.labels[two.other]
+    for text in (readme, page, " ".join(parts["answer"]["lead"])):
+        assert re.search(REACHED, text).group(2, 4) == pair
+    assert parts["answer"]["sections"][0]["answer"].pair.startswith(" − ".join(pair))
+    panels = panel_models(results)
+    assert (panels["models"][panels["to"]]["label"], panels["models"][panels["from"]]["label"]) == pair
+    assert re.search(CLASSES, parts["classes"]["finding"]).group(1, 2) == pair
+    assert all(label in parts["cost"]["finding"] for label in pair) or "shared its GPU" in parts["cost"]["finding"]
+    assert parts["confusions"]["finding"].startswith(pair[0])
+
+
+def test_report_and_page_count_the_same_classes(told):
+    results, _, page, parts = told
+    said = re.search(CLASSES, parts["classes"]["finding"]).group(3, 4, 5)
+    assert f"**{parts['classes']['finding']}.**" in page
+    two = headline(results)
+    rows = results.rows("class_differences", model=two.model, baseline=two.other)
+    assert said == tuple(str(count) for count in ((rows["verdict"] == "better").sum(), len(rows),
+                                                  (rows["verdict"] == "worse").sum()))  # fmt: skip
+    assert f"**{parts['confusions']['finding']}.**" in page
