@@ -31,7 +31,13 @@ from study.training.run import train_run
 
 TIMES = ("seconds", "images_per_second")
 RECIPES = raw()["recipes"]
-SPECIAL = {"linear_head", "scratch_fast", "modern_fast", "modern_quick"}  # which suit one regime or network only
+SPECIAL = {
+    "linear_head",
+    "logistic_head",
+    "scratch_fast",
+    "modern_fast",
+    "modern_quick",
+}  # which suit one regime or network only
 LITE0, VIT = "timm/tf_efficientnet_lite0.in1k", "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 PER_CLASS = {TRAIN: 3, VALIDATION: 1, TEST: 2}
 

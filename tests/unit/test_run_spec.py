@@ -121,7 +121,8 @@ def test_the_defaults_are_those_that_old_specs_left_out():
     assert optional == {
         "muon": None, "head_learning_rate": None, "label_smoothing": 0.0, "schedule": None, "ema": None,
         "validation": None, "precision": None, "input_sizes": None, "frozen_norms": False, "frozen_blocks": 0,
-        "frozen_depthwise": False, "probe": None, "images_seen": None,
+        "frozen_depthwise": False, "probe": None, "images_seen": None, "regression": None,
+        "learning_rate": None, "weight_decay": None, "batch_size": None,
     }  # fmt: skip
     assert {one.name: one.default for one in fields(Schedule) if one.default is not MISSING} == {"hold_epochs": 0.0}
     assert all(one.default is MISSING for one in fields(Muon) + fields(Probe))

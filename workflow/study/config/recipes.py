@@ -1,5 +1,6 @@
 """How a network is trained: the recipes of config.yaml, and of every spec."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,21 +113,41 @@ class Probe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Regression:
+    """The head of a frozen backbone by multinomial logistic regression, without validation images."""
+
+    __pydantic_config__ = CHECKED
+
+    l2: list[Number] = option(
+        description="penalties to choose from by cross-validation: half of each times the squared weights, beside the "
+        "mean loss",
+        min_length=1,
+    )
+    few: Number = option(description="the penalty where a class has one or two images, too few to choose by", gt=0)
+    folds: Whole = option(5, "of the cross-validation, where each class has as many images", ge=3, le=20)
+
+    def __post_init__(self) -> None:
+        if min(self.l2) <= 0:
+            raise ValueError("l2 must be more than 0: without a penalty the regression has no end")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything about training that is not the network, its input or the data."""
 
     __pydantic_config__ = CHECKED
 
-    optimizer: Literal["adam", "adamw", "sgd", "muon"] = option(
-        description="sgd: Nesterov momentum 0.9; muon: with a section muon"
+    optimizer: Literal["adam", "adamw", "sgd", "muon", "lbfgs"] = option(
+        description="sgd: Nesterov momentum 0.9; muon: with a section muon; lbfgs: with a section regression"
     )
     muon: Muon | None = None
-    learning_rate: Number = option(gt=0)
+    regression: Regression | None = option(None, "in place of epochs of training: the head is fitted at once")
+    learning_rate: Number | None = option(None, gt=0)
     head_learning_rate: Number | None = option(
         None, "of the new classifier, where it differs from the backbone's", gt=0
     )
-    weight_decay: Number = option(description="of matrices and kernels, not of biases and norms", ge=0)
-    batch_size: Whole = option(ge=1)
+    weight_decay: Number | None = option(None, "of matrices and kernels, not of biases and norms", ge=0)
+    batch_size: Whole | None = option(None, ge=1)
     epochs: Whole = option(ge=1, le=100_000)
     images_seen: Whole | Steps[Whole] | None = option(
         None,
@@ -156,6 +177,7 @@ class Recipe:
     )
 
     def __post_init__(self) -> None:
+        self._check_regression()
         if self.schedule is not None and self.plateau is not None:
             raise ValueError("schedule and plateau both set the learning rate; set one of them to null")
         if self.schedule is not None and self.schedule.warmup_epochs + self.schedule.hold_epochs >= self.epochs:
@@ -179,3 +201,18 @@ class Recipe:
             raise ValueError("optimizer muon and a section muon go together; add the one or remove the other")
         if self.muon is not None and (self.plateau is not None or self.head_learning_rate is None):
             raise ValueError("optimizer muon needs a head_learning_rate, and takes no plateau; set it to null")
+
+    def _check_regression(self) -> None:
+        """Raise ValueError unless the recipe has what a regression, or what training needs, and nothing else."""
+        if (self.optimizer == "lbfgs") != (self.regression is not None):
+            raise ValueError("optimizer lbfgs and a section regression go together; add the one or remove the other")
+        for name in ("learning_rate", "weight_decay", "batch_size"):
+            if self.regression is None and getattr(self, name) is None:
+                raise ValueError(f"{name} is missing; config.yaml shows what it looks like")
+        if self.regression is None:
+            return
+        kept = {"optimizer": "lbfgs", "regression": self.regression, "epochs": 1, "best_epoch": "last"}
+        for one in dataclasses.fields(self):
+            wanted = kept.get(one.name, None if one.default is dataclasses.MISSING else one.default)
+            if one.name != "validation" and getattr(self, one.name) != wanted:
+                raise ValueError(f"optimizer lbfgs fits the head at once; set {one.name} to {wanted or 'null'}")

@@ -129,6 +129,11 @@ class Config(Strict):
                 f"models: {name}: recipe {model.recipe} freezes or probes parts, which is for regime finetune; "
                 f"name another recipe for regime {model.regime}"
             )
+        if model.regime != "frozen" and recipe.regression is not None:
+            raise ValueError(
+                f"models: {name}: recipe {model.recipe} has a regression, which is for regime frozen; name another "
+                f"recipe for regime {model.regime}"
+            )
         if recipe.input_sizes is not None and (model.regime == "frozen" or model.architecture == "scratch_cnn"):
             raise ValueError(
                 f"models: {name}: recipe {model.recipe} has input_sizes, but this model takes images of one size only"

@@ -22,6 +22,7 @@ from study.training.freezing import settle_norms, start_head
 from study.training.optimizers import make_optimizer, make_plateau
 from study.training.outputs import write_history, write_model, write_predictions
 from study.training.progress import Reporter
+from study.training.regression import fit_head
 from study.training.setup import compile_network, make_setup, read_data
 from study.training.steps import Steps
 
@@ -120,6 +121,8 @@ def _train(
 ) -> tuple[loop.Progress, str, loop.DivergedError | None]:
     """Train until the recipe stops; return (progress, why it ended, the divergence or None)."""
     spec, recipe = setup.spec, setup.spec.recipe
+    if recipe.regression is not None:
+        return *fit_head(setup), None
     state, set_aside = checkpoint.load(folder, key)
     progress = loop.Progress()
     if state is None:

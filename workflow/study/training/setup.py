@@ -83,7 +83,9 @@ def make_setup(
     network = networks.build(spec.network, classes, _weights_path(spec, study))
     rows = rows_of(data, spec)
     train, val = rows["train"], rows["val"]
-    recipe = replace(spec.recipe, batch_size=min(spec.recipe.batch_size, len(train)))
+    recipe = spec.recipe
+    if recipe.batch_size is not None:
+        recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
     common = {
         "labels": torch.from_numpy(data.fine.astype(np.int64)),
         **rows,
