@@ -20,8 +20,8 @@ def seal(folder):
     write_json(folder / CHECKSUMS, {name: file_digest(folder / name) for name in published_files(folder)})
 
 
-def edit_evidence(folder, edit):
-    path = folder / RUN / "evidence.npz"
+def edit_evidence(folder, edit, run=RUN):
+    path = folder / run / "evidence.npz"
     with np.load(path) as stored:
         arrays = dict(stored)
     edit(arrays)

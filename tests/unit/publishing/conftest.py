@@ -33,6 +33,18 @@ def once(study, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def few(study, tmp_path_factory):
+    """The study with two runs on five images of each class, published."""
+    folder = Path(shutil.copytree(study, tmp_path_factory.mktemp("few") / "fake"))
+    for run in ("scratch_cnn/seed-0", "scratch_cnn/seed-1"):
+        shutil.copytree(folder / "runs" / run, folder / "runs" / run.replace("/", "/per-class-5/"))
+    cells = [{"model": "scratch_cnn", "seed": seed, "images_per_class": 5, "settings_sha256": ""} for seed in (0, 1)]
+    write_json(folder / "config.json", read_json(folder / "config.json") | {"labels": cells})
+    publish(folder, folder.parent / "published")
+    return folder.parent / "published"
+
+
 @pytest.fixture
 def published(once, tmp_path):
     """The study published, to be changed."""

@@ -1,6 +1,7 @@
 """A published study is checked against itself, to the last byte and number."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,11 @@ import pytest
 from publications import RUN, edit_evidence, seal
 
 from study.__main__ import main
+from study.analysis.runs import load_run, load_runs
 from study.data.dataset import TEST, TRAIN, read_labels
 from study.errors import StudyError
 from study.files import read_json, write_json
+from study.paths import RunKey
 from study.publishing.verify import verify
 
 
@@ -114,6 +117,44 @@ def test_numbers_of_the_logits_are_held_against_the_evidence(published):
     seal(published)
     with pytest.raises(StudyError, match=r"from_logits\.json: test_ece is "):
         verify(published)
+
+
+# --- thin evidence ----------------------------------------------------------------------------------------------------
+
+FEW = Path("runs/scratch_cnn/per-class-5/seed-0")
+
+
+def test_a_run_on_few_images_is_published_with_thin_evidence_and_its_numbers(study, few):
+    verify(few)
+    with np.load(few / FEW / "evidence.npz") as stored:
+        assert {name: (str(array.dtype), len(array)) for name, array in stored.items()} == {
+            "test_best": ("uint8", 1000), "test_log_true": ("float16", 1000)
+        }  # fmt: skip
+    config, dataset = read_json(few / "config.json"), read_labels(few / "labels.npz")
+    thin, full = RunKey("scratch_cnn", 0, 5), RunKey("scratch_cnn", 0)
+    assert load_run(few, thin, dataset).numbers == load_run(study, full, dataset).numbers
+    alone = {name: value for name, value in load_run(few, thin, dataset, True).numbers.items() if not np.isnan(value)}
+    assert alone.keys() == {"test_accuracy", "test_superclass", "train_accuracy", "test_nll"}
+    assert [run.key for run in load_runs(few, config, dataset)][-2:] == [thin, RunKey("scratch_cnn", 1, 5)]
+
+
+@pytest.mark.parametrize("place", ["test_best", "test_log_true"])
+def test_altered_thin_evidence_is_found(few, tmp_path, place):
+    folder = Path(shutil.copytree(few, tmp_path / "published"))
+
+    def edit(arrays):
+        arrays[place][:20] = arrays[place][20:40]
+
+    edit_evidence(folder, edit, FEW)
+    with pytest.raises(StudyError, match=r"per-class-5/seed-0/from_logits\.json: test_\w+ is "):
+        verify(folder)
+
+
+def test_thin_evidence_of_other_images_is_refused(few, tmp_path):
+    folder = Path(shutil.copytree(few, tmp_path / "published"))
+    edit_evidence(folder, lambda arrays: arrays.update(test_best=arrays["test_best"][:-1]), FEW)
+    with pytest.raises(StudyError, match=r"evidence\.npz is damaged \(ValueError\); publish the study again"):
+        verify(folder)
 
 
 def test_a_folder_that_is_no_published_study_is_refused(study, capsys):

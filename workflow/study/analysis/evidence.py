@@ -8,6 +8,9 @@ images (`test_...`), in the order of their rows in labels.npz,
 * `superclass` uint8 [N], the most probable superclass, where the data have superclasses,
 * `val_ids` int64 [V], the validation images' rows, only of a run whose recipe has a validation split of its own.
 
+Of a run on few images of each class, of which there are many, it is thin, 30 kB: `test_best` uint8 [N], the most
+probable class, and `test_log_true`.
+
 A log-probability is rounded to the nearest float16 that leaves its probability in the same bin of confidence, so that
 the bins' counts are exact. Over 10,000 images the rounding moves NLL and ECE by some 1e-5, of networks near chance by
 some 1e-3; see `rounding_of_mean`.
@@ -15,7 +18,7 @@ some 1e-3; see `rounding_of_mean`.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 from scipy.special import log_softmax
@@ -23,6 +26,10 @@ from scipy.special import log_softmax
 from study.analysis import metrics
 
 TOP = 5
+
+
+class NeedsLogits(AttributeError):
+    """The number takes more than a published run's evidence has."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,38 @@ class Evidence:
         """The place of the true classes `fine` int [N], 0 to 4; 5 where the class is not among the five best."""
         found = self.top5 == fine[:, None]
         return np.where(found.any(axis=1), found.argmax(axis=1), TOP)
+
+
+class NoEvidence:
+    """Of images of which nothing was published: whatever is asked of it takes the logits."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NeedsLogits(name)
+
+
+@dataclass(frozen=True)
+class ThinEvidence(NoEvidence):
+    """Of N test images: the best class, `predicted` uint8 [N], and `log_true` float64 [N]; see `Evidence`."""
+
+    predicted: np.ndarray
+    log_true: np.ndarray
+
+    @classmethod
+    def from_arrays(cls, stored: Mapping[str, np.ndarray], images: int) -> Self:
+        """Read back what `to_arrays` gave. Raises ValueError if it is not evidence of so many images."""
+        best, log_true = stored["test_best"], stored["test_log_true"]
+        if not len(best) == len(log_true) == images or (best.dtype, log_true.dtype) != (np.uint8, np.float16):
+            raise ValueError(f"not the thin evidence of {images} images")
+        return cls(best, log_true.astype(np.float64))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of a thin evidence.npz."""
+        return {"test_best": self.predicted, "test_log_true": in_its_bin(self.log_true)}
+
+    @property
+    def rounding(self) -> float:
+        """How far rounding may have moved a mean over the images of `log_true`."""
+        return rounding_of_mean(self.log_true)
 
 
 def best_classes(logits: np.ndarray, count: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.evidence import TOP, Evidence
+from study.analysis.evidence import TOP, Evidence, NoEvidence, ThinEvidence
 from study.analysis.scores import Predictions, run_metrics
 from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION, Labels
@@ -138,15 +138,16 @@ def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = F
     published = is_published(folder)
     read = read_evidence if published else read_predictions
     predictions = read(folder, record, train_accuracy, dataset)
-    numbers, bins = run_metrics(predictions), predictions.bins
+    numbers, is_thin = run_metrics(predictions), isinstance(predictions.test, ThinEvidence)
+    bins = None if is_thin else predictions.bins
     if published and not evidence_alone:
         with reading(folder / FROM_LOGITS, PUBLISH_AGAIN):
             measured = read_json(folder / FROM_LOGITS)
             numbers |= measured["numbers"]
-            bins = np.array(measured["bins"])
-    val_predicted = None if has_own_split(record, dataset) else predictions.val.predicted
+            bins = None if is_thin else np.array(measured["bins"])
+    val_predicted = None if is_thin or has_own_split(record, dataset) else predictions.val.predicted
     return Run(run.model, run.seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
-               in_top5=predictions.rank < TOP, bins=bins, val_predicted=val_predicted,
+               in_top5=None if is_thin else predictions.rank < TOP, bins=bins, val_predicted=val_predicted,
                rounding=predictions.test.rounding if published else 0.0, **known)  # fmt: skip
 
 
@@ -173,12 +174,15 @@ def read_evidence(folder: Path, record: dict[str, Any], train_accuracy: float, d
     """A published run's evidence.npz, checked against the dataset."""
     path = folder / EVIDENCE
     with reading(path, PUBLISH_AGAIN), open_npz(path, PUBLISH_AGAIN) as file:
-        held_out = dataset.ids(VALIDATION)
+        held_out, images = dataset.ids(VALIDATION), len(dataset.ids(TEST))
+        if "test_best" in file:
+            thin = ThinEvidence.from_arrays(file, images)
+            return Predictions(train_accuracy, NoEvidence(), test=thin, **_labels(held_out, dataset))
         if has_own_split(record, dataset):
             held_out = _held_out(path, record, file["val_ids"], dataset)
         val, test = [
-            Evidence.from_arrays(file, part, len(ids), dataset.coarse is not None)
-            for part, ids in (("val", held_out), ("test", dataset.ids(TEST)))
+            Evidence.from_arrays(file, part, number, dataset.coarse is not None)
+            for part, number in (("val", len(held_out)), ("test", images))
         ]
     return Predictions(train_accuracy=train_accuracy, val=val, test=test, **_labels(held_out, dataset))
 

@@ -10,11 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.analysis import metrics
-from study.analysis.evidence import Evidence
-
-
-class NeedsLogits(Exception):
-    """The number takes more than a published run's evidence has."""
+from study.analysis.evidence import Evidence, NeedsLogits, NoEvidence, ThinEvidence
 
 
 @dataclass(frozen=True)
@@ -24,14 +20,14 @@ class Predictions:
     `val_ids` int [V] are the validation images' rows in dataset.npz; `coarse` int [T] and `fine_to_coarse` int [C] are
     superclasses, of images and of classes. `train_accuracy` is that of the chosen epoch on a sample of the training
     images, a fraction. `logits` float [V, C] and [T, C] are None of a run that is read from its evidence; a metric that
-    asks for them is then NaN.
+    asks for them, or for more than thin evidence has, is then NaN.
     """
 
     train_accuracy: float
-    val: Evidence
+    val: Evidence | NoEvidence
     val_ids: np.ndarray
     val_fine: np.ndarray
-    test: Evidence
+    test: Evidence | ThinEvidence
     fine: np.ndarray
     coarse: np.ndarray | None = None
     fine_to_coarse: np.ndarray | None = None
@@ -41,6 +37,11 @@ class Predictions:
     def rank(self) -> np.ndarray:
         """The place of each test image's true class, int [T]: 0 is the top class, 5 is beyond the five best."""
         return self.test.rank(self.fine)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether each test image's top class is the true one, bool [T]."""
+        return self.test.predicted == self.fine
 
     @property
     def val_logits(self) -> np.ndarray:
@@ -66,9 +67,9 @@ class Predictions:
     def bins(self) -> np.ndarray:
         """`metrics.confidence_bins` of the test images before and after the temperature, float64 [2, 3, bins].
 
-        Those after the temperature are NaN without logits.
+        Those after the temperature are NaN without logits. Raises NeedsLogits of thin evidence.
         """
-        right = self.rank < 1
+        right = self.right
         before = metrics.confidence_bins(np.exp(self.test.log_top), right)
         try:
             after = metrics.confidence_bins(metrics.top_confidence(self.scaled_logits), right)
@@ -143,7 +144,7 @@ def metric_names(superclasses: int) -> list[str]:
 @metric("test accuracy", "%", of_images=True)
 def test_accuracy(predictions: Predictions) -> float:
     """The share of the test images whose top class is the true one."""
-    return (predictions.rank < 1).mean()
+    return predictions.right.mean()
 
 
 @metric("test top-5", "%", of_images=True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from study.analysis.duplicates import read_near_duplicates
+from study.analysis.evidence import ThinEvidence
 from study.analysis.runs import (
     Run,
     every_run,
@@ -134,16 +135,21 @@ def _publish_run(study: Path, dest: Path, run: RunKey, dataset: Labels, damaged:
 
 
 def _write_evidence(source: Path, target: Path, run: Run, dataset: Labels) -> None:
+    """Write evidence.npz, and the numbers that it does not determine; of a run on few images, thin and all numbers."""
     predictions = read_predictions(source, run.record, run.numbers["train_accuracy"], dataset)
-    arrays = predictions.val.to_arrays("val") | predictions.test.to_arrays("test")
-    if has_own_split(run.record, dataset):
-        arrays["val_ids"] = predictions.val_ids
+    needed, bins = set(run.numbers), []
+    if run.images_per_class is None:
+        arrays, bins = predictions.val.to_arrays("val") | predictions.test.to_arrays("test"), run.bins.tolist()
+        if has_own_split(run.record, dataset):
+            arrays["val_ids"] = predictions.val_ids
+        without_logits = run_metrics(dataclasses.replace(predictions, logits=None))
+        needed = {name for name, value in without_logits.items() if np.isnan(value) or METRICS[name].of_probabilities}
+    else:
+        arrays = ThinEvidence(predictions.test.predicted, predictions.test.log_true).to_arrays()
     with atomic_write(target / EVIDENCE) as temporary:
         np.savez_compressed(temporary, **arrays)
-    without_logits = run_metrics(dataclasses.replace(predictions, logits=None))
-    needed = [name for name, value in without_logits.items() if np.isnan(value) or METRICS[name].of_probabilities]
-    numbers = {name: run.numbers[name] for name in needed if np.isfinite(run.numbers[name])}
-    write_json(target / FROM_LOGITS, {"numbers": numbers, "bins": run.bins.tolist()})
+    numbers = {name: value for name, value in run.numbers.items() if np.isfinite(value) and name in needed}
+    write_json(target / FROM_LOGITS, {"numbers": numbers, "bins": bins})
 
 
 def _write_labels(source: Path, target: Path) -> None:
