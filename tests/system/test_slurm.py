@@ -88,7 +88,7 @@ def test_jobs_that_slurm_takes_away_half_way_end_with_the_bytes_of_a_local_run(t
 def running_jobs(environment: dict[str, str]) -> dict[str, str]:
     """{"model seed s": job number} of the running training jobs."""
     listed = cluster.ask(environment, "squeue", "--noheader", "--states=running", "--format=%i %k")
-    found = re.findall(r"^(\d+) rule_train_wildcards_(\w+)_(\d+)$", listed, re.MULTILINE)
+    found = re.findall(r"^(\d+) rule_train_wildcards_(\w+?)_+(\d+)$", listed, re.MULTILINE)
     return {f"{model} seed {seed}": job for job, model, seed in found}
 
 
@@ -115,19 +115,3 @@ def test_every_setting_of_the_profile_is_one_that_snakemake_or_the_plugin_knows(
     ).stdout
     options = set(re.findall(r"--([a-z][a-z0-9-]+)", told))
     assert set(yaml.safe_load(PROFILE.read_text())) <= options
-
-
-def test_on_the_login_node_every_job_is_planned_for_a_gpu(tmp_path):
-    project = copy_project(tmp_path / "project")
-    (tmp_path / "none").mkdir()
-    with cluster.running(tmp_path / "cluster") as environment:
-        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", "--dry-run",
-                   "--slurm-no-account", "--slurm-status-command", "squeue",
-                   "--configfile", "workflow/presets/demo.yaml"]  # fmt: skip
-        done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False)
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told
-    trains = [block for block in told.split("\n\n") if re.search(r"^rule train:", block, re.MULTILINE)]
-    assert trains
-    for block in trains:
-        assert "gpu=1" in block and "runtime=240" in block and "mem_mb=12000" in block

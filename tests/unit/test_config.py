@@ -185,6 +185,12 @@ TOP = (
             MISSING,
             "models: scratch_cnn: arguments: hidden is missing; config.yaml shows what it looks like.",
         ),
+        (
+            "recipes.report",
+            {"optimizer": "adam", "learning_rate": 0.1, "weight_decay": 0.0, "batch_size": 64, "epochs": 2},
+            "recipes: report lacks augmentation, plateau, early_stopping, best_epoch; config.yaml shows what they look "
+            "like.",
+        ),
         # contradictions
         (
             "models.efficientnet_lite0_frozen.recipe",
@@ -222,6 +228,15 @@ TOP = (
 )
 def test_a_mistake_is_told_in_one_sentence(where, value, expected):
     assert refusal(changed(where, value)) == f"config: {expected}"
+
+
+def test_a_recipe_that_no_model_uses_stops_nothing():
+    config = changed("recipes.khanna2021.validation", {"fraction": 0.001, "seed": 0})
+    assert not {model for model in config["grid"]["models"] if config["models"][model]["recipe"] == "khanna2021"}
+    load_config(config)
+    user = next(name for name, model in config["models"].items() if model["recipe"] == "khanna2021")
+    config["grid"]["models"].append(user)
+    assert "recipes: khanna2021: validation: fraction 0.001 of 500 images per class is less" in refusal(config)
 
 
 def test_a_mistyped_key_is_told_rather_than_the_one_it_leaves_missing():

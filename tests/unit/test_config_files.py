@@ -96,6 +96,8 @@ def test_the_file_whose_value_counts_is_named(files, keys, expected):
 
 def test_a_value_from_the_command_line_is_not_blamed_on_a_file(files):
     assert file_of(["a", "b"], {"a": {"b": 9}}, files) == "--config"
+    (files[0].parent / "nan.yaml").write_text("a: {b: .nan}\n")
+    assert file_of(["a", "b"], {"a": {"b": float("nan")}}, [files[0].parent / "nan.yaml"]) == "nan.yaml"
 
 
 @pytest.mark.parametrize(

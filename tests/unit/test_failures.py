@@ -88,3 +88,15 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     finally:
         subprocess.run(["chattr", "-i", path.parent], check=True)
     assert train(path).returncode == 0
+
+
+def test_on_windows_the_supported_systems_are_named(tmp_path):
+    (tmp_path / "fcntl.py").write_text("raise ModuleNotFoundError(\"No module named 'fcntl'\", name='fcntl')\n")
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{WORKFLOW}", "PATH": os.environ["PATH"]}
+    code = (
+        "import sys; sys.modules.pop('fcntl', None); from study.__main__ import main; sys.exit(main(['train', 'spec']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "The study runs on Linux and macOS" in told(done)

@@ -111,7 +111,7 @@ def test_from_another_folder_as_a_module_and_in_a_folder_with_braces(tmp_path):
     there.mkdir()
     relative = Path(os.path.relpath(clone / "Snakefile", here))
     done = run(here, "-s", relative, "--directory", there, "--configfile", overlay, "--dry-run")
-    assert done.returncode == 0 and "wildcards: model=scratch_cnn, seed=0" in done.stdout, done.stdout
+    assert done.returncode == 0 and "wildcards: model=scratch_cnn, subset=, seed=0" in done.stdout, done.stdout
 
     (there / "Snakefile").write_text(
         'configfile: "quick.yaml"\n\n'
@@ -192,7 +192,7 @@ def test_a_key_given_twice_is_refused_with_its_lines(fresh):
 def test_whole_numbers_on_the_command_line(fresh, setting, planned):
     done = fresh.snakemake("--dry-run", "--config", setting)
     assert done.returncode == 0, done.stdout
-    assert f"model=scratch_cnn, seed={planned[-1]}" in done.stdout
+    assert f"model=scratch_cnn, subset=, seed={planned[-1]}" in done.stdout
 
 
 def test_the_log_of_a_run_has_all_its_attempts_though_snakemake_deletes_logs(tmp_path):

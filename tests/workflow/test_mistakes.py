@@ -1,5 +1,7 @@
 """What a person can get wrong ends in one sentence, before anything has run."""
 
+import re
+
 import pytest
 import yaml
 
@@ -102,5 +104,20 @@ def test_the_real_study_is_the_grid_of_the_config(fresh, tmp_path):
     folder = empty_files(tmp_path)
     done = fresh.snakemake("--dry-run", "--quiet", "reason", config=(), CIFAR100_FOLDER=str(folder))
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("wildcards: model=scratch_cnn, seed=") == 5
-    assert done.stdout.count("wildcards: model=efficientnet_b0, seed=") == 5
+    assert done.stdout.count("wildcards: model=scratch_cnn, subset=, seed=") == 5
+    assert done.stdout.count("wildcards: model=efficientnet_b0, subset=, seed=") == 5
+
+
+@pytest.mark.parametrize(("setting", "gpus"), [("study=x", 1), ("compute={device: cpu}", 0)])
+def test_on_a_cluster_training_is_planned_for_gpus_whatever_the_command_line_sets(fresh, setting, gpus):
+    synthetic = fresh.overlay("synthetic", {"dataset": {"name": "synthetic"}})
+    done = fresh.snakemake(
+        "--workflow-profile", "profiles/slurm", "--dry-run", "--config", setting, config=(synthetic,)
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"runs on {'cuda' if gpus else 'cpu'}, " in done.stdout  # a dry run too says what is about to run
+    blocks = re.split(r"\n(?=(?:local)?rule \w+:)", done.stdout)
+    jobs = {re.match(r"(?:local)?rule (\w+):", block)[1]: block for block in blocks[1:]}
+    for asked in (f"gpu={gpus}", "slurm_partition=gpu", "runtime=240", "mem_mb=12000"):
+        assert asked in jobs["train"], jobs["train"]
+    assert "slurm_partition=cpu" in jobs["analyse"] and "gpu=" not in jobs["analyse"]

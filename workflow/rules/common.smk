@@ -13,21 +13,30 @@ from study.config.specs import weights_id
 from study.files import canonical_json, file_digest, read_json, sha256_text
 from study.fingerprints import sources_sha256, training_code_sha256
 from study.orchestration.jobs import delete_output_backups
+from study.orchestration.overview import describe
 from study.orchestration.start import (
     check_report,
     compared_runs,
     is_of_other_config,
     preflight,
+    refuse_untrainable,
     start,
 )
 from study.paths import RUN_FILES, SPEC, RunKey, subset_folder
 from study.reporting.items import ALL_TABLES, STORY, report_figures, report_pages
+
+# Snakemake counts jobs where they go to a cluster, and cores where they do not; in a dry run it counts both.
+COUNTED = workflow.resource_settings
+IS_CLUSTER = COUNTED.nodes is not None and (
+    COUNTED.cores is None or workflow.output_settings.dryrun
+)
 
 with exit_with_sentence():
     # In the order of their rank: what the command line names comes after the default.
     START = start(
         config,
         [DEFAULTS, *(path for path in workflow.configfiles if Path(path) != DEFAULTS)],
+        IS_CLUSTER,
     )
     STUDY, PATHS = START.study, START.paths
     COMPARED = compared_runs(STUDY, PATHS)
@@ -47,7 +56,9 @@ FEATURES_OF = {
     if model.regime == "frozen"
 }
 FEATURES = {spec.id: spec for spec in FEATURES_OF.values()}
-SUBSETS = {subset_folder(run.images_per_class): run.images_per_class for run in STUDY.runs()}
+SUBSETS = {
+    subset_folder(run.images_per_class): run.images_per_class for run in STUDY.runs()
+}
 GPUS = 1 if START.compute.device == "cuda" else 0
 
 
@@ -69,8 +80,7 @@ TEMPLATES = sources_sha256("../../report/templates/*", "../../report/captions/fi
 
 wildcard_constraints:
     model="|".join(MODELS),
-    # A folder of its own for runs on few images per class, nothing for those on all; an empty pattern would not count.
-    subset="|".join(f"(?:{subset})" for subset in SUBSETS),
+    subset=f"(?:{'|'.join(SUBSETS)})",  # a folder of its own for runs on few images per class, nothing for those on all
     seed="[0-9]+",
     weights="|".join(WEIGHTS) or "none",
     features="|".join(FEATURES) or "none",
@@ -166,5 +176,9 @@ RESULTS_OF_RUNS = (
     else [run / name for run in COMPARED for name in RUN_FILES]
 )
 
-with exit_with_sentence():
-    check_report(sys.argv, START, [*FIGURES, *PAGES])
+if workflow.is_main_process:
+    with exit_with_sentence():
+        refuse_untrainable(START, IS_CLUSTER)
+        check_report(sys.argv, START, [*FIGURES, *PAGES])
+        if workflow.output_settings.dryrun:
+            print(describe(STUDY, START.compute, PATHS), file=sys.stderr)

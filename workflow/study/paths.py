@@ -25,7 +25,6 @@ _TABLES = (
     "runs",
     "models",
     "contrasts",
-    "more_seeds",
     "classes",
     "superclasses",
     "class_differences",

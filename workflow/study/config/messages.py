@@ -58,7 +58,8 @@ def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) 
 
     `root` is the class that was validated; `at` is the path of keys above it, for a section that is checked alone.
     """
-    problem = _most_telling(error.errors(include_url=False))
+    problems = error.errors(include_url=False)
+    problem = _most_telling(problems)
     path = [*at, *(part for part in problem["loc"] if not _NOT_KEYS.fullmatch(str(part)))]
     where = ": ".join(str(part) for part in path)
     kind = problem["type"]
@@ -68,7 +69,13 @@ def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) 
         unknown = f"{parent} has an unknown key {str(path[-1])!r}{meant}"
         return path, unknown if meant.endswith("?") else f"{unknown}."
     if kind == "missing":
-        return path, f"{where} is missing; config.yaml shows what it looks like."
+        beside = [one["loc"][-1] for one in problems if one["type"] == kind and one["loc"][:-1] == problem["loc"][:-1]]
+        if len(beside) == 1 or len(path) == 1:
+            return path, f"{where} is missing; config.yaml shows what it looks like."
+        return (
+            path,
+            f"{': '.join(map(str, path[:-1]))} lacks {', '.join(beside)}; config.yaml shows what they look like.",
+        )
     if kind == "value_error":
         text = problem["msg"].removeprefix("Value error, ")
         sentence = f"{where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"

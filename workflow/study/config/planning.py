@@ -51,10 +51,13 @@ def data_fingerprint(config: Config) -> str:
     return fingerprint(config.manifest, asdict(config.dataset.validation))
 
 
-def resolved_compute(config: Config) -> ComputeSpec:
-    """Return what training runs on, with `auto` resolved for this machine; `compile` says whether it is allowed."""
+def resolved_compute(config: Config, is_cluster: bool = False) -> ComputeSpec:
+    """Return what training runs on, with `auto` resolved for this machine, or for the nodes of a cluster.
+
+    `compile` says whether it is allowed.
+    """
     compute = config.compute
-    device, precision = resolve_compute(compute.device, compute.precision)
+    device, precision = resolve_compute(compute.device, compute.precision, is_cluster)
     return ComputeSpec(
         device=device,
         threads=compute.threads,

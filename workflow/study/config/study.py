@@ -88,10 +88,10 @@ class Config(Strict):
     @model_validator(mode="after")
     def _check_references(self) -> "Config":
         messages.check_known(self.dataset.name, MANIFESTS, "dataset: name", "dataset")
-        self._check_splits()
         for name in self.models:
             self._check_recipe_of(name)
         self._check_grid()
+        self._check_splits()
         self._check_labels()
         check_claims(self.claims, self.models)
         if self.search is not None and not self.search.is_expanded(self.models):
@@ -105,7 +105,8 @@ class Config(Strict):
 
     def _check_splits(self) -> None:
         splits = {"dataset": self.dataset.validation}
-        splits |= {f"recipes: {name}": recipe.validation for name, recipe in self.recipes.items() if recipe.validation}
+        for name in (self.models[model].recipe for model in self.grid.models):
+            splits |= {f"recipes: {name}": split} if (split := self.recipes[name].validation) else {}
         images = self.manifest.train_per_class
         for where, validation in splits.items():
             if validation.fraction * images < 1:

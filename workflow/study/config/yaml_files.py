@@ -80,7 +80,8 @@ def file_of(keys: Sequence[Any], merged: dict[str, Any], files: Sequence[Path | 
         return "--config"
     name, value = next(((path, _at(keys[:depth], c)) for path, c in reversed(contents) if _depth(keys, c) == depth))
     is_plain = not isinstance(value, dict)  # of a section, the command line may have added another part
-    return "--config" if is_plain and _at(keys[:depth], merged) != value else shown(Path(name))
+    is_other = repr(_at(keys[:depth], merged)) != repr(value)  # NaN is not equal to itself
+    return "--config" if is_plain and is_other else shown(Path(name))
 
 
 def shown(path: Path) -> str:

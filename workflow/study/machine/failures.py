@@ -13,6 +13,10 @@ _MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Cannot al
 _GPU = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "No CUDA GPUs are available")
 
 
+def _is_windows(error: BaseException, text: str) -> bool:
+    return isinstance(error, ModuleNotFoundError) and error.name in ("fcntl", "resource")
+
+
 def _is_missing_package(error: BaseException, text: str) -> bool:
     return isinstance(error, ModuleNotFoundError) and bool(error.name)
 
@@ -40,6 +44,7 @@ def _is_broken_gpu(error: BaseException, text: str) -> bool:
 
 # the first that fits is said
 _SENTENCES: list[tuple[Callable[[BaseException, str], bool], str]] = [
+    (_is_windows, "The study runs on Linux and macOS: on Windows, use the Windows Subsystem for Linux (WSL)."),
     (_is_missing_package, f"{{name}} is not installed for {sys.executable}: activate the study's environment "
                           f"({ACTIVATE})."),
     (_is_full_disk, f"The disk is full{{where}}: free some space {RESUME}."),

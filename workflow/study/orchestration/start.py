@@ -1,6 +1,7 @@
 """What the workflow does before its first job: check the config and the data, say what is about to run."""
 
 import atexit
+import importlib.util
 import json
 import os
 import signal
@@ -19,9 +20,11 @@ from study.data.download import reachable, without_data
 from study.data.source import find_folder
 from study.errors import StudyError, exit_with_sentence
 from study.files import canonical_json, read_json, write_json
+from study.machine.hardware import VISIBLE, has_nvidia_gpu, hides_gpus
 from study.machine.locks import read_owner, try_lock
+from study.machine.packages import weights_file
 from study.orchestration.announce import announce
-from study.orchestration.check_models import try_models
+from study.orchestration.check_models import is_trained, try_models
 from study.orchestration.overview import describe
 from study.orchestration.restore import restore_dataset, restore_weights
 from study.paths import DEFAULT_CONFIG, RESOURCES, RESULTS, RUN_RECORD, StudyPaths
@@ -42,8 +45,10 @@ class Start:
     files: Sequence[Path | str]
 
 
-def start(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Start:
+def start(raw: dict[str, Any], files: Sequence[Path | str] = (), is_cluster: bool = False) -> Start:
     """Check the config, merged from `files`, and find the data; writes nothing. Raises StudyError for a mistake in it.
+
+    `is_cluster` says that jobs run on other machines than this one.
 
     The data come from the user's folder or the archive that is downloaded; synthetic data are rendered and read from
     nowhere. Once dataset.npz is written nothing is read from there any more, so a folder that has gone is not a mistake
@@ -55,7 +60,7 @@ def start(raw: dict[str, Any], files: Sequence[Path | str] = ()) -> Start:
     if folder is not None:
         folder = None if is_prepared(study, paths) and not folder.is_dir() else find_folder(folder, study.manifest)
     own = RESOURCES / (study.manifest.archive.name if study.manifest.archive else study.manifest.name)
-    return Start(study, resolved_compute(study), (folder or own).absolute(), paths, raw, files)
+    return Start(study, resolved_compute(study, is_cluster), (folder or own).absolute(), paths, raw, files)
 
 
 def is_prepared(study: Config, paths: StudyPaths) -> bool:
@@ -147,6 +152,31 @@ def preflight(begun: Start) -> None:
     print(describe(study, begun.compute, paths), file=sys.stderr)
 
 
+def refuse_untrainable(begun: Start, is_cluster: bool) -> None:
+    """Raise StudyError for what a job would say only after others had run: a GPU or a package that is not there.
+
+    Says nothing of models that are trained, nor of packages where this Python has no torch, as with --use-conda.
+    """
+    study, compute = begun.study, begun.compute
+    names = [] if study.allow_missing else study.grid.models
+    names = [name for name in names if not is_trained(study, name, compute, begun.paths)]
+    if names and compute.device == "cuda" and not is_cluster:
+        if hides_gpus():
+            raise StudyError(f"compute: device is cuda, but the variable {VISIBLE} hides every GPU; unset it.")
+        if not has_nvidia_gpu():
+            raise StudyError("compute: device is cuda, but there is no NVIDIA GPU here; set it to auto or cpu.")
+    if importlib.util.find_spec("torch") is None:
+        return
+    for name in names:
+        kind, _, package = (study.models[name].weights or "").partition(":")
+        if kind == "package":
+            try:
+                weights_file(package)
+            except StudyError as error:
+                where = file_of(["models", name, "weights"], begun.raw, begun.files)
+                raise StudyError(f"{where}: models: {name}: weights: {error}") from None
+
+
 def check_own_models(begun: Start) -> None:
     """Try networks and weights files of the user's own. Raises StudyError, naming the config file, for a bad one."""
     if begun.study.allow_missing:  # nothing is trained
@@ -186,8 +216,10 @@ def write_plan(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
 
 def _hold(results: Path) -> None:
     """Lock the study while this Snakemake lives. Its own lock outlives a kill, and is off in profiles/default."""
-    for folder in (results, *StudyPaths(results).run_folders()):
-        if folder.exists() and not os.access(folder, os.W_OK):  # Snakemake itself would break off with a traceback
+    for folder in (RESULTS, results, *StudyPaths(results).run_folders()):
+        if folder.is_symlink() and not folder.exists():  # Snakemake itself would break off with a traceback
+            raise SystemExit(f"Error: {folder} is a link to {folder.readlink()}, which is missing; make that folder.")
+        if folder.exists() and not os.access(folder, os.W_OK):
             raise SystemExit(f"Error: {folder} cannot be written; make it writable.")
     path = Path(".snakemake") / f"{results.name}.lock"  # beside Snakemake's own; it stays, only its lock counts
     try:
