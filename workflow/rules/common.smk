@@ -80,7 +80,8 @@ TEMPLATES = sources_sha256("../../report/templates/*", "../../report/captions/fi
 
 wildcard_constraints:
     model="|".join(MODELS),
-    subset=f"(?:{'|'.join(SUBSETS)})",  # a folder of its own for runs on few images per class, nothing for those on all
+    # A folder of its own for runs on few images per class, nothing for those on all; an empty pattern would not count.
+    subset="|".join(f"(?:{subset})" for subset in SUBSETS),
     seed="[0-9]+",
     weights="|".join(WEIGHTS) or "none",
     features="|".join(FEATURES) or "none",

@@ -25,6 +25,7 @@ _TABLES = (
     "runs",
     "models",
     "contrasts",
+    "more_seeds",
     "classes",
     "superclasses",
     "class_differences",

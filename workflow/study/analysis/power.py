@@ -1,22 +1,28 @@
 """What more seeds, or fewer, would do to the interval of a difference, from the variances that a study has measured."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.special import nctdtr, stdtrit
 
-from study.analysis.contrasts import SeedPart, combined, seed_part
+from study.analysis.contrasts import SeedPart, combined, every_pair, seed_part
+from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
+from study.data.dataset import TEST, Labels
 
 FAR = 8.0  # standard errors, beyond which the wrong tail is below 1e-16, and scipy's series may not converge
+SEEDS = range(2, 21)
+ENDLESS = 1_000_000  # seeds: what is left of the variance comes from the test images
+DIFFERENCES = {"power_1": 0.01, "power_2": 0.02, "power_5": 0.05}  # columns of more_seeds.csv, and true differences
 SURE = 30.0  # standard errors, beyond which a difference is always found
 
 
 class Variances(NamedTuple):
     """Of the difference of two models on `images` test images, in squared fractions.
 
-    `difference`: of an image's mean difference, were there infinitely many seeds; sampling can make it negative.
-    Of each model: `seeds`, of one seed's accuracy, and `noise`, of one seed on one image.
+    `difference`: variance over images of the seed-averaged difference, corrected for seed noise; the estimate can be
+    negative. Of each model: `seeds`, of one seed's accuracy, and `noise`, of one seed on one image.
     """
 
     images: int
@@ -37,6 +43,26 @@ class Foreseen(NamedTuple):
     df: float
     var_seeds: float
     var_images: float
+
+
+def more_seeds_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """Of every pair of models, what `foresee` says of test accuracy with each number of SEEDS, and with ENDLESS.
+
+    `half_width` is half the 95 % interval, `variance` that of the difference, `var_lasting` what no number of seeds
+    takes away from it; power_1, power_2 and power_5 are the power at a true difference of 1, 2 and 5 points. Pairs with
+    fewer than two finished seeds of either model have no rows.
+    """
+    true = dataset.fine[dataset.ids(TEST)]
+    right = {model: correctness(runs, true) for model, runs in finished.items()}
+    columns = ["model", "baseline", "seeds", "half_width", "variance", "var_lasting", *DIFFERENCES]
+    rows = []
+    for pair in every_pair(config):
+        measured = variances(right[pair["model"]], right[pair["baseline"]])
+        for seeds in (*SEEDS, ENDLESS) if measured else ():
+            step = foresee(measured, seeds)
+            powers = [power(step, size) for size in DIFFERENCES.values()]
+            rows.append((*pair.values(), seeds, step.half, step.var_seeds + step.var_images, measured.lasting, *powers))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def variances(model: np.ndarray, baseline: np.ndarray) -> Variances | None:

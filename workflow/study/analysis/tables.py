@@ -26,6 +26,7 @@ from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
 from study.analysis.ladder import ladder_table
 from study.analysis.overlap import overlap_table
+from study.analysis.power import more_seeds_table
 from study.analysis.provenance import provenance_table
 from study.analysis.runs import Finished, Run, load_runs
 from study.analysis.scores import METRICS, metric_names
@@ -35,7 +36,7 @@ from study.data.dataset import TEST, Labels, read_labels
 from study.files import atomic_write, read_json
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
 
-SMALL = [*VARIANCES, "p", "p_holm"]
+SMALL = [*VARIANCES, "variance", "var_lasting", "p", "p_holm"]
 NOT_REPEATABLE = ["seconds", "images_per_second"]
 
 
@@ -62,6 +63,7 @@ def compute_tables(
         "runs": lambda: runs_table(config, runs),
         "models": lambda: models_table(config, finished, len(dataset.ids(TEST))),
         "contrasts": lambda: contrasts_table(config, finished, dataset),
+        "more_seeds": lambda: more_seeds_table(config, finished, dataset),
         "classes": lambda: classes_table(finished, dataset),
         "superclasses": lambda: superclasses_table(finished, dataset),
         "class_differences": lambda: class_differences_table(config, finished, dataset),

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.differences import BETTER, WORSE
-from study.analysis.power import Variances, variances
 from study.analysis.ranking import best_by_validation
-from study.data.dataset import TEST
 from study.findings import text
 from study.findings.results import Results
 
@@ -132,12 +130,11 @@ def between_runs(results: Results, model: str, other: str | None) -> tuple[float
 
 def lasting_share(results: Results, two: Compared) -> float:
     """The share of the variance of a difference that only more test images reduce, not more seeds; NaN if unknown."""
-    measured, total = measured_variances(results, two.model, two.other), two.var_seeds + two.var_images
-    if measured is None or not total > 0:
-        return np.nan
-    return measured.lasting / total
+    rows, total = with_more_seeds(results, two.model, two.other), two.var_seeds + two.var_images
+    return np.nan if rows.empty or not total > 0 else rows["var_lasting"].iloc[0] / total
 
 
-def measured_variances(results: Results, model: str, baseline: str) -> Variances | None:
-    true = results.dataset.fine[results.dataset.ids(TEST)]
-    return variances(*(results.predicted(one)[1] == true for one in (model, baseline)))
+def with_more_seeds(results: Results, model: str, other: str) -> pd.DataFrame:
+    """The rows of two models in more_seeds.csv, whichever way round they stand there."""
+    rows = results.rows("more_seeds", model=model, baseline=other)
+    return results.rows("more_seeds", model=other, baseline=model) if rows.empty else rows

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study.analysis.power import foresee, power
+from study.analysis.power import DIFFERENCES, ENDLESS, SEEDS
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST
 from study.findings import text
-from study.findings.compare import measured_variances
+from study.findings.compare import with_more_seeds
 from study.findings.results import Results
 from study.reporting.markup import Column, chart, table
 from study.reporting.panels import numbers, pair_key, pairs, shared
@@ -28,15 +28,13 @@ MEASURES = {
     "brier": ("Brier score", partial(text.number, digits=3)),
 }
 
-SEEDS = range(2, 21)
-DIFFERENCES = (0.01, 0.02, 0.05)
-ENDLESS = 1_000_000  # seeds: what is left comes from the test images
 SHAKY = 5  # seeds; from fewer, a variance is known to a factor of about 3 at best
 
 
 def how_sure_section(results: Results) -> dict[str, Any]:
     """Of every two models: half the interval, the images' share of its variance, and the power, by number of seeds."""
-    data = {"seeds": list(SEEDS), "differences": list(DIFFERENCES), "min_seeds": MIN_SEEDS, "pairs": foreseen(results)}
+    data = {"seeds": list(SEEDS), "differences": list(DIFFERENCES.values()), "min_seeds": MIN_SEEDS,
+            "pairs": foreseen(results)}  # fmt: skip
     images = len(results.dataset.ids(TEST))
     note = (
         "What the 95 % interval of a difference would be with other numbers of seeds of each model, on the same "
@@ -52,21 +50,19 @@ def foreseen(results: Results) -> dict[str, Any]:
 
     `images` is the share of the variance that no seed takes away; `floor` is half the interval that it leaves.
     """
+    had = results.rows("runs", outcome="finished")["model"].value_counts()
     found = {}
     for model, baseline in pairs(results):
-        measured = measured_variances(results, model, baseline)
-        if measured is None:
+        rows = with_more_seeds(results, model, baseline).set_index("seeds")
+        if rows.empty:
             continue
-        steps = [foresee(measured, seeds) for seeds in SEEDS]
-        totals = np.array([step.var_seeds + step.var_images for step in steps])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = measured.lasting / totals
+        steps = rows.loc[list(SEEDS)]
         found[pair_key(results, model, baseline)] = {
-            "seeds": [len(results.predicted(one)[0]) for one in (baseline, model)],
-            "half": numbers([step.half for step in steps], 5),
-            "floor": round(foresee(measured, ENDLESS).half, 5),
-            "images": numbers(share, 3),
-            "power": [numbers([power(step, size) for step in steps], 3) for size in DIFFERENCES],
+            "seeds": [int(had[one]) for one in (baseline, model)],
+            "half": numbers(steps["half_width"], 5),
+            "floor": round(rows.loc[ENDLESS, "half_width"], 5),
+            "images": numbers(steps["var_lasting"] / steps["variance"], 3),
+            "power": [numbers(steps[name], 3) for name in DIFFERENCES],
         }
     return found
 
