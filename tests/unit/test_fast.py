@@ -187,6 +187,21 @@ def test_a_recipe_may_ask_for_bfloat16_where_the_cpu_has_it(monkeypatch, has, as
     assert on_gpu.compute.precision == "float32"  # a GPU without bfloat16
 
 
+def test_a_frozen_models_recipe_may_ask_for_features_in_bfloat16(monkeypatch):
+    monkeypatch.setattr(planning, "cpu_has_bfloat16", lambda: True)
+    compute, frozen = (
+        ComputeSpec(device="cpu", threads=2, precision="float32", compile=True),
+        "efficientnet_lite0_frozen",
+    )
+    before = load_config(raw())
+    study = load_config(changed("recipes.linear_head.precision", "bfloat16"))
+    features = planning.features_spec(study, frozen, compute).compute
+    assert (features.precision, features.compile) == ("bfloat16", False)
+    assert run_spec(study, frozen, 0, compute).compute.precision == "float32"  # of the head
+    features = planning.features_spec(before, frozen, compute).compute
+    assert (features.precision, features.compile) == ("float32", True)
+
+
 @pytest.mark.parametrize(
     ("where", "value", "message"),
     [

@@ -17,6 +17,7 @@ from study.files import read_json
 from study.models import weights
 from study.paths import StudyPaths
 from study.predict import load_model
+from study.training import features
 from study.training.features import compute_features
 from study.training.inputs import ImageInputs
 
@@ -70,6 +71,28 @@ def test_a_head_learns_and_the_saved_network_repeats_its_predictions_from_pixels
     record = read_json(path.parent / "run.json")
     assert record["cost"]["features_seconds"] > 0
     assert record["weights"]["sha256"] == read_json(study / "weights" / "lite0.json")["sha256"]
+
+
+def stored_features(study: Path, name: str) -> np.ndarray:
+    with np.load(study / "features" / f"{name}.npz") as stored:
+        return stored["features"]
+
+
+def test_features_in_bfloat16_agree_with_those_in_float32(study, monkeypatch, capsys):
+    half = replace(FEATURES, compute=replace(FEATURES.compute, precision="bfloat16"))
+
+    def compute(name: str) -> np.ndarray:
+        files = study / "dataset.npz", study / "weights" / "lite0.safetensors", study / "features" / f"{name}.npz"
+        compute_features(half, *files)
+        return stored_features(study, name)
+
+    found, exact = compute("half"), stored_features(study, "lite0")
+    cosines = (found * exact).sum(1) / (np.linalg.norm(found, axis=1) * np.linalg.norm(exact, axis=1))
+    assert cosines.mean() > 0.999 and not np.array_equal(found, exact)
+    assert "float32" not in capsys.readouterr().err
+    monkeypatch.setattr(features, "AGREEMENT", 1.0)
+    assert np.array_equal(compute("strict"), exact)
+    assert "differ in bfloat16 (cosine 0.999" in capsys.readouterr().err
 
 
 def test_two_heads_with_one_seed_are_the_same_bytes(study):

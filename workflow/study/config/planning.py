@@ -75,6 +75,8 @@ def run_spec(
     recipe = config.recipe_of(name, images_per_class)
     is_worth_it = _repays_compiling(model, config.images_seen(name, images_per_class))
     compiles = compute.compile and compute.device == "cpu" and is_worth_it
+    # the head on frozen features needs no speed
+    precision = compute.precision if model.regime == "frozen" else _precision(config, recipe, compute)
     return RunSpec(
         model=name,
         seed=seed,
@@ -86,7 +88,7 @@ def run_spec(
         data=DataSpec(
             name=config.dataset.name, fingerprint=data_fingerprint(config), validation=config.dataset.validation
         ),
-        compute=ComputeSpec(**{**vars(compute), "compile": compiles, "precision": _precision(config, recipe, compute)}),
+        compute=ComputeSpec(**{**vars(compute), "compile": compiles, "precision": precision}),
         tests=config.search is None,
         images_per_class=images_per_class,
     )
@@ -104,6 +106,9 @@ def features_spec(config: Config, name: str, compute: ComputeSpec) -> FeaturesSp
     """
     model = config.models[name]
     manifest = config.manifest
+    precision = _precision(config, config.recipes[model.recipe], compute)
+    # in bfloat16 a CPU computes them with folded batch norms, as they are
+    compiles = compute.compile and compute.device == "cpu" and precision == "float32"
     network = vars(_network(model)) | {
         "arguments": {key: value for key, value in resolved_arguments(model).items() if key != "drop_rate"}
     }
@@ -114,8 +119,8 @@ def features_spec(config: Config, name: str, compute: ComputeSpec) -> FeaturesSp
         compute=ComputeSpec(
             device=compute.device,
             threads=compute.threads,
-            precision=compute.precision,
-            compile=compute.compile and compute.device == "cpu" and manifest.images >= COMPILE_FEATURES_FROM,
+            precision=precision,
+            compile=compiles and manifest.images >= COMPILE_FEATURES_FROM,
         ),
     )
 
@@ -141,7 +146,7 @@ def _weights(model: Model) -> WeightsSpec | None:
 
 
 def _precision(config: Config, recipe: Recipe, compute: ComputeSpec) -> str:
-    """Return the precision of a run: a recipe may ask for bfloat16 on a CPU that has it."""
+    """Return the precision of a run, or of frozen features: a recipe may ask for bfloat16 on a CPU that has it."""
     asked = config.compute.precision == "auto" and recipe.precision is not None and compute.device == "cpu"
     return recipe.precision if asked and cpu_has_bfloat16() else compute.precision
 

@@ -173,7 +173,9 @@ class Recipe:
     )
     validation: Validation | None = option(None, "a split of its own, instead of the study's")
     precision: Literal["bfloat16"] | None = option(
-        None, "bfloat16 where compute: precision is auto and the CPU has it (AVX-512 BF16, AMX), too"
+        None,
+        "bfloat16 where compute: precision is auto and the CPU has it (AVX-512 BF16, AMX), too; of a frozen model, "
+        "for its features",
     )
 
     def __post_init__(self) -> None:
