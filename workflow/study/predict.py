@@ -137,12 +137,14 @@ def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, I
 def read_image(path: Path) -> np.ndarray:
     """Return uint8 [32, 32, 3], RGB: the central square as a viewer shows the picture, so turned as EXIF says.
 
-    Transparent pixels are laid on white; grey values of 16 bits and more are scaled to 8. Raises StudyError for a file
-    that is missing, is not an image, or is too large.
+    Transparent pixels are laid on white. Raises StudyError for a file that is missing, is not an image, has more than 8
+    bits per channel, or is too large.
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of large pictures, odd metadata
-            image = _eight_bits(ImageOps.exif_transpose(image))
+            if image.mode.startswith(("I", "F")):
+                raise StudyError(f"{path} has more than 8 bits per pixel and channel; save it with 8 bits first.")
+            image = _on_white(ImageOps.exif_transpose(image))
             return np.asarray(ImageOps.fit(image, (SIZE, SIZE), Image.Resampling.BICUBIC))
     except FileNotFoundError:
         raise StudyError(f"There is no file {path}; correct the path.") from None
@@ -170,25 +172,9 @@ def _is_heif(path: Path) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return `image` in RGB with 8 bits per channel, on white where it is transparent."""
-    if image.mode.startswith(("I", "F")):  # convert() would cut off all that is above 255
-        return Image.fromarray(_scaled(np.asarray(image, np.float64), image.mode)).convert("RGB")
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return `image` in RGB, on white where it is transparent."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
-
-
-def _scaled(values: np.ndarray, mode: str) -> np.ndarray:
-    """Return grey float64 `values` as uint8.
-
-    Their full scale is that of the mode where it has one, else the smallest usual one that they fit in, else their own
-    range.
-    """
-    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    usual = (65535.0,) if mode.startswith("I;16") else (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
-    low, high = 0.0, next((scale for scale in usual if values.max() <= scale), None)
-    if values.min() < 0 or high is None:
-        low, high = values.min(), values.max()
-    return np.rint((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8)
