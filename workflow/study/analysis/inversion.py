@@ -1,0 +1,118 @@
+"""How much of what is counted (labels, compute) one curve of accuracy needs to reach the accuracy of another.
+
+A curve has an accuracy at each of several amounts, and between them a straight line of logit accuracy over log amount,
+made to rise nowhere or to stay level where the measured ones fall (isotonic regression). It is never extrapolated: what
+lies beyond its ends is said to be more, or less, than these.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.special import logit
+
+from study.analysis.uncertainty import UPPER_TAIL
+
+RESAMPLES = 4000
+FEWEST_FREEDOMS = 2  # of the pooled variance between seeds; with fewer there is no interval
+
+
+class Curve(NamedTuple):
+    """A model's runs at rising `amounts` float [K]: `correct` bool [seeds, T] at each, of the same T test images."""
+
+    amounts: np.ndarray
+    correct: list[np.ndarray]
+
+
+class Amount(NamedTuple):
+    """An amount with its 95 % interval.
+
+    0 and infinity stand for less and for more than the curve has; NaN ends for an interval that is not known.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+class _Summary(NamedTuple):
+    """Of a curve: per-image mean correctness [K, T], logit accuracy [K], its standard error by seeds [K], their df."""
+
+    per_image: np.ndarray
+    logits: np.ndarray
+    errors: np.ndarray
+    df: int
+
+
+def amounts_to_reach(reached: Curve, by: Curve, rng: np.random.Generator) -> list[Amount]:
+    """Return for each point of the curve `reached` the amount at which the curve `by` has the same accuracy.
+
+    The interval holds the middle 95 % of resamples, in each of which the curves are drawn anew and inverted again:
+
+    * seeds, and the subsets that they draw: on the scale of logits, normal with the variance between runs, pooled over
+      a curve's points because each has few runs, and t-scaled for its degrees of freedom;
+    * test images: the same ones for all points of both curves, normal with the covariance of the per-image means.
+
+    A point that lies on neither side within the curve has an end, or both, of 0 or infinity. Its coverage, simulated,
+    is in docs/statistics.md.
+    """
+    summaries = [_summarise(reached), _summarise(by)]
+    targets, knots = summaries[0].logits, _rising(summaries[1].logits)
+    values = [invert(by.amounts, knots, target) for target in targets]
+    if min(one.df for one in summaries) < FEWEST_FREEDOMS:
+        return [Amount(value, np.nan, np.nan) for value in values]
+    drawn, curves = _resample(summaries, rng)
+    found = np.empty((RESAMPLES, len(targets)))
+    for row, (points, curve) in enumerate(zip(drawn, curves, strict=True)):
+        rising = _rising(curve)
+        found[row] = [invert(by.amounts, rising, target) for target in points]
+    # order statistics, because there is nothing between a number and infinity
+    low, high = np.quantile(found, [1 - UPPER_TAIL, UPPER_TAIL], axis=0, method="inverted_cdf")
+    return [Amount(*one) for one in zip(values, low.tolist(), high.tolist(), strict=True)]
+
+
+def invert(amounts: np.ndarray, logits: np.ndarray, target: float) -> float:
+    """Return the smallest amount at which a curve through `logits` float [K], which never fall, reaches `target`.
+
+    0 where the curve begins above it, infinity where it ends below.
+    """
+    place = int(np.searchsorted(logits, target))
+    if place == len(logits):
+        return np.inf
+    if place == 0:
+        return float(amounts[0]) if target == logits[0] else 0.0
+    share = (target - logits[place - 1]) / (logits[place] - logits[place - 1])
+    below, above = np.log(amounts[place - 1 : place + 1])
+    return float(amounts[place]) if share == 1 else float(np.exp(below + share * (above - below)))
+
+
+def _rising(logits: np.ndarray) -> np.ndarray:
+    return isotonic_regression(logits).x
+
+
+def _summarise(curve: Curve) -> _Summary:
+    per_image = np.array([correct.mean(axis=0) for correct in curve.correct])
+    runs = [_logit(correct.mean(axis=1), per_image.shape[1]) for correct in curve.correct]
+    df = sum(len(values) - 1 for values in runs)
+    squares = sum(((values - values.mean()) ** 2).sum() for values in runs)
+    errors = np.sqrt(squares / max(df, 1) / [len(values) for values in runs])
+    return _Summary(per_image, _logit(per_image.mean(axis=1), per_image.shape[1]), errors, df)
+
+
+def _logit(accuracy: np.ndarray, images: int) -> np.ndarray:
+    """The logit of an accuracy on so many images; that of half an image where none, or all, are right."""
+    return logit(np.clip(accuracy, 0.5 / images, 1 - 0.5 / images))
+
+
+def _resample(summaries: list[_Summary], rng: np.random.Generator) -> list[np.ndarray]:
+    """Return for each summary its logits drawn anew, float [RESAMPLES, K]."""
+    per_image = np.concatenate([one.per_image for one in summaries])
+    images = per_image.shape[1]
+    covariance = np.atleast_2d(np.cov(per_image)) / images
+    noise = rng.multivariate_normal(np.zeros(len(per_image)), covariance, RESAMPLES, method="eigh")
+    accuracy = _logit(per_image.mean(axis=1) + noise, images)
+    drawn = np.split(accuracy, [len(summaries[0].logits)], axis=1)
+    return [
+        logits + rng.normal(size=logits.shape) * one.errors * np.sqrt(one.df / rng.chisquare(one.df, (RESAMPLES, 1)))
+        for logits, one in zip(drawn, summaries, strict=True)
+    ]
