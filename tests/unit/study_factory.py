@@ -53,26 +53,29 @@ def make_study(
     seeds: Collection[int] = (0, 1, 2),
     diverged: Collection[tuple[str, int]] = (),
     dataset: str = "synthetic",
+    few: Mapping[str, Mapping[int, float]] | None = None,
 ) -> Path:
     """Write a study into the folder `study` and return it.
 
     `accuracies` gives the models, in report order (the first is the baseline), with the chance that an image's top
     class is the true one, on test and validation alike; half of the wrong answers stay within the superclass.
     `diverged` names runs (model, seed) that ended without predictions. `dataset` gives the names and numbers of classes
-    and superclasses; its 15 images a class are noise, shuffled over the splits.
+    and superclasses; its 15 images a class are noise, shuffled over the splits. `few` gives models that are trained on
+    few images per class too, and their accuracies by that number, the same numbers for all of them.
     """
     rng = np.random.default_rng(0)
-    config, paths = _config(list(accuracies), seeds, dataset), StudyPaths(study)
+    config, paths = _config(list(accuracies), seeds, dataset, few or {}), StudyPaths(study)
     data = _dataset(config, rng)
     data.write(paths.dataset)
     write_json(paths.config, study_record(config, COMPUTE) | {"study": study.name})
     for number, run in enumerate(config.runs()):
         spec, folder, model = _fetched(spec_of(config, run, COMPUTE)), paths.run(*run), run.model
         finished = (model, run.seed) not in diverged
+        accuracy = few[model][run.images_per_class] if run.images_per_class else accuracies[model]
         predictions = {}
         for name, part in (("val", VALIDATION), ("test", TEST)):
             ids = data.ids(part)[: None if finished else 0].astype(np.int32)
-            predictions |= {f"{name}_ids": ids, f"{name}_logits": _logits(data, ids, accuracies[model], rng)}
+            predictions |= {f"{name}_ids": ids, f"{name}_logits": _logits(data, ids, accuracy, rng)}
         write_json(folder / SPEC, spec.to_json())
         np.savez(folder / PREDICTIONS, **predictions)
         write_history(folder / HISTORY, _history(EPOCHS if finished else 1, accuracies[model]))
@@ -99,12 +102,14 @@ def superclass_of(fine: np.ndarray) -> np.ndarray:
     return fine % 20
 
 
-def _config(models: list[str], seeds: Collection[int], dataset: str) -> Config:
+def _config(models: list[str], seeds: Collection[int], dataset: str, few: Mapping[str, Mapping[int, float]]) -> Config:
     def entry(model: str) -> dict[str, Any]:
         regime = REGIMES.get(model, "scratch")
         label = model.replace("_", " ").capitalize()
         return (CNN if regime == "scratch" else LITE0) | {"label": label, "regime": regime, "recipe": "short"}
 
+    numbers = list(next(iter(few.values()), {}))
+    labels = {"models": list(few), "images_per_class": numbers, "seeds": list(seeds)} if few else None
     return load_config(
         {
             "study": "fake",
@@ -114,6 +119,7 @@ def _config(models: list[str], seeds: Collection[int], dataset: str) -> Config:
             "recipes": {"short": RECIPE},
             "grid": {"models": models, "seeds": list(seeds)},
             "baseline": models[0],
+            "labels": labels,
         }
     )
 
@@ -200,7 +206,8 @@ def _record(spec: RunSpec, data: Dataset, finished: bool, number: int) -> dict[s
         "parameters": 128100 if frozen else 4000000,
         "macs": 390000000 if frozen else 55000000,
         "data": data.meta
-        | {name: len(data.ids(part)) for name, part in (("train", TRAIN), ("val", VALIDATION), ("test", TEST))},
+        | {name: len(data.ids(part)) for name, part in (("train", TRAIN), ("val", VALIDATION), ("test", TEST))}
+        | ({"train": spec.images_per_class * data.classes} if spec.images_per_class else {}),
         "validation": data.meta["validation"],
         "weights": spec.weights and spec.weights.to_json(),
         "environment": {

@@ -45,9 +45,16 @@ _TABLES = (
     "learning",
     "costs",
     "front",
+    "label_runs",
+    "label_curve",
+    "effective_data",
+    "budget_curve",
+    "compute_needed",
     "provenance",
 )
 _OF_SUPERCLASSES = ("superclasses", "superclass_differences")
+_OF_LABELS = ("label_runs", "label_curve", "effective_data")
+_OF_BUDGETS = ("budget_curve", "compute_needed")
 NEAR_DUPLICATES_TABLE = "near_duplicates"  # of the images alone, so it has a job of its own
 SEARCH_TABLE = "search"  # the one table of a search
 
@@ -159,10 +166,16 @@ class StudyPaths:
 def table_names(record: dict[str, Any]) -> list[str]:
     """Return the names of every table that `analyse` writes for a comparison, near-duplicates not among them.
 
-    `record` is the content of its config.json; a dataset without superclasses has no tables of them.
+    `record` is the content of its config.json; a dataset without superclasses has no tables of them, nor has a study
+    without runs on few images, or without models that differ in their budget alone, those of such.
     """
-    has_superclasses = record["dataset"]["superclasses"] > 0
-    return [name for name in _TABLES if has_superclasses or name not in _OF_SUPERCLASSES]
+    has = {
+        _OF_SUPERCLASSES: record["dataset"]["superclasses"],
+        _OF_LABELS: "labels" in record,
+        _OF_BUDGETS: "curves" in record,
+    }
+    left_out = {name for names, is_there in has.items() if not is_there for name in names}
+    return [name for name in _TABLES if name not in left_out]
 
 
 def tables_of(record: dict[str, Any]) -> list[str]:

@@ -34,6 +34,13 @@ class Amount(NamedTuple):
     low: float
     high: float
 
+    def within(self, amounts: np.ndarray) -> tuple[dict[str, float], dict[str, str]]:
+        """Return number and ends, by "", "_low" and "_high", cut to the curve's; and on which side of it each lay."""
+        ends = dict(zip(("", "_low", "_high"), self, strict=True))
+        cut = {end: float(np.clip(value, amounts[0], amounts[-1])) for end, value in ends.items()}
+        sides = [{np.inf: ">", 0.0: "<"}.get(value, "") for value in self]
+        return cut, dict(zip(("beyond", "low_beyond", "high_beyond"), sides, strict=True))
+
 
 class _Summary(NamedTuple):
     """Of a curve: per-image mean correctness [K, T], logit accuracy [K], its standard error by seeds [K], their df."""

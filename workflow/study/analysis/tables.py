@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.agreement import agreement_table, mcnemar_table
+from study.analysis.budgets import budget_curve_table, compute_needed_table
 from study.analysis.calibration import calibration_table
 from study.analysis.claims import claims_table
 from study.analysis.classes import classes_table, confusion_table, errors_table, superclasses_table
@@ -24,6 +25,7 @@ from study.analysis.costs import clock_of, costs_table, front_table
 from study.analysis.differences import class_differences_table, superclass_differences_table
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
+from study.analysis.label_curves import effective_data_table, label_curve_table, label_runs_table
 from study.analysis.ladder import ladder_table
 from study.analysis.overlap import overlap_table
 from study.analysis.power import more_seeds_table
@@ -31,7 +33,7 @@ from study.analysis.provenance import provenance_table
 from study.analysis.runs import Finished, Run, load_runs
 from study.analysis.scores import METRICS, metric_names
 from study.analysis.sensitivity import sensitivity_contrasts_table, sensitivity_table
-from study.analysis.uncertainty import t_interval, wilson
+from study.analysis.uncertainty import over_seeds
 from study.data.dataset import TEST, Labels, read_labels
 from study.files import atomic_write, read_json
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
@@ -57,7 +59,7 @@ def compute_tables(
     config: dict[str, Any], dataset: Labels, runs: list[Run], near_duplicates: pd.DataFrame
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every table's name and content, with numbers as they were computed, unrounded."""
-    runs = [run for run in runs if run.images_per_class is None]
+    every, runs = runs, [run for run in runs if run.images_per_class is None]
     finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "runs": lambda: runs_table(config, runs),
@@ -83,6 +85,11 @@ def compute_tables(
         "learning": lambda: learning_table(runs),
         "costs": lambda: costs_table(config, runs),
         "front": lambda: front_table(config, finished, clock_of(runs)),
+        "label_runs": lambda: label_runs_table(config, every, dataset),
+        "label_curve": lambda: label_curve_table(config, every, dataset),
+        "effective_data": lambda: effective_data_table(config, every, dataset),
+        "budget_curve": lambda: budget_curve_table(config, finished, dataset),
+        "compute_needed": lambda: compute_needed_table(config, finished, dataset),
         "provenance": lambda: provenance_table(runs),
     }
     for name in table_names(config):
@@ -128,25 +135,8 @@ def models_table(config: dict[str, Any], finished: Finished, test_images: int) -
     for model, runs in finished.items():
         for metric in metric_names(config["dataset"]["superclasses"]):
             values = np.array([run.numbers[metric] for run in runs])
-            mean, sd, ci_low, ci_high = t_interval(values)
-            of_images = METRICS[metric].of_images
-            test_low, test_high = wilson(mean * test_images, test_images) if of_images else (np.nan, np.nan)
-            rows.append(
-                {
-                    "model": model,
-                    "label": config["models"][model]["label"],
-                    "metric": metric,
-                    "n_seeds": len(runs),
-                    "mean": mean,
-                    "sd": sd,
-                    "ci_low": ci_low,
-                    "ci_high": ci_high,
-                    "min": values.min() if runs else np.nan,
-                    "max": values.max() if runs else np.nan,
-                    "test_low": test_low,
-                    "test_high": test_high,
-                }
-            )
+            row = {"model": model, "label": config["models"][model]["label"], "metric": metric}
+            rows.append(row | over_seeds(values, test_images if METRICS[metric].of_images else None))
     return pd.DataFrame(rows)
 
 

@@ -38,3 +38,17 @@ def t_interval(values: np.ndarray) -> tuple[float, float, float, float]:
         return mean, sd, np.nan, np.nan
     half = float(stdtrit(n - 1, UPPER_TAIL)) * sd / np.sqrt(n)
     return mean, sd, mean - half, mean + half
+
+
+def over_seeds(values: np.ndarray, test_images: int | None) -> dict[str, float]:
+    """Mean, spread and intervals of one number of each seed, by the columns of models.csv; see `models_table`.
+
+    `test_images` is how many images the number is a share of, None where it is no share of them.
+    """
+    mean, sd, ci_low, ci_high = t_interval(values)
+    test_low, test_high = (np.nan, np.nan) if test_images is None else wilson(mean * test_images, test_images)
+    lowest, highest = (values.min(), values.max()) if len(values) else (np.nan, np.nan)
+    return {
+        "n_seeds": len(values), "mean": mean, "sd": sd, "ci_low": ci_low, "ci_high": ci_high, "min": lowest,
+        "max": highest, "test_low": test_low, "test_high": test_high,
+    }  # fmt: skip

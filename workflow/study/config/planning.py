@@ -166,6 +166,22 @@ def gains_by_compiling(architecture: str) -> bool:
     return architecture == "scratch_resnet18" or architecture.startswith("timm/")
 
 
+def _curves(config: Config) -> dict[str, list[str]]:
+    """Return the models of the grid by curve, called as its first model: alike but for how many images they see."""
+    alike: list[tuple[Any, str]] = []
+    found: dict[str, list[str]] = {}
+    for name in config.grid.models:
+        model = config.models[name]
+        dumped = model.model_dump(exclude={"label", "recipe", "seeds", "note", "origin"})
+        recipe = asdict(config.recipes[model.recipe])
+        has_budget = recipe.pop("images_seen") is not None
+        first = next((first for known, first in alike if has_budget and known == (dumped, recipe)), name)
+        if has_budget and first == name:
+            alike.append(((dumped, recipe), name))
+        found.setdefault(first, []).append(name)
+    return found
+
+
 def _cell(config: Config, run: RunKey, compute: ComputeSpec) -> dict[str, Any]:
     """Return a run as the study's record names it, with the hash of its settings."""
     few = {} if run.images_per_class is None else {"images_per_class": run.images_per_class}
@@ -197,6 +213,7 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         },
         "recipes": {model.recipe: dumped["recipes"][model.recipe] for model in used.values()},
         "grid": [_cell(config, run, compute) for run in config.grid_runs()],
+        **({"curves": curves} if len(curves := _curves(config)) < len(used) else {}),
         **({"labels": [_cell(config, run, compute) for run in config.label_runs()]} if config.labels else {}),
         "compute": vars(compute),
         "search": None if config.search is None else {"model": config.search.model, "trials": trials(config.search)},

@@ -1,0 +1,84 @@
+"""Tables of runs on few images: their curve, and what pretraining is worth in images per class."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from study_factory import make_study
+
+from study.analysis.tables import write_tables
+from study.data.dataset import read_labels
+from study.files import read_json
+from study.paths import table_names
+
+ALL = {"scratch_cnn": 0.5, "lite0_finetune": 0.8}
+FEW = {"scratch_cnn": {1: 0.1, 2: 0.25}, "lite0_finetune": {1: 0.4, 2: 0.6}}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Runs on one, two and all three images per class."""
+    folder = make_study(tmp_path_factory.mktemp("few") / "study", ALL, few=FEW)
+    write_tables(folder, folder / "tables")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(study):
+    names = table_names(read_json(study / "config.json"))
+    return {
+        name: pd.read_csv(study / "tables" / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in names
+    }
+
+
+def accuracies(study, folder: str) -> list[float]:
+    """The test accuracies of a folder's three runs, counted by hand."""
+    fine, found = read_labels(study / "dataset.npz").fine, []
+    for seed in range(3):
+        with np.load(study / "runs" / folder / f"seed-{seed}" / "predictions.npz") as stored:
+            found.append((stored["test_logits"].argmax(1) == fine[stored["test_ids"]]).mean())
+    return found
+
+
+def test_the_curve_ends_with_the_runs_on_all_images(study, tables):
+    curve = tables["label_curve"]
+    assert curve["model"].tolist() == ["scratch_cnn"] * 3 + ["lite0_finetune"] * 3
+    assert curve["images_per_class"].tolist() == [1, 2, 3] * 2
+    assert curve["n_seeds"].tolist() == [3] * 6
+    for row, folder in zip(curve.itertuples(), ("per-class-1", "per-class-2", "."), strict=False):
+        by_hand = accuracies(study, f"scratch_cnn/{folder}")
+        assert (row.mean, row.sd) == pytest.approx((np.mean(by_hand), np.std(by_hand, ddof=1)), abs=1e-6)
+        assert (row.min, row.max) == pytest.approx((min(by_hand), max(by_hand)), abs=1e-6)
+
+
+def test_no_run_is_left_out_of_the_list_of_runs(tables):
+    runs = tables["label_runs"]
+    assert len(runs) == 18 and (runs["outcome"] == "finished").all()
+    assert runs.loc[runs["model"] == "scratch_cnn", "images_per_class"].tolist() == [1] * 3 + [2] * 3 + [3] * 3
+
+
+def test_the_main_tables_speak_of_runs_on_all_images_only(tmp_path, study, tables):
+    plain = make_study(tmp_path / "plain", ALL)
+    write_tables(plain, plain / "tables")
+    assert len(tables["runs"]) == 6
+    for name in table_names(read_json(plain / "config.json")):
+        assert len(tables[name]) == len(pd.read_csv(plain / "tables" / f"{name}.csv")), name
+    assert not (plain / "tables" / "label_curve.csv").exists()
+
+
+def test_what_pretraining_is_worth_in_images_per_class(tables):
+    worth = tables["effective_data"]
+    assert worth[["model", "baseline"]].drop_duplicates().to_numpy().tolist() == [["lite0_finetune", "scratch_cnn"]]
+    assert worth["images_per_class"].tolist() == [1, 2, 3] and (worth["same_network"] == 0).all()
+    scratch = tables["label_curve"].query("model == 'scratch_cnn'")
+    first = worth.iloc[0]
+    # 40 % lie between 25 % with two images and 50 % with three
+    heights = np.array([first["accuracy"], *scratch["mean"][1:]])
+    logits = np.log(heights / (1 - heights))
+    share = (logits[0] - logits[1]) / (logits[2] - logits[1])
+    assert first["effective"] == pytest.approx(2 * 1.5**share, abs=1e-5)
+    assert first["transferred"] == pytest.approx(first["effective"] - 1, abs=1e-5)
+    assert first["multiplier"] == pytest.approx(first["effective"], abs=1e-5)
+    assert first["effective_low"] < first["effective"] < first["effective_high"]
+    # 60 and 80 % are more than scratch reaches with all three
+    assert worth["beyond"].isna().tolist() == [True, False, False] and (worth["beyond"][1:] == ">").all()
+    assert (worth["effective"][1:] == 3).all() and (worth["low_beyond"][1:] == ">").all()

@@ -1,0 +1,126 @@
+"""Accuracy against labelled images per class, and what pretraining is worth in labels."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.inversion import Amount, Curve, amounts_to_reach
+from study.analysis.runs import Run, correctness
+from study.analysis.uncertainty import over_seeds
+from study.data.dataset import TEST, TRAIN, Labels
+
+RESAMPLING = 0  # the seed, so that the same runs give the same bytes
+CURVE = ["model", "label", "images_per_class", "n_seeds", "mean", "sd", "ci_low", "ci_high", "min", "max", "test_low",
+         "test_high"]  # fmt: skip
+MEASURES = ("effective", "transferred", "multiplier")
+EFFECTIVE = ["model", "baseline", "same_network", "images_per_class", "n_seeds", "n_seeds_baseline", "accuracy",
+             *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")),
+             "beyond", "low_beyond", "high_beyond"]  # fmt: skip
+
+
+def label_runs_table(config: dict[str, Any], runs: list[Run], dataset: Labels) -> pd.DataFrame:
+    """One row per run of a model that is trained on few images too, those on all images last."""
+    rows = [
+        {
+            "model": run.model,
+            "label": config["models"][run.model]["label"],
+            "images_per_class": _shown(_images_per_class(run, dataset)),
+            "seed": run.seed,
+            "outcome": run.record["outcome"],
+            "epochs": run.record.get("epochs"),
+            "test_accuracy": run.numbers.get("test_accuracy", np.nan),
+        }
+        for model in _models(config)
+        for run in sorted(
+            (one for one in runs if one.model == model),
+            key=lambda run: (_images_per_class(run, dataset), run.seed),
+        )
+    ]
+    return pd.DataFrame(rows).astype({"epochs": "Int64"})
+
+
+def label_curve_table(config: dict[str, Any], runs: list[Run], dataset: Labels) -> pd.DataFrame:
+    """Test accuracy at each number of images per class: mean, spread and intervals over seeds, as in models.csv.
+
+    A seed draws the images too, so the interval over seeds is one over sets of images.
+    """
+    rows = []
+    for model in _models(config):
+        for amount, finished in _by_amount(model, runs, dataset):
+            values = np.array([run.numbers["test_accuracy"] for run in finished])
+            shown = {"model": model, "label": config["models"][model]["label"], "images_per_class": _shown(amount)}
+            rows.append(shown | over_seeds(values, len(dataset.ids(TEST))))
+    return pd.DataFrame(rows, columns=CURVE)
+
+
+def effective_data_table(config: dict[str, Any], runs: list[Run], dataset: Labels) -> pd.DataFrame:
+    """For each model with pretrained weights: how many images per class each model without them needs to be as good.
+
+    `effective` is that number, `transferred` what it is more than the model's own images per class, `multiplier` how
+    many times as many (Hernandez et al. 2021, https://arxiv.org/abs/2102.01293, who compare the same network:
+    `same_network`). Nothing is extrapolated: `beyond` is ">" where the number is more than the largest that the
+    baseline was trained on, which then stands there, "<" where it is fewer than the smallest; so for the ends.
+    """
+    weights = {name: config["models"][name]["weights"] for name in _models(config)}
+    curves = {name: _curve(name, runs, dataset) for name in weights}
+    rows: list[dict[str, Any]] = []
+    for model, baseline in (
+        (one, other) for one in weights for other in weights if weights[one] and not weights[other]
+    ):
+        reached, by = curves[model], curves[baseline]
+        if len(by.amounts) < 2 or not len(reached.amounts):
+            continue
+        found = amounts_to_reach(reached, by, np.random.default_rng(RESAMPLING))
+        pair = {"model": model, "baseline": baseline, "same_network": int(_is_same_network(config, model, baseline))}
+        for amount, correct, one in zip(reached.amounts, reached.correct, found, strict=True):
+            counts = {"n_seeds": len(correct), "n_seeds_baseline": min(map(len, by.correct))}
+            own = {"images_per_class": _shown(amount), **counts, "accuracy": correct.mean()}
+            rows.append(pair | own | _effective(amount, one, by.amounts))
+    return pd.DataFrame(rows, columns=EFFECTIVE)
+
+
+def _effective(own: float, found: Amount, amounts: np.ndarray) -> dict[str, Any]:
+    """The three measures of `found` where a model has `own` images per class."""
+    cut, sides = found.within(amounts)
+    row: dict[str, Any] = {}
+    for end, value in cut.items():
+        row |= {f"effective{end}": value, f"transferred{end}": value - own, f"multiplier{end}": value / own}
+    return row | sides
+
+
+def _models(config: dict[str, Any]) -> list[str]:
+    """The models that are trained on few images too, in the tables' order."""
+    few = {run["model"] for run in config["labels"]}
+    return [model for model in config["models"] if model in few]
+
+
+def _images_per_class(run: Run, dataset: Labels) -> float:
+    """How many images of each class a run trains on, on average over classes; of a missing run, as many as planned."""
+    if run.images_per_class is not None:
+        return run.images_per_class
+    images = run.record["data"]["train"] if "data" in run.record else len(dataset.ids(TRAIN))
+    return images / dataset.classes
+
+
+def _by_amount(model: str, runs: list[Run], dataset: Labels) -> list[tuple[float, list[Run]]]:
+    """Return (images per class, the finished runs) of a model, the fewest images first."""
+    own = [run for run in runs if run.model == model and run.numbers]
+    amounts = sorted({_images_per_class(run, dataset) for run in own})
+    return [(amount, [run for run in own if _images_per_class(run, dataset) == amount]) for amount in amounts]
+
+
+def _curve(model: str, runs: list[Run], dataset: Labels) -> Curve:
+    points, true = _by_amount(model, runs, dataset), dataset.fine[dataset.ids(TEST)]
+    return Curve(np.array([amount for amount, _ in points]), [correctness(finished, true) for _, finished in points])
+
+
+def _is_same_network(config: dict[str, Any], model: str, other: str) -> bool:
+    return all(
+        config["models"][model][key] == config["models"][other][key]
+        for key in ("architecture", "arguments", "input_size")
+    )
+
+
+def _shown(images_per_class: float) -> str:
+    return f"{images_per_class:g}"
