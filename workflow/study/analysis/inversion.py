@@ -61,7 +61,7 @@ def amounts_to_reach(reached: Curve, by: Curve, rng: np.random.Generator) -> lis
     * test images: the same ones for all points of both curves, normal with the covariance of the per-image means.
 
     A point that lies on neither side within the curve has an end, or both, of 0 or infinity. Its coverage, simulated,
-    is in docs/statistics.md.
+    is in docs/coverage.md.
     """
     summaries = [_summarise(reached), _summarise(by)]
     targets, knots = summaries[0].logits, _rising(summaries[1].logits)
