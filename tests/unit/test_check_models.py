@@ -118,6 +118,25 @@ def test_a_job_that_is_asked_to_end_inside_a_network_does_not_blame_it(tmp_path)
     assert caught.value.code == 143
 
 
+@pytest.mark.parametrize(
+    ("architecture", "size", "sentence"),
+    [
+        ("vit_tiny_patch16_224.augreg_in21k", 96, None),
+        (
+            "convit_tiny.fb_in1k",
+            96,
+            "are for images of 224 px, and timm cannot fit them to 96 px; set input_size to 224.",
+        ),
+    ],
+)
+def test_an_input_size_that_a_network_is_not_built_for_is_tried_before_its_weights_are_fetched(
+    tmp_path, architecture, size, sentence
+):
+    block = {"architecture": f"timm/{architecture}", "weights": "hub", "regime": "finetune", "recipe": "report"}
+    said = told(tmp_path, **block, input_size=size)
+    assert said is None if sentence is None else sentence in said
+
+
 def test_a_deeply_nested_file_is_refused(tmp_path):
     (tmp_path / "mine.py").write_text(f"X = {'-' * 20_000}1\nclass Good: pass\n")
     assert "mine.py is nested too deeply for Python to parse; simplify it" in told(

@@ -221,6 +221,23 @@ TOP = (
             "models: efficientnet_lite0_frozen: redraw needs regime finetune, which trains the layers that it draws "
             "anew, not frozen.",
         ),
+        (
+            f"{CNN}.normalisation",
+            MISSING,
+            "models: scratch_cnn: normalisation is missing; config.yaml shows what it looks like.",
+        ),
+        (
+            f"{B0}.architecture",
+            "timm/deit_tiny_distilled_patch16_224.fb_in1k",
+            "models: efficientnet_b0: timm/deit_tiny_distilled_patch16_224.fb_in1k has several classifiers, and this "
+            "study trains networks with one; use another.",
+        ),
+        (
+            f"{B0}.architecture",
+            "timm/resnet50_mlp",
+            "models: efficientnet_b0: timm's hub has no weights of resnet50_mlp; name a file (weights: file:<path>), "
+            "or use another.",
+        ),
         ("grid.seeds", [3, 4, 3], "grid: seeds: 3 is listed twice; remove one."),
         (f"{B0}.seeds", [7, 7], "models: efficientnet_b0: seeds: 7 is listed twice; remove one."),
         ("grid.models", ["scratch_cnn"] * 2, "grid: models: 'scratch_cnn' is listed twice; remove one."),
@@ -237,6 +254,17 @@ def test_a_recipe_that_no_model_uses_stops_nothing():
     user = next(name for name, model in config["models"].items() if model["recipe"] == "khanna2021")
     config["grid"]["models"].append(user)
     assert "recipes: khanna2021: validation: fraction 0.001 of 500 images per class is less" in refusal(config)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "mean"), [("tf_efficientnet_b0.aa_in1k", 0.485), ("tf_efficientnet_b0.ap_in1k", 0.5)]
+)
+def test_a_network_of_timm_is_normalised_as_in_its_pretraining_unless_told_otherwise(architecture, mean):
+    config = changed(f"{B0}.normalisation", MISSING)
+    config["models"]["efficientnet_b0"]["architecture"] = f"timm/{architecture}"
+    assert run_spec(load_config(config), "efficientnet_b0", 0, COMPUTE).network.input.mean[0] == mean
+    config["models"]["efficientnet_b0"]["normalisation"] = "cifar100"
+    assert run_spec(load_config(config), "efficientnet_b0", 0, COMPUTE).network.input.mean[0] == 0.5071
 
 
 def test_a_mistyped_key_is_told_rather_than_the_one_it_leaves_missing():

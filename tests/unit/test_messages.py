@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from study.config import messages, timm_names
 from study.config.models import check_weights
 from study.config.specs import slug, weights_id
-from study.config.timm_names import check_timm
+from study.config.timm_names import check_timm, timm_network
 from study.errors import nearest
 
 
@@ -45,9 +45,18 @@ def test_a_value_listed_twice():
 # --- timm -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_list_of_names_is_that_of_the_installed_timm():
+def test_the_table_of_networks_is_that_of_the_installed_timm():
     pytest.importorskip("timm")
-    assert timm_names.LIST.read_text(encoding="utf-8") == timm_names.listing(), "run: make lock"
+    assert timm_names.TABLE.read_text(encoding="utf-8") == timm_names.listing(), "run: make lock"
+
+
+def test_what_the_table_says_of_a_network():
+    vit = timm_network("vit_tiny_patch16_224.augreg_in21k_ft_in1k")
+    assert (vit.size, vit.is_fixed, vit.classifiers, vit.normalisation) == (224, True, 1, "half")
+    clip = timm_network("vit_base_patch16_clip_224.openai").normalisation
+    assert clip == {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
+    assert timm_network("deit_tiny_distilled_patch16_224.fb_in1k").classifiers == 2
+    assert timm_network("tf_efficientnet_b0") is None and timm_network("tf_efficientnet_b0.") is None
 
 
 @pytest.mark.parametrize("name", ["nfnet_f0.x; touch y", "nfnet_f0.x y", "nfnet_f0.", "nfnet_f0.a.b", "nfnet_f0.a\n"])

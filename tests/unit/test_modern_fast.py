@@ -20,7 +20,7 @@ from study.files import read_json
 from study.models.folded import Depthwise, fold
 from study.paths import StudyPaths
 from study.training import loop
-from study.training.freezing import settle_norms, start_head
+from study.training.freezing import freeze, settle_norms, start_head
 from study.training.inputs import ImageInputs
 from study.training.run import make_parts
 from study.training.setup import make_setup
@@ -181,6 +181,21 @@ def test_a_redrawn_batch_norm_that_is_frozen_gets_the_statistics_of_training_ima
     assert changes == {"bn2.running_mean", "bn2.running_var", "bn2.num_batches_tracked"}
 
 
+def test_blocks_are_frozen_where_timm_does_not_name_them(study):
+    network = timm.create_model("caformer_s18", num_classes=5)
+    freeze(network, fast_spec(study, frozen_blocks=2).recipe)
+    trained = {".".join(name.split(".")[:2]) for name, one in network.named_parameters() if one.requires_grad}
+    assert {name for name in trained if name.startswith(("stem", "stages"))} == {"stages.2", "stages.3"}
+    assert {"head.norm", "head.fc"} <= trained
+
+
+def test_the_classifier_is_trained_however_many_blocks_are_frozen(study):
+    setup = setup_of(study, fast_spec(study, frozen_blocks=100))
+    assert {name for name, one in setup.network.named_parameters() if one.requires_grad} == {
+        "classifier.weight", "classifier.bias",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])
 def test_a_run_of_the_recipe_repeats_itself_and_its_model_has_timms_names(study, tmp_path, precision):
     results = []
@@ -193,7 +208,7 @@ def test_a_run_of_the_recipe_repeats_itself_and_its_model_has_timms_names(study,
 
 
 def test_a_network_of_one_input_size_is_told_in_a_sentence(study):
-    with pytest.raises(StudyError, match=r"does not take images of 48 px .*; remove input_sizes from its recipe"):
+    with pytest.raises(StudyError, match=r"does not take images of 48 px .*; give it others, by input_size and"):
         setup_of(study, fast_spec(study, architecture=VIT, frozen_blocks=0))
 
 
@@ -204,6 +219,7 @@ def test_a_network_of_one_input_size_is_told_in_a_sentence(study):
         ("recipes.modern_fast.input_sizes", [4, 96, 96, 96], "input_sizes must be from 8 to 1024 pixels"),
         ("recipes.modern_fast.frozen_norms", False, "frozen_blocks needs frozen_norms"),
         ("models.scratch_resnet18.recipe", "modern_fast", "which is for regime finetune"),
+        ("models.vit_tiny.recipe", "modern_fast", "this model takes images of one size only"),
         ("recipes.report_scratch.input_sizes", [32] * 60, "this model takes images of one size only"),
     ],
 )

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from study.config import messages
 from study.config.fields import Strict
 from study.config.options import Number, Whole, as_number
-from study.config.timm_names import check_timm
+from study.config.timm_names import check_timm, has_weights, timm_network
 from study.files import canonical_json
 
 NORMALISATIONS = {
@@ -103,7 +103,9 @@ class Model(Strict):
     arguments: dict[str, Any] = Field(default_factory=dict, description="passed to the architecture")
     weights: str | None = Field(description="hub, package:<registry package>, file:<path>, or null")
     input_size: Annotated[Whole, Field(ge=8, le=1024)] = Field(description="pixels; images are resized, bicubic")
-    normalisation: Literal["cifar100", "imagenet", "half", "none"] | Statistics
+    normalisation: Literal["cifar100", "imagenet", "half", "none"] | Statistics = Field(
+        default=None, description="of the pixels; a network of timm may leave it out: as in its pretraining"
+    )
     regime: Literal["scratch", "finetune", "frozen"]
     recipe: str
     redraw: Annotated[list[str], Field(min_length=1)] | None = Field(
@@ -120,9 +122,19 @@ class Model(Strict):
         default=None, description="what a reader must know of its results, in whole sentences; stands beside them"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_in_pretraining(cls, given: Any) -> Any:
+        """Fill in the normalisation of a network of timm."""
+        name = str(given.get("architecture")).removeprefix("timm/") if isinstance(given, dict) else ""
+        network = timm_network(name)
+        return given if network is None else {"normalisation": network.normalisation, **given}
+
     @model_validator(mode="after")
     def _consistent(self) -> "Model":
         _check_architecture(self)
+        if self.normalisation is None:
+            raise ValueError("normalisation is missing; config.yaml shows what it looks like")
         try:
             canonical_json(resolved_arguments(self))
         except (TypeError, ValueError, RecursionError):
@@ -133,6 +145,8 @@ class Model(Strict):
             raise ValueError("regime scratch starts from random weights; set weights to null, or regime to finetune")
         if self.regime != "scratch" and self.weights is None:
             raise ValueError(f"regime {self.regime} needs weights: hub, package:<registry package> or file:<path>")
+        if self.regime != "scratch":
+            _check_pretrained(self)
         if self.redraw is not None and self.regime != "finetune":
             raise ValueError(
                 f"redraw needs regime finetune, which trains the layers that it draws anew, not {self.regime}"
@@ -169,6 +183,24 @@ def _check_architecture(model: Model) -> None:
         raise ValueError(
             f"architecture {architecture!r} is not one of {built_in}, timm/<name> and file:<path>.py:<class>"
         )
+
+
+def _check_pretrained(model: Model) -> None:
+    """Raise ValueError unless the study can put a new classifier on timm's network, and its weights can be had."""
+    name = model.architecture.removeprefix("timm/")
+    heads = timm_network(name).classifiers
+    if heads != 1:
+        has = "no classifier" if heads == 0 else "several classifiers"
+        raise ValueError(f"{model.architecture} has {has}, and this study trains networks with one; use another")
+    if model.weights == "hub" and not has_weights(name):
+        raise ValueError(f"timm's hub has no weights of {name}; name a file (weights: file:<path>), or use another")
+
+
+def takes_one_size(model: Model) -> bool:
+    """Return whether the model cannot be trained on images of several sizes."""
+    network = timm_network(model.architecture.removeprefix("timm/"))
+    is_fixed = model.architecture == "scratch_cnn" if network is None else network.is_fixed
+    return model.regime == "frozen" or is_fixed
 
 
 def check_weights(weights: str) -> None:

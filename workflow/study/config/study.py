@@ -12,7 +12,7 @@ from study.config.claims import Claim, Published, check_claims
 from study.config.comparison import Comparison, Step, check_comparisons, check_ladder, read_test_images
 from study.config.fields import Name, Strict, Switch
 from study.config.labels import LabelCurve
-from study.config.models import Model, Seeds
+from study.config.models import Model, Seeds, takes_one_size
 from study.config.options import Number, Whole, at_step
 from study.config.recipes import Recipe, Validation
 from study.config.search import Search, with_trials
@@ -135,7 +135,7 @@ class Config(Strict):
                 f"models: {name}: recipe {model.recipe} has a regression, which is for regime frozen; name another "
                 f"recipe for regime {model.regime}"
             )
-        if recipe.input_sizes is not None and (model.regime == "frozen" or model.architecture == "scratch_cnn"):
+        if recipe.input_sizes is not None and takes_one_size(model):
             raise ValueError(
                 f"models: {name}: recipe {model.recipe} has input_sizes, but this model takes images of one size only"
             )

@@ -1,18 +1,59 @@
-"""The names of timm's networks: a list made from its registry at lock time, because importing timm takes seconds."""
+"""What timm knows of its networks: a table made from its registry at lock time, as importing timm takes seconds."""
 
+import csv
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import nearest
 
-LIST = Path(__file__).with_suffix(".txt")  # a line each: architecture, then its tags
+TABLE = Path(__file__).with_suffix(".csv")
+
+
+@dataclass(frozen=True)
+class TimmNetwork:
+    """A network of timm's: `size` in pixels that it was made for, and whether it `is_fixed`, so built for one size.
+
+    `classifiers` is how many it has; `normalisation` is that of its pretraining, as the config writes it.
+    """
+
+    size: int
+    is_fixed: bool
+    classifiers: int
+    normalisation: str | dict[str, list[float]]
 
 
 @functools.cache
-def _tags() -> dict[str, list[str]]:
-    """Return {architecture: its tags, most of which stand for one set of pretrained weights}."""
-    lines = LIST.read_text(encoding="utf-8").splitlines()
-    return {architecture: tags for architecture, *tags in map(str.split, lines)}
+def _known() -> dict[str, dict[str, TimmNetwork]]:
+    """Return {architecture: {tag: its network}}; a tag stands for a set of pretrained weights, "" for none."""
+    known: dict[str, dict[str, TimmNetwork]] = {}
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            network = TimmNetwork(
+                int(row["size"]),
+                row["fixed"] == "1",
+                int(row["classifiers"]),
+                _read_normalisation(row["normalisation"]),
+            )
+            known.setdefault(row["architecture"], {}).update(dict.fromkeys(row["tags"].split() or [""], network))
+    return known
+
+
+def _read_normalisation(text: str) -> str | dict[str, list[float]]:
+    """Return the name that `text` is, or the six numbers in it as {mean, std}."""
+    numbers = text.split()
+    return {"mean": [*map(float, numbers[:3])], "std": [*map(float, numbers[3:])]} if len(numbers) == 6 else text
+
+
+def timm_network(name: str) -> TimmNetwork | None:
+    """Return what timm knows of `name`, an architecture with its tag; None for a name that `check_timm` refuses."""
+    architecture, _, tag = name.partition(".")
+    return None if name.endswith(".") else _known().get(architecture, {}).get(tag)
+
+
+def has_weights(name: str) -> bool:
+    """Return whether timm's hub has weights for `name`."""
+    return "." in name and timm_network(name) is not None
 
 
 def check_timm(name: str) -> None:
@@ -20,30 +61,43 @@ def check_timm(name: str) -> None:
 
     The tag is required where there are any: what a bare name stands for can change from one timm to the next.
     """
-    known = _tags()
+    known = _known()
     architecture, _, tag = name.partition(".")
     if architecture not in known:
-        full = [f"{one}.{each}" for one, tags in known.items() for each in tags]
+        full = [f"{one}.{each}" for one, tags in known.items() for each in tags if each]
         raise ValueError(f"timm has no architecture {name!r}{nearest(name, [*known, *full])}")
     tags = known[architecture]
-    if not tags and name != architecture:
+    if "" in tags and name != architecture:
         raise ValueError(f"timm's {architecture} has no tags; write timm/{architecture}")
-    if tags and tag not in tags:
-        examples = ", ".join(f"{architecture}.{one}" for one in tags[:6])
+    if tag not in tags:
+        examples = ", ".join(f"{architecture}.{one}" for one in sorted(tags)[:6])
         raise ValueError(f"architecture timm/{name} needs one of timm's tags: {examples}")
 
 
 def listing() -> str:
-    """Return the content of the list for the installed timm."""
+    """Return the content of the table for the installed timm: a line for the tags of an architecture that agree."""
     import timm
 
+    from study.config.models import NORMALISATIONS
+
+    named = {(*mean, *std): name for name, (mean, std) in NORMALISATIONS.items()}
     tags: dict[str, list[str]] = {name: [] for name in timm.list_models()}
     for full in timm.list_pretrained():
         architecture, _, tag = full.partition(".")
         if tag:
             tags[architecture].append(tag)
-    return "".join(f"{' '.join([name, *tags[name]])}\n" for name in sorted(tags))
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for architecture in sorted(tags):
+        for tag in tags[architecture] or [""]:
+            config = timm.get_pretrained_cfg(f"{architecture}.{tag}" if tag else architecture)
+            heads = [config.classifier] if isinstance(config.classifier, str) else config.classifier or []
+            colours = named.get((*config.mean, *config.std), " ".join(map(str, (*config.mean, *config.std))))
+            facts = (config.input_size[-1], int(config.fixed_input_size), len(heads), colours)
+            rows.setdefault((architecture, *map(str, facts)), []).append(tag)
+    lines = [["architecture", "size", "fixed", "classifiers", "normalisation", "tags"]]
+    lines += [[*facts, " ".join(names)] for facts, names in rows.items()]
+    return "".join(f"{','.join(line)}\n" for line in lines)
 
 
 if __name__ == "__main__":
-    LIST.write_text(listing(), encoding="utf-8")
+    TABLE.write_text(listing(), encoding="utf-8")

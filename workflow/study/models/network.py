@@ -85,12 +85,14 @@ def classifier(network: nn.Module) -> nn.Module:
 
 
 def _classifier_name(network: nn.Module, spec: NetworkSpec) -> str:
-    """Return timm's name for the classifier. Raises StudyError for the few networks that have several, or none."""
+    """Return timm's name for the classifier. Raises StudyError unless there is one, and it is linear."""
     name = network.default_cfg["classifier"]
-    if not isinstance(name, str):
+    layer = network.get_submodule(name) if isinstance(name, str) else None
+    is_linear = isinstance(layer, nn.Linear) or getattr(layer, "kernel_size", None) == (1, 1)
+    if not is_linear or layer.bias is None:
+        has = "several classifiers" if isinstance(name, tuple | list) else "no linear classifier"
         raise StudyError(
-            f"config: {spec.architecture} has {'several classifiers' if name else 'no classifier'}, which this study "
-            "cannot fit; use another."
+            f"config: {spec.architecture} has {has}, and this study trains networks with one; use another."
         )
     return name
 
@@ -136,6 +138,13 @@ def load_backbone(
     if problem:
         raise StudyError(f"{path} does not fit the network: {problem}; name the right weights.")
     network.load_state_dict({key: stored[key] for key in wanted}, strict=False)
+
+
+def check_size(network: nn.Module, spec: NetworkSpec) -> None:
+    """Raise StudyError unless weights of the network of `spec` at its native size can be loaded into `network`."""
+    with torch.device("meta"):
+        native = _create(spec, {"num_classes": 1})
+    load_backbone(network, spec, native.to_empty(device="cpu").state_dict(), Path())
 
 
 def _misfit(stored: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> str:

@@ -8,6 +8,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants
 import safetensors
 import safetensors.torch
 import timm
@@ -45,9 +46,11 @@ def _from_hub(tag: str) -> tuple[Tensors, dict[str, Any]]:
     try:
         network = timm.create_model(tag, pretrained=True)
     except Exception as error:  # network, proxy, cache and hub each have their own exceptions
+        offline = huggingface_hub.constants.HF_HUB_OFFLINE
+        reason = "HF_HUB_OFFLINE is set" if offline else type(error).__name__
         raise StudyError(
-            f"The weights of {tag} could not be fetched from the hub ({type(error).__name__}): connect to the network, "
-            "or name a local file in the config (weights: file:<path>)."
+            f"The weights of {tag} could not be fetched from the hub ({reason}): {'unset it and ' if offline else ''}"
+            "connect to the network, or name a local file in the config (weights: file:<path>)."
         ) from None
     return dict(network.state_dict()), {"hub": network.pretrained_cfg.get("hf_hub_id")}
 

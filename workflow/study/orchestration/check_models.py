@@ -16,6 +16,7 @@ from study.config.models import DROP_RATES
 from study.config.planning import run_spec, spec_of
 from study.config.specs import ComputeSpec, NetworkSpec, trained_settings
 from study.config.study import Config
+from study.config.timm_names import timm_network
 from study.errors import StudyError
 from study.files import read_json
 from study.paths import RUN_RECORD, StudyPaths
@@ -28,7 +29,7 @@ def try_models(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
 
     Says nothing where this Python has no torch, as with --use-conda: the jobs say the same then.
     """
-    untried = [name for name in study.grid.models if _is_of_user(study, name)]
+    untried = [name for name in study.grid.models if _is_unusual(study, name)]
     wanted = {
         name: _given(study, name, compute, paths) for name in untried if not is_trained(study, name, compute, paths)
     }
@@ -47,16 +48,19 @@ def try_models(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
 
 
 def check_models(models: dict[str, dict[str, Any]]) -> None:
-    """Do what `try_models` asks for: {model: {network, classes, weights}}. Raises StudyError: `models: <name>: ...`."""
+    """Do what `try_models` asks for: {model: {network, classes, is_pretrained, weights}}.
+
+    Raises StudyError: `models: <name>: ...`.
+    """
     for name, given in models.items():
         try:
             spec = NetworkSpec.from_json(given["network"])
-            _try(spec, given["classes"], given["weights"])
+            _try(spec, given["classes"], given["is_pretrained"], given["weights"])
         except StudyError as error:
             raise StudyError(f"models: {name}: {str(error).removeprefix('config: ')}") from None
 
 
-def _try(spec: NetworkSpec, classes: int, weights: str | None) -> None:
+def _try(spec: NetworkSpec, classes: int, is_pretrained: bool, weights: str | None) -> None:
     import torch
 
     from study.models import network as networks
@@ -66,6 +70,8 @@ def _try(spec: NetworkSpec, classes: int, weights: str | None) -> None:
     if weights is not None:
         path = Path(weights).expanduser()
         networks.load_backbone(network, spec, read(path), path, networks.redrawn_names(network, spec))
+    elif is_pretrained:
+        networks.check_size(network, spec)
     if spec.source is None:
         try:
             with torch.inference_mode():
@@ -75,11 +81,14 @@ def _try(spec: NetworkSpec, classes: int, weights: str | None) -> None:
             raise StudyError(f"{spec.architecture} fails with these arguments ({reason}); correct them.") from None
 
 
-def _is_of_user(study: Config, name: str) -> bool:
+def _is_unusual(study: Config, name: str) -> bool:
     model = study.models[name]
     has_file = model.architecture.startswith("file:") or (model.weights or "").startswith("file:")
-    has_arguments = model.architecture.startswith("timm/") and bool(model.arguments.keys() - DROP_RATES)
-    return has_file or has_arguments or model.redraw is not None
+    timm = timm_network(model.architecture.removeprefix("timm/"))
+    if has_file or timm is None:
+        return has_file
+    has_own_size = timm.is_fixed and model.input_size != timm.size
+    return has_own_size or model.redraw is not None or bool(model.arguments.keys() - DROP_RATES)
 
 
 def _given(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) -> dict[str, Any]:
@@ -91,6 +100,7 @@ def _given(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) ->
     return {
         "network": spec.network.to_json(),
         "classes": study.manifest.classes,
+        "is_pretrained": study.models[name].weights is not None,
         "weights": path if has_file else None,
     }
 

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from study.config.recipes import Recipe
+from study.errors import StudyError
 from study.models.network import classifier
 from study.training import device as devices
 from study.training import streams
@@ -20,12 +21,10 @@ SETTLING = 2000  # training images from which the statistics of a redrawn batch 
 def freeze(network: nn.Module, recipe: Recipe) -> None:
     """Let no gradient reach what the recipe freezes: stem, first blocks, depthwise kernels, their norms' scales."""
     if recipe.frozen_blocks:
-        from timm.models import group_parameters
-
-        groups = group_parameters(network, network.group_matcher(coarse=True))
-        frozen = {name for number in list(groups)[: recipe.frozen_blocks + 1] for name in groups[number]}
+        frozen = {name for names in _blocks(network)[: recipe.frozen_blocks + 1] for name in names}
+        head = set(classifier(network).parameters())
         for name, parameter in network.named_parameters():
-            parameter.requires_grad_(name not in frozen)
+            parameter.requires_grad_(name not in frozen or parameter in head)
     if recipe.frozen_depthwise:
         for module in network.modules():
             for layer, after in itertools.pairwise([*module.children(), None]):
@@ -34,6 +33,27 @@ def freeze(network: nn.Module, recipe: Recipe) -> None:
                     # the norm's scale is part of the folded kernel, and its gradient costs as much
                     if isinstance(after, nn.BatchNorm2d):
                         after.weight.requires_grad_(False)
+
+
+def _blocks(network: nn.Module) -> list[list[str]]:
+    """Return the names of the parameters of the stem, of each block after it, and of the rest.
+
+    Where timm doesn't say which they are, blocks are the children of the first child that has several in a row.
+    """
+    if hasattr(network, "group_matcher"):
+        from timm.models import group_parameters
+
+        return list(group_parameters(network, network.group_matcher(coarse=True)).values())
+    stages = [name for name, child in network.named_children() if isinstance(child, nn.Sequential | nn.ModuleList)]
+    if not stages:
+        raise StudyError(f"config: {type(network).__name__} has no blocks to freeze; set frozen_blocks to 0.")
+    names = [name for name, _ in network.named_parameters()]
+    blocks: dict[str, list[str]] = {"": []}
+    for name in names:
+        child, _, rest = name.partition(".")
+        block = f"{stages[0]}.{rest.split('.')[0]}" if child == stages[0] else ""
+        blocks.setdefault(block if block or len(blocks) == 1 else "rest", []).append(name)
+    return list(blocks.values())
 
 
 def settle_norms(setup: Setup) -> None:

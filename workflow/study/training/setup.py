@@ -144,16 +144,17 @@ def compile_network(setup: loop.Setup) -> tuple[bool, float]:
 
 
 def _check_sizes(network: nn.Module, spec: RunSpec) -> None:
-    """Raise StudyError unless `network` takes images of all sizes that the recipe trains at."""
-    for size in sorted(set(spec.recipe.input_sizes or [])):
+    """Raise StudyError unless `network` takes images of all sizes that it is trained and judged at."""
+    judged = [] if spec.network.source else [spec.network.input.size]  # a user's own network has been tried
+    for size in sorted({*judged, *(spec.recipe.input_sizes or [])}):
         try:
             with torch.inference_mode():
                 network.eval()(torch.zeros(2, 3, size, size))
-        except (RuntimeError, AssertionError) as error:
+        except Exception as error:  # each network has its own checks
             reason = " ".join(str(error).split())
             raise StudyError(
-                f"config: {spec.network.architecture} does not take images of {size} px ({reason}); remove input_sizes "
-                "from its recipe."
+                f"config: {spec.network.architecture} does not take images of {size} px ({reason}); give it others, by "
+                "input_size and its recipe's input_sizes."
             ) from None
 
 
