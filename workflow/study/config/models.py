@@ -1,7 +1,5 @@
 """What is trained: the typed models of config.yaml."""
 
-import ast
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -9,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 from study.config import messages
 from study.config.fields import Strict
 from study.config.options import Number, Whole, as_number
+from study.config.own_code import own_network
 from study.config.timm_names import check_timm, has_weights, timm_network
 from study.files import canonical_json
 
@@ -210,29 +209,15 @@ def check_weights(weights: str) -> None:
         raise ValueError(f"weights {weights!r} must be hub, package:<registry package>, file:<path> or null")
 
 
-def own_network(architecture: str) -> str:
-    """Return the source text of the user's network `file:<path>.py:<class>`.
-
-    Raises ValueError if the file is missing, is not Python, or does not define the class. Nothing in it is run.
-    """
-    path, _, name = architecture.removeprefix("file:").rpartition(":")
-    if not path.endswith(".py") or not name.isidentifier():
-        raise ValueError(f"architecture {architecture!r} is not of the form file:<path>.py:<class>")
-    try:
-        source = Path(path).expanduser().read_text(encoding="utf-8")
-        classes = [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}); correct architecture: {architecture}") from None
-    except (MemoryError, RecursionError):  # what Python's parser raises for code that is nested too deeply
-        raise ValueError(f"{path} is nested too deeply for Python to parse; simplify it") from None
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} is not valid Python ({error}); correct it") from None
-    messages.check_known(name, classes, path, "class")
-    return source
-
-
 def resolved_arguments(model: Model) -> dict[str, Any]:
-    """Return the arguments as the architecture gets them: a number that YAML read as text is a number here."""
+    """Return the arguments as the architecture gets them: a number that YAML read as text is a number here.
+
+    For a user's own network that is 1e-4 alone: "50" in quotes is meant as text.
+    """
     if model.architecture in BUILT_IN:
         return BUILT_IN[model.architecture](**model.arguments).model_dump()
-    return {key: as_number(value) for key, value in model.arguments.items()}
+    is_own = model.architecture.startswith("file:")
+    return {
+        key: value if is_own and "e" not in str(value).lower() else as_number(value)
+        for key, value in model.arguments.items()
+    }

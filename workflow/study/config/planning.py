@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from study.config.comparison import list_record
-from study.config.models import NORMALISATIONS, Model, Statistics, own_network, resolved_arguments
+from study.config.models import NORMALISATIONS, Model, Statistics, resolved_arguments
+from study.config.own_code import own_network
 from study.config.recipes import Recipe
 from study.config.search import trials
 from study.config.specs import (
@@ -130,11 +131,13 @@ def _network(model: Model) -> NetworkSpec:
         mean, std = model.normalisation.mean, model.normalisation.std
     else:
         mean, std = NORMALISATIONS[model.normalisation]
+    source, modules = own_network(model.architecture) if model.architecture.startswith("file:") else (None, {})
     return NetworkSpec(
         architecture=model.architecture,
         arguments=resolved_arguments(model),
         input=InputSpec(size=model.input_size, mean=mean, std=std),
-        source=own_network(model.architecture) if model.architecture.startswith("file:") else None,
+        source=source,
+        modules=modules,
         redraw=model.redraw or [],
     )
 

@@ -58,6 +58,7 @@ class InputSpec(Record):
 class NetworkSpec(Record):
     """Which network: an architecture with its arguments; `source` is the Python code of a user's own network.
 
+    `modules` are the files that it imports from its folder: {path from there: Python code}.
     `redraw` names the layers that keep random weights where the network is pretrained.
     """
 
@@ -65,6 +66,7 @@ class NetworkSpec(Record):
     arguments: dict[str, Any] = field(default_factory=dict)
     input: InputSpec
     source: str | None = None
+    modules: dict[str, str] = field(default_factory=dict)
     redraw: list[str] = field(default_factory=list)
 
 

@@ -1,7 +1,12 @@
 """A network of the user's own: a class in a Python file, whose source travels in the run's spec."""
 
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
 import traceback
 import types
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,12 +53,54 @@ class _UnfitError(Exception):
 
 def _make(spec: NetworkSpec) -> nn.Module:
     path, name = _place(spec)
+    _Beside(spec).install()
     module = types.ModuleType("own_network")
+    module.__file__ = str(_folder(spec) / Path(path).name)
+    sys.modules[module.__name__] = module  # where dataclasses look for it
     exec(compile(spec.source, path, "exec"), module.__dict__)  # the user's own file, named in the config
     network = getattr(module, name)(**spec.arguments)
     if not isinstance(network, nn.Module):
         raise _UnfitError("is not a torch.nn.Module; derive its class from that")
     return network
+
+
+class _Beside(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
+    """Gives Python the modules that a spec carries, so that they are those of the plan, and found from any folder."""
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        self.folder, self.sources = _folder(spec), spec.modules
+
+    def install(self) -> None:
+        """Take the place of the one before, and let Python forget what that one loaded."""
+        sys.meta_path[:] = [self, *(finder for finder in sys.meta_path if not isinstance(finder, _Beside))]
+        for name, module in list(sys.modules.items()):
+            if isinstance(getattr(module, "__loader__", None), _Beside):
+                del sys.modules[name]
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """Return where a module is loaded from; None if it does not lie beside the file."""
+        base = fullname.replace(".", "/")
+        if f"{base}.py" not in self.sources and not any(name.startswith(f"{base}/") for name in self.sources):
+            return None
+        inside = [] if self.is_package(fullname) else None
+        return importlib.util.spec_from_file_location(
+            fullname, self.get_filename(fullname), loader=self, submodule_search_locations=inside
+        )
+
+    def is_package(self, fullname: str) -> bool:
+        """Return whether a module is a folder, which need not have an __init__.py."""
+        return f"{fullname.replace('.', '/')}.py" not in self.sources
+
+    def get_filename(self, fullname: str) -> str:
+        """Return the path of a module's file where the study was planned."""
+        return str(self.folder / self._file(fullname))
+
+    def get_source(self, fullname: str) -> str:
+        """Return a module's code."""
+        return self.sources.get(self._file(fullname), "")
+
+    def _file(self, fullname: str) -> str:
+        return fullname.replace(".", "/") + ("/__init__.py" if self.is_package(fullname) else ".py")
 
 
 def _try(network: nn.Module, images: torch.Tensor, classes: int) -> None:
@@ -85,6 +132,10 @@ def _place(spec: NetworkSpec) -> tuple[str, str]:
     return path, name
 
 
+def _folder(spec: NetworkSpec) -> Path:
+    return Path(_place(spec)[0]).expanduser().absolute().parent
+
+
 def _named(spec: NetworkSpec) -> str:
     path, name = _place(spec)
     return f"The network {name} in {path}"
@@ -93,13 +144,14 @@ def _named(spec: NetworkSpec) -> str:
 def _reason(error: BaseException, spec: NetworkSpec) -> str:
     line = _line(error, spec)
     told = " ".join(str(error).split())
-    return f"{f'line {line}, ' if line else ''}{type(error).__name__}{f': {told}' if told else ''}"
+    return f"{f'{line}, ' if line else ''}{type(error).__name__}{f': {told}' if told else ''}"
 
 
-def _line(error: BaseException, spec: NetworkSpec) -> int | None:
-    """Return the line of the user's file in which `error` was raised, or through which it passed last."""
-    lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == _place(spec)[0]]
-    return lines[-1] if lines else None
+def _line(error: BaseException, spec: NetworkSpec) -> str | None:
+    """Return the line of the user's code in which `error` was raised, or through which it passed last, in words."""
+    files = {_place(spec)[0]: "", **{str(_folder(spec) / path): f" of {path}" for path in spec.modules}}
+    passed = [at for at in traceback.extract_tb(error.__traceback__) if at.filename in files]
+    return f"line {passed[-1].lineno}{files[passed[-1].filename]}" if passed else None
 
 
 def _is_stop(error: BaseException) -> bool:
