@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def make_study(
     few images per class too, and their accuracies by that number, the same numbers for all of them.
     """
     rng = np.random.default_rng(0)
-    config, paths = _config(list(accuracies), seeds, dataset, few or {}), StudyPaths(study)
+    config, paths = make_config(list(accuracies), seeds, dataset, few or {}), StudyPaths(study)
     data = _dataset(config, rng)
     data.write(paths.dataset)
     write_json(paths.config, study_record(config, COMPUTE) | {"study": study.name})
@@ -102,7 +103,14 @@ def superclass_of(fine: np.ndarray) -> np.ndarray:
     return fine % 20
 
 
-def _config(models: list[str], seeds: Collection[int], dataset: str, few: Mapping[str, Mapping[int, float]]) -> Config:
+def make_config(
+    models: list[str],
+    seeds: Collection[int],
+    dataset: str = "synthetic",
+    few: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
+) -> Config:
+    """The config of a study of these models; see `make_study`."""
+
     def entry(model: str) -> dict[str, Any]:
         regime = REGIMES.get(model, "scratch")
         label = model.replace("_", " ").capitalize()

@@ -156,11 +156,11 @@ def test_a_list_that_is_no_text_or_of_every_image(tmp_path):
 def test_runs_that_are_compared(tmp_path):
     whole, part = load_config(config()), load_config(config(allow_missing=True))
     study = StudyPaths(tmp_path)
-    assert len(compared_runs(whole, study)) == 10
+    assert len(compared_runs(whole, study, {})) == 10
     with pytest.raises(StudyError, match="no run of study cifar100 is in"):
-        compared_runs(part, study)
+        compared_runs(part, study, {})
     folder = tmp_path / "runs" / "efficientnet_b0" / "seed-3"
     folder.mkdir(parents=True)
-    assert len(compared_runs(whole, study)) == 10
+    assert len(compared_runs(whole, study, {})) == 10
     (folder / "run.json").write_text("{}")
-    assert compared_runs(part, study) == [folder]
+    assert compared_runs(part, study, {}) == [folder]

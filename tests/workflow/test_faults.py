@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,26 @@ def test_the_log_of_a_run_has_all_its_attempts_though_snakemake_deletes_logs(tmp
     log = (folder / "results/quick/logs/train/scratch_cnn-0.log").read_text()
     assert log.startswith("Error: the first attempt.\n") and "epoch 1/1" in log
     assert (folder / record).with_name("train.log").read_text() == log
+
+
+def test_a_study_trains_only_what_is_not_published_yet(tmp_path):
+    folder = copy_project(tmp_path / "project").folder
+    record = "results/quick/runs/scratch_cnn/seed-0/run.json"
+    assert run(folder, record, "--configfile", write_quick(folder)).returncode == 0
+    environment = os.environ | {"PYTHONPATH": str(folder / "workflow")}
+    command = [sys.executable, "-m", "study", "publish", "results/quick", "published"]
+    subprocess.run(command, cwd=folder, env=environment, check=True)
+    more = write_quick(folder, study="more", published="published", grid={"models": ["scratch_cnn"], "seeds": [0, 1]})
+    done = run(folder, "--configfile", more)
+    assert done.returncode == 0, done.stdout
+    trained = [path.parent.name for path in (folder / "results/more").rglob("predictions.npz")]
+    assert trained == ["seed-1"]
+    table = (folder / "results/more/tables/runs.csv").read_text().splitlines()
+    assert [line.split(",")[2:4] for line in table[1:]] == [["0", "finished"], ["1", "finished"]]
+    done = run(folder, "--configfile", more)
+    assert "Nothing to be done" in done.stdout
+    command[-2:] = ["results/more", "published"]
+    assert (
+        "2 of 2 runs are published, 1 of them new"
+        in subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
+    )

@@ -22,7 +22,7 @@ from study.orchestration.start import (
     refuse_untrainable,
     start,
 )
-from study.paths import RUN_FILES, SPEC, RunKey, subset_folder
+from study.paths import PREDICTIONS, RUN_FILES, RUN_RECORD, SPEC, RunKey, subset_folder
 from study.reporting.items import ALL_TABLES, STORY, report_figures, report_pages
 
 # Snakemake counts jobs where they go to a cluster, and cores where they do not; in a dry run it counts both.
@@ -39,7 +39,8 @@ with exit_with_sentence():
         IS_CLUSTER,
     )
     STUDY, PATHS = START.study, START.paths
-    COMPARED = compared_runs(STUDY, PATHS)
+    COMPARED = compared_runs(STUDY, PATHS, START.published)
+    TAKEN = [*START.published.values()]  # folders of published runs
 
 LOGS = PATHS.folder / "logs"
 RUN = PATHS.folder / "runs" / "{model}" / "{subset}seed-{seed}"
@@ -76,6 +77,10 @@ ANALYSIS = sources_sha256("analysis/*.py")
 OLDER_CODE = [training_code_sha256(), sources_sha256("equivalent_code.yaml")]
 REPORTING = sources_sha256("findings/*.py", "reporting/*.py", "../../report/items.yaml")
 TEMPLATES = sources_sha256("../../report/templates/*", "../../report/captions/figure_*")
+
+
+# What each run said of every image, from which tables and pages are computed; of a published run, its record names it.
+ANSWERS = [run / (RUN_RECORD if run in TAKEN else PREDICTIONS) for run in COMPARED]
 
 
 wildcard_constraints:
@@ -174,7 +179,7 @@ LANDING = [PATHS.folder / "pages" / name for name in ("landing.html", STORY)]
 RESULTS_OF_RUNS = (
     []
     if STUDY.allow_missing
-    else [run / name for run in COMPARED for name in RUN_FILES]
+    else [run / name for run in COMPARED if run not in TAKEN for name in RUN_FILES]
 )
 
 if workflow.is_main_process:

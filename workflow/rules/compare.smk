@@ -27,7 +27,7 @@ rule duplicates:
 rule analyse:
     input:
         runs=[run / "run.json" for run in COMPARED],
-        predictions=[run / "predictions.npz" for run in COMPARED],
+        predictions=ANSWERS,
         histories=[run / "history.csv" for run in COMPARED],
         near_duplicates=NEAR_DUPLICATES,
         config=PATHS.config,

@@ -28,7 +28,7 @@ rule pages:
     input:
         tables=TABLES,
         near_duplicates=NEAR_DUPLICATES,
-        predictions=[run / "predictions.npz" for run in COMPARED],
+        predictions=ANSWERS,
         dataset=PATHS.dataset_record,
         figures=FIGURES,
         config=PATHS.config,

@@ -82,6 +82,10 @@ class Config(Strict):
         default=None, description="a file that lists test images known to be near-duplicates of training images"
     )
     allow_missing: Switch = Field(default=False, description="compare the runs that are there, and train none")
+    published: str | None = Field(
+        default=None,
+        description="a published study: its runs with the same settings are taken as they are, not trained",
+    )
     claims: list[Claim] = Field(default_factory=list, description="what the original report says, to be judged")
     literature: list[Published] = Field(default_factory=list, description="published numbers, shown apart")
 

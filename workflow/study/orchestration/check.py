@@ -9,7 +9,7 @@ from pathlib import Path
 from study.config.specs import read_run_spec
 from study.errors import StudyError
 from study.files import CHECKSUMS, changed_files, file_digest, read_json, write_checksums
-from study.paths import MODEL, RUN_FILES, RUN_RECORD, SPEC, StudyPaths
+from study.paths import MODEL, PREDICTIONS, RUN_FILES, RUN_RECORD, SPEC, StudyPaths
 
 AGAIN = "then run the study again"
 
@@ -89,7 +89,8 @@ def _run(paths: StudyPaths, folder: Path) -> Iterator[str]:
         yield f"{folder / name} {what}: {remedy}"
     if not (folder / RUN_RECORD).exists() or RUN_RECORD in wrong:
         return
-    missing = [name for name in RUN_FILES if not (folder / name).exists() and name not in wrong]
+    is_taken = not any((folder / name).exists() for name in (PREDICTIONS, MODEL))  # from a published study
+    missing = [name for name in (() if is_taken else RUN_FILES) if not (folder / name).exists() and name not in wrong]
     if missing:
         yield f"{folder / missing[0]} is missing: {remedy}"
     try:

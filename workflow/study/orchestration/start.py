@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,24 @@ from study.machine.packages import weights_file
 from study.orchestration.announce import announce
 from study.orchestration.check_models import is_trained, try_models
 from study.orchestration.overview import describe
+from study.orchestration.published import published_runs, take_published
 from study.orchestration.restore import restore_dataset, restore_weights
-from study.paths import DEFAULT_CONFIG, RESOURCES, RESULTS, RUN_RECORD, StudyPaths
+from study.paths import DEFAULT_CONFIG, RESOURCES, RESULTS, RUN_RECORD, RunKey, StudyPaths
 
 
 @dataclass(frozen=True)
 class Start:
     """What the rules work with: the checked config, the device, where the official files are or will be, the paths.
 
-    `raw` is the config as it was merged from `files`, to say in which of them a mistake is.
+    `raw` is the config as it was merged from `files`, to say in which of them a mistake is; `published` are the folders
+    of runs that are not trained.
     """
 
     study: Config
     compute: ComputeSpec
     source: Path
     paths: StudyPaths
+    published: Mapping[RunKey, Path]
     raw: dict[str, Any]
     files: Sequence[Path | str]
 
@@ -60,7 +63,9 @@ def start(raw: dict[str, Any], files: Sequence[Path | str] = (), is_cluster: boo
     if folder is not None:
         folder = None if is_prepared(study, paths) and not folder.is_dir() else find_folder(folder, study.manifest)
     own = RESOURCES / (study.manifest.archive.name if study.manifest.archive else study.manifest.name)
-    return Start(study, resolved_compute(study, is_cluster), (folder or own).absolute(), paths, raw, files)
+    compute = resolved_compute(study, is_cluster)
+    published = published_runs(study, compute, paths)
+    return Start(study, compute, (folder or own).absolute(), paths, published, raw, files)
 
 
 def is_prepared(study: Config, paths: StudyPaths) -> bool:
@@ -80,12 +85,13 @@ def is_of_other_config(path: Path, record: dict[str, Any]) -> bool:
         return True
 
 
-def compared_runs(study: Config, paths: StudyPaths) -> list[Path]:
+def compared_runs(study: Config, paths: StudyPaths, published: Mapping[RunKey, Path]) -> list[Path]:
     """Return the folders of the runs to compare: all of the study, or with `allow_missing` those that are there now.
 
-    Raises StudyError if none of them is there then.
+    Of a run that is taken from a published study, it is the folder there. Raises StudyError if none of them is there
+    then.
     """
-    folders = [paths.run(*run) for run in study.runs()]
+    folders = [published.get(run, paths.run(*run)) for run in study.runs()]
     if not study.allow_missing:
         return folders
     there = [folder for folder in folders if (folder / RUN_RECORD).exists()]
@@ -146,6 +152,7 @@ def preflight(begun: Start) -> None:
         if prepared:
             restore_dataset(study, begun.source, paths)
         restore_weights(study, paths)
+    take_published(begun.published, paths)
     write_plan(study, begun.compute, paths)
     handle_beside_main_thread(signal.SIGTERM)
     announce()
