@@ -11,6 +11,7 @@ from study.data.dataset import read_labels
 from study.errors import StudyError
 from study.files import write_json
 from study.orchestration.check import check_study
+from study.orchestration.overview import describe
 from study.orchestration.published import published_runs, take_published
 from study.orchestration.start import compared_runs
 from study.paths import RunKey, StudyPaths
@@ -41,6 +42,10 @@ def test_published_runs_of_the_same_settings_are_taken_and_the_others_trained(st
     assert taken == {RunKey(model, seed): published.run(model, seed) for model in MODELS for seed in (0, 1)}
     compared = compared_runs(config, results, taken)
     assert [path for path in compared if path not in taken.values()] == [results.run(model, 2) for model in MODELS]
+    said = describe(config, COMPUTE, results, taken)
+    assert "  runs there already: 4 (4 of them published); " in said and "older code" in said
+    assert "not known before a run has finished of: scratch_cnn, lite0_finetune;" in said
+    assert "not known" not in describe(config_of(study), COMPUTE, results, taken)
     assert published_runs(config_of(study, epochs=9), COMPUTE, results) == {}
     assert published_runs(make_config([*MODELS], [0]), COMPUTE, results) == {}
 

@@ -2,8 +2,10 @@
 
 import shlex
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from study.analysis.older_code import is_older
@@ -30,16 +32,22 @@ class Earlier:
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
 
-def describe(study: Config, compute: ComputeSpec, paths: StudyPaths) -> str:
-    """Return the grid in a few lines: models, seeds, device, time and disk, and what earlier starts left behind."""
+def describe(
+    study: Config, compute: ComputeSpec, paths: StudyPaths, published: Mapping[RunKey, Path] = MappingProxyType({})
+) -> str:
+    """Return the grid in a few lines: models, seeds, device, time and disk, and what earlier starts left behind.
+
+    `published` are the folders of runs that are taken from a published study.
+    """
     lines = [f"Study {study.study}: {len(study.runs())} runs on {compute.device}, threads per run: {compute.threads}"]
     for name in study.grid.models:
         model = study.models[name]
         seeds = ", ".join(str(seed) for seed in study.seeds_of(name))
         lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, seeds {seeds}")
     lines += _label_runs(study)
-    earlier = _earlier_runs(study, compute, paths)
-    lines.append(f"  runs there already: {len(earlier.done)}; {disk_gb(study):.1f} GB on disk when all are")
+    earlier = _earlier_runs(study, compute, paths, published)
+    taken = f" ({len(published)} of them published)" if published else ""
+    lines.append(f"  runs there already: {len(earlier.done)}{taken}; {disk_gb(study):.1f} GB on disk when all are")
     if len(earlier.done) < len(study.runs()):
         lines.append(f"  {_time_left(study, compute, earlier)}")
 
@@ -92,10 +100,10 @@ def _label_runs(study: Config) -> list[str]:
     return lines
 
 
-def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Earlier:
+def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths, published: Mapping[RunKey, Path]) -> Earlier:
     earlier = Earlier()
     for run in study.runs():
-        folder = paths.run(*run)
+        folder = published.get(run, paths.run(*run))
         if not (folder / RUN_RECORD).exists():
             continue
         earlier.done.add(run)
@@ -112,8 +120,9 @@ def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths) -> Ear
             if spec and spec.settings_sha256() != wanted.settings_sha256():
                 earlier.other_settings.setdefault(changed_settings(spec, wanted), []).append(run.folder)
                 earlier.done -= set() if study.allow_missing else {run}
-            images = study.images_seen(run.model, run.images_per_class)
-            earlier.seconds.setdefault(run.model, []).append(record["cost"]["train_seconds"] / images)
+            if run not in published:  # which may have been trained on another machine
+                images = study.images_seen(run.model, run.images_per_class)
+                earlier.seconds.setdefault(run.model, []).append(record["cost"]["train_seconds"] / images)
         except (KeyError, TypeError):  # what this version writes was not known yet
             earlier.older_code.append(run.folder)
     return earlier
@@ -124,6 +133,9 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
     checked = checked_seconds(MACHINE, compute)
     unknown, left, sources = [], 0.0, set()
     for name in study.grid.models:
+        missing = [run for run in study.runs() if run.model == name and run not in earlier.done]
+        if not missing:
+            continue
         finished = earlier.seconds.get(name, [])
         by_check = checked.get(run_spec(study, name, 0, compute).settings_sha256())
         if finished:
@@ -133,9 +145,8 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
         else:
             unknown.append(name)
             continue
-        if missing := [run for run in study.runs() if run.model == name and run not in earlier.done]:
-            left += each * sum(study.images_seen(name, run.images_per_class) for run in missing)
-            sources.add(source)
+        left += each * sum(study.images_seen(name, run.images_per_class) for run in missing)
+        sources.add(source)
     if unknown:
         named = ", ".join(unknown)
         return f"how long it takes is not known before a run has finished of: {named}; make check-machine measures it"

@@ -156,7 +156,7 @@ def preflight(begun: Start) -> None:
     write_plan(study, begun.compute, paths)
     handle_beside_main_thread(signal.SIGTERM)
     announce()
-    print(describe(study, begun.compute, paths), file=sys.stderr)
+    print(describe(study, begun.compute, paths, begun.published), file=sys.stderr)
 
 
 def refuse_untrainable(begun: Start, is_cluster: bool) -> None:
