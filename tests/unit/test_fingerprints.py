@@ -1,6 +1,7 @@
 """The hash of the training code counts what the code does, and nothing that is only read by people."""
 
 import dataclasses
+import re
 import shutil
 
 import pytest
@@ -95,3 +96,15 @@ def test_a_run_executes_the_groups_that_its_spec_needs(recipe, architecture, nee
     compiling = dataclasses.replace(spec, compute=dataclasses.replace(spec.compute, compile=True), features="pooled")
     assert set(executed_groups(compiling)) == {"core", "device", "compiling", "features", *needed}
     assert executed_groups(None) == list(group_hashes())
+
+
+def test_the_rules_watch_every_file_that_tables_and_report_are_made_of():
+    project = fingerprints.ROOT.parents[1]
+    rules = "".join(path.read_text() for path in sorted((project / "workflow" / "rules").glob("*.smk")))
+    patterns = [one for call in re.findall(r"sources_sha256\(([^)]*)\)", rules) for one in re.findall(r'"(.*?)"', call)]
+    matched = {pattern: {path.resolve() for path in fingerprints.ROOT.glob(pattern)} for pattern in patterns}
+    assert all(matched.values()), matched
+    makes = [path for room in ("analysis", "findings", "reporting") for path in (fingerprints.ROOT / room).glob("*.py")]
+    report = [project / "report" / "items.yaml", *(project / "report" / "templates").iterdir()]
+    captions = [*(project / "report" / "captions").glob("figure_*.rst")]
+    assert captions and {*makes, *report, *captions} <= set().union(*matched.values())

@@ -147,15 +147,13 @@ QUIET = ("--quiet", "rules", "host", "reason")  # as in `make demo`
 RUN = "results/quick/runs/scratch_cnn/seed-0"
 
 
-@pytest.mark.parametrize("name", ["predictions.npz", "run.json", "model.safetensors", "history.csv"])
-def test_a_deleted_file_of_a_run_comes_back(quick, name):
+def test_a_deleted_file_of_a_run_comes_back(quick):
+    for name in ("predictions.npz", "run.json", "model.safetensors", "history.csv"):
+        path = quick.folder / RUN / name
+        path.rename(path.with_suffix(".aside"))
+        assert "train scratch_cnn 0" in quick.planned("quick.yaml"), name
+        path.with_suffix(".aside").rename(path)
     assert quick.planned("quick.yaml") == []
-    path = quick.folder / RUN / name
-    kept = path.read_bytes()
-    path.rename(path.with_suffix(".aside"))
-    assert "train scratch_cnn 0" in quick.planned("quick.yaml")
-    path.with_suffix(".aside").rename(path)
-    assert path.read_bytes() == kept and quick.planned("quick.yaml") == []
 
 
 def test_damage_is_said_with_the_command_that_mends_it(quick):

@@ -14,6 +14,7 @@ from study.files import canonical_json, file_digest, read_json, sha256_text
 from study.fingerprints import sources_sha256, training_code_sha256
 from study.orchestration.jobs import delete_output_backups
 from study.orchestration.overview import describe
+from study.orchestration.restore import has_gone
 from study.orchestration.start import (
     check_report,
     compared_runs,

@@ -28,10 +28,11 @@ rule prepare:
 
 
 # Copied results lack Snakemake's metadata, so it cannot see that they are of another config. A file that is newer than
-# their config.json, while this Snakemake lives, has it written anew all the same.
+# their config.json, while this Snakemake lives, has it written anew all the same; so it is where data or weights have
+# gone, because those are made again before the first job, and there must be one.
 NEWER = (
     [tempfile.NamedTemporaryFile(prefix="config-")]
-    if is_of_other_config(PATHS.config, RECORD)
+    if is_of_other_config(PATHS.config, RECORD) or has_gone(STUDY, PATHS)
     else []
 )
 

@@ -18,6 +18,13 @@ from study.files import read_json, write_checksums
 from study.paths import StudyPaths
 
 
+def has_gone(study: Config, paths: StudyPaths) -> bool:
+    """Return whether data or weights are missing whose record is there, so that there is something to make again."""
+    models = (study.models[name] for name in study.grid.models)
+    weights = [paths.weights(weights_id(one.architecture, one.weights)) for one in models if one.weights]
+    return any(path.with_suffix(".json").exists() and not path.exists() for path in (paths.dataset, *weights))
+
+
 def restore_dataset(study: Config, source: Path, paths: StudyPaths) -> None:
     """Make dataset.npz again from `source`, where only its record is left.
 

@@ -1,4 +1,4 @@
-"""Short trials of training on random images: how fast it is, how much memory it takes, whether it repeats itself."""
+"""Short trials of training on random images: how fast it is, and how much memory it takes."""
 
 import time
 from dataclasses import dataclass, replace
@@ -51,18 +51,6 @@ def trial_setup(spec: RunSpec, device: torch.device, images: int) -> loop.Setup:
     regime = "scratch" if spec.regime == "frozen" else spec.regime
     spec = replace(spec, regime=regime, weights=None, compute=compute, recipe=replace(spec.recipe, validation=None))
     return make_setup(spec, StudyPaths(Path()), random_dataset(images), device)[0]
-
-
-def losses(spec: RunSpec, steps: int) -> list[float]:
-    """The loss of each of the first `steps` steps of `spec` on random images, on the spec's own device."""
-    device = devices.prepare(spec.compute)
-    setup = trial_setup(spec, device, 2 * steps * spec.recipe.batch_size)
-    setup.train = setup.train[: steps * spec.recipe.batch_size]
-    parts, sums = make_parts(setup), [0.0]
-    size = spec.recipe.batch_size
-    loop.train_epoch(setup, Steps(setup, parts["optimizer"]), parts["average"], 1,
-                     lambda step, _, mean: sums.append(mean() * step * size))  # fmt: skip
-    return (np.diff(sums) / size).tolist()
 
 
 def speed(spec: RunSpec, seconds: float) -> Speed:
