@@ -35,8 +35,8 @@ demo: $(READY) ## run the whole workflow on synthetic data and write report.html
 	$(RUN) $(DEMO) --quiet rules host reason --report report.html
 	@echo "The demo's report is $(CURDIR)/report.html - open it in a browser. Its data are synthetic."
 
-test: $(READY) ## run all tests but the heavy ones (about 10 minutes on two cores)
-	$(RUN) $(TEST)
+test: $(READY) ## run all tests but the heavy ones, or those that TESTS names (about 10 minutes on two cores)
+	$(RUN) $(TEST) $(TESTS)
 
 test-system: $(READY) ## run the heavy tests: browser, cluster, kills, full disk, invalid input; skips what the machine lacks
 	$(RUN) $(TEST) tests/system
