@@ -47,8 +47,8 @@ CNN = "models.scratch_cnn"
 RATE = "recipes.report.learning_rate"
 TAGS = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in ("aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"))
 TOP = (
-    "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, known_duplicates, labels, "
-    "ladder, literature, models, recipes, search, study, suspect_labels"
+    "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, headline, "
+    "known_duplicates, labels, ladder, literature, models, recipes, search, study, suspect_labels"
 )
 
 
@@ -108,7 +108,7 @@ TOP = (
         (
             "recipes.report.optimizer",
             "lion",
-            "recipes: report: optimizer is 'lion', but must be 'adam', 'adamw', 'sgd' or 'muon'.",
+            "recipes: report: optimizer is 'lion', but must be 'adam', 'adamw', 'sgd', 'muon' or 'lbfgs'.",
         ),
         ("compute.device", "gpu", "compute: device is 'gpu', but must be 'auto', 'cpu' or 'cuda'."),
         (
@@ -176,6 +176,11 @@ TOP = (
             f"{B0}.arguments.drop_rate",
             float("nan"),
             "models: efficientnet_b0: arguments: drop_rate is nan, but must be a number from 0 to less than 1.",
+        ),
+        (
+            f"{CNN}.arguments.channels",
+            [10**9],
+            "models: scratch_cnn: arguments: channels: 0 is 1000000000, but must be at most 16384.",
         ),
         # missing keys
         ("grid", MISSING, "grid is missing; config.yaml shows what it looks like."),

@@ -22,6 +22,9 @@ NORMALISATIONS = {
 Seeds = Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Field(min_length=1)]
 
 
+Size = Annotated[Whole, Field(ge=1, le=16_384)]  # channels or units: what a layer has, and hardware still holds
+
+
 class NoArguments(Strict):
     """The arguments of an architecture that takes none."""
 
@@ -32,10 +35,10 @@ class NoArguments(Strict):
 class ScratchCNNArguments(NoArguments):
     """The arguments of `study.models.scratch.ScratchCNN`."""
 
-    channels: Annotated[list[Annotated[Whole, Field(ge=1)]], Field(min_length=1, max_length=5)]
-    convolutions: Annotated[Whole, Field(ge=1)] = Field(description="convolutions in each block")
+    channels: Annotated[list[Size], Field(min_length=1, max_length=5)]
+    convolutions: Size = Field(description="convolutions in each block")
     kernel_size: Annotated[Whole, Field(ge=1, le=31)]
-    hidden: Annotated[Whole, Field(ge=1)] = Field(description="units of the fully connected layer")
+    hidden: Size = Field(description="units of the fully connected layer")
     dropout: Annotated[Number, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
@@ -53,10 +56,8 @@ class ScratchCNNArguments(NoArguments):
 class ScratchFastArguments(NoArguments):
     """The arguments of `study.models.fast.ScratchFast`."""
 
-    widths: Annotated[list[Annotated[Whole, Field(ge=1)]], Field(min_length=3, max_length=3)] = Field(
-        description="channels of each group"
-    )
-    inner: Annotated[list[Annotated[Whole, Field(ge=1)]], Field(min_length=3, max_length=3)] = Field(
+    widths: Annotated[list[Size], Field(min_length=3, max_length=3)] = Field(description="channels of each group")
+    inner: Annotated[list[Size], Field(min_length=3, max_length=3)] = Field(
         description="channels inside each group's residual pair"
     )
 
