@@ -165,21 +165,25 @@ def refuse_untrainable(begun: Start, is_cluster: bool) -> None:
     Says nothing of models that are trained, nor of packages where this Python has no torch, as with --use-conda.
     """
     study, compute = begun.study, begun.compute
-    names = [] if study.allow_missing else study.grid.models
-    names = [name for name in names if not is_trained(study, name, compute, begun.paths)]
-    if names and compute.device == "cuda" and not is_cluster:
+    if study.allow_missing:
+        return
+
+    def is_to_train(name: str) -> bool:
+        return not is_trained(study, name, compute, begun.paths)
+
+    has_gpu = is_cluster or (has_nvidia_gpu() and not hides_gpus())
+    if compute.device == "cuda" and not has_gpu and any(map(is_to_train, study.grid.models)):
         if hides_gpus():
             raise StudyError(f"compute: device is cuda, but the variable {VISIBLE} hides every GPU; unset it.")
-        if not has_nvidia_gpu():
-            raise StudyError("compute: device is cuda, but there is no NVIDIA GPU here; set it to auto or cpu.")
-    if importlib.util.find_spec("torch") is None:
-        return
-    for name in names:
+        raise StudyError("compute: device is cuda, but there is no NVIDIA GPU here; set it to auto or cpu.")
+    has_torch = importlib.util.find_spec("torch") is not None
+    for name in study.grid.models if has_torch else ():
         kind, _, package = (study.models[name].weights or "").partition(":")
-        if kind == "package":
-            try:
+        try:
+            if kind == "package":
                 weights_file(package)
-            except StudyError as error:
+        except StudyError as error:
+            if is_to_train(name):
                 where = file_of(["models", name, "weights"], begun.raw, begun.files)
                 raise StudyError(f"{where}: models: {name}: weights: {error}") from None
 
