@@ -225,7 +225,7 @@ def test_data_and_weights_that_were_deleted_are_made_again_and_nothing_retrains(
     done = changed.snakemake("--until", "record")
     assert done.returncode == 0 and "dataset.npz has gone: it is made again." in done.stdout, done.stdout
     assert {path: path.read_bytes() for path in before} == before
-    assert changed.planned() == sorted(AFTER_TRAINING)
+    assert changed.planned() == []
 
 
 def test_a_local_weights_file_that_is_gone_is_needed_no_more(changed):

@@ -4,8 +4,8 @@ torch is imported only when a job has its GPU, because it looks for the visible 
 
 A killed Snakemake leaves jobs running, and when it is started again, it deletes their outputs, finished or not, and
 starts the jobs anew. So the outputs of a workflow's job keep a backup (a hard link, which takes no room) until the
-workflow has ended and so knows of them; a new job finds it there. Snakemake's own flag, update(), would not do: where the
-second job fails or is stopped, Snakemake removes what the first has written meanwhile.
+workflow has ended and so knows of them; a new job finds it there. Snakemake's own flag, update(), would not do: where
+the second job fails or is stopped, Snakemake removes what the first has written meanwhile.
 """
 
 import json
