@@ -13,7 +13,8 @@ from runs import scratch_spec, write_spec
 from study.errors import StudyError
 from study.files import write_json
 from study.orchestration import jobs
-from study.orchestration.start import check_own_models, start
+from study.orchestration.check_models import check_models, models_to_try
+from study.orchestration.start import Start, check_own_models, start
 
 NETWORKS = '''
 import torch
@@ -61,17 +62,23 @@ REFUSED = {
 
 
 def told(tmp_path, **model) -> str | None:
-    """What the start of a study with this model says; None if it goes on."""
+    """What is said of this model; None if nothing is. The start of a study says the same, from a process of its own."""
+    begun = started(tmp_path, **model)
+    try:
+        check_models(models_to_try(begun.study, begun.compute, begun.paths))
+    except StudyError as error:
+        return f"my.yaml: {error}"
+    return None
+
+
+def started(tmp_path, **model) -> Start:
+    """The start of a study with this model."""
     block = {"label": "Mine", "weights": None, "input_size": 32, "normalisation": "half", "regime": "scratch",
              "recipe": "report_scratch"}  # fmt: skip
     config = raw() | {"models": {"mine": block | model}, "baseline": "mine", "claims": [], "ladder": []}
     config |= {"grid": {"models": ["mine"], "seeds": [0]}, "dataset": raw()["dataset"] | {"name": "synthetic"}}
     (tmp_path / "my.yaml").write_text(yaml.safe_dump(config))
-    try:
-        check_own_models(start(config, ["my.yaml"]))
-    except StudyError as error:
-        return str(error)
-    return None
+    return start(config, ["my.yaml"])
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +87,10 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(NETWORKS)
 
 
-def test_a_good_network_goes_on_and_nothing_is_written(tmp_path):
-    assert told(tmp_path, architecture="file:mine.py:Good") is None
+def test_a_good_network_goes_on_and_a_bad_one_is_refused_and_nothing_is_written(tmp_path):
+    check_own_models(started(tmp_path, architecture="file:mine.py:Good"))
+    with pytest.raises(StudyError, match=r"^my.yaml: models: mine: The network Tuple in mine.py gives a tuple instead"):
+        check_own_models(started(tmp_path, architecture="file:mine.py:Tuple"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.py", "my.yaml"]
 
 
@@ -139,9 +148,8 @@ def test_an_input_size_that_a_network_is_not_built_for_is_tried_before_its_weigh
 
 def test_a_deeply_nested_file_is_refused(tmp_path):
     (tmp_path / "mine.py").write_text(f"X = {'-' * 20_000}1\nclass Good: pass\n")
-    assert "mine.py is nested too deeply for Python to parse; simplify it" in told(
-        tmp_path, architecture="file:mine.py:Good"
-    )
+    with pytest.raises(StudyError, match=r"mine.py is nested too deeply for Python to parse; simplify it"):
+        started(tmp_path, architecture="file:mine.py:Good")
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------

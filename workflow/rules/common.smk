@@ -188,4 +188,6 @@ if workflow.is_main_process:
         refuse_untrainable(START, IS_CLUSTER)
         check_report(sys.argv, START, [*FIGURES, *PAGES])
         if workflow.output_settings.dryrun:
-            print(describe(STUDY, START.compute, PATHS, START.published), file=sys.stderr)
+            print(
+                describe(STUDY, START.compute, PATHS, START.published), file=sys.stderr
+            )

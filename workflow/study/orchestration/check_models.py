@@ -29,10 +29,7 @@ def try_models(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
 
     Says nothing where this Python has no torch, as with --use-conda: the jobs say the same then.
     """
-    untried = [name for name in study.grid.models if _is_unusual(study, name)]
-    wanted = {
-        name: _given(study, name, compute, paths) for name in untried if not is_trained(study, name, compute, paths)
-    }
+    wanted = models_to_try(study, compute, paths)
     if not wanted or not all(map(importlib.util.find_spec, NEEDS)):
         return
     done = subprocess.run(
@@ -47,11 +44,16 @@ def try_models(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
         raise StudyError(refused[-1])
 
 
-def check_models(models: dict[str, dict[str, Any]]) -> None:
-    """Do what `try_models` asks for: {model: {network, classes, is_pretrained, weights}}.
+def models_to_try(study: Config, compute: ComputeSpec, paths: StudyPaths) -> dict[str, dict[str, Any]]:
+    """Return {model: {network, classes, is_pretrained, weights}} of what is unusual and still to be trained."""
+    unusual = [name for name in study.grid.models if _is_unusual(study, name)]
+    return {
+        name: _given(study, name, compute, paths) for name in unusual if not is_trained(study, name, compute, paths)
+    }
 
-    Raises StudyError: `models: <name>: ...`.
-    """
+
+def check_models(models: dict[str, dict[str, Any]]) -> None:
+    """Build the networks of `models_to_try` and pass images through them. Raises StudyError: `models: <name>: ...`."""
     for name, given in models.items():
         try:
             spec = NetworkSpec.from_json(given["network"])
