@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from simulated import CLASS_WORLDS, WORLDS, coverage, draw, true_accuracies
 
-from study.analysis.contrasts import NOT_TESTED, SEEDS_AND_IMAGES, TOO_FEW_SEEDS, contrast, holm, share_of_wins
+from study.analysis.contrasts import (
+    NOT_TESTED,
+    SEEDS_AND_IMAGES,
+    TOO_FEW_SEEDS,
+    contrast,
+    error_ratio,
+    holm,
+    over_seeds_and_images,
+    share_of_wins,
+)
 from study.analysis.differences import small_contrast
 
 
@@ -171,3 +180,25 @@ def test_holm_is_the_closed_test_of_bonferroni(p_values):
     assert adjusted == pytest.approx(closed)
     assert (adjusted >= p).all()
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_intervals_of_an_accuracy_and_of_an_error_ratio_cover_the_true_ones(world):
+    rng, studies, hits = np.random.default_rng(11), 400, np.zeros(2)
+    one, other = true_accuracies(WORLDS[world])
+    for _ in range(studies):
+        model, baseline = draw(rng, (3, 4), 2000, WORLDS[world])
+        low, high = over_seeds_and_images(model)
+        _, ratio_low, ratio_high = error_ratio(model, baseline)
+        hits += [low < one < high, ratio_low < (1 - one) / (1 - other) < ratio_high]
+    assert (hits / studies > 0.92).all(), hits / studies
+
+
+def test_an_error_ratio_by_hand_and_where_there_is_none():
+    model = np.array([[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0]], bool)
+    baseline = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]], bool)
+    ratio, low, high = error_ratio(model, baseline)
+    assert ratio == pytest.approx(0.5) and low * high == pytest.approx(0.25)
+    assert np.isnan(error_ratio(np.ones((3, 4), bool), baseline)).all()
+    assert np.isnan(error_ratio(model[:0], baseline)).all()
+    assert np.isnan(error_ratio(model[:2], baseline)[1:]).all()

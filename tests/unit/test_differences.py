@@ -58,6 +58,7 @@ def test_verdicts():
     assert verdict(small_contrast(*matrices()[::-1]), 0.01, 100, 0.05) == "worse"
     assert verdict(alike, 1.0, 100, 0.05) == "equivalent"  # 4.7 points to either side
     assert verdict(alike, 1.0, 100, 0.04) == "unclear"
+    assert verdict(alike, 1.0, 100, 0) == "unclear"
     assert verdict(alike, np.nan, 1, 0.05) == "not tested"  # fewer than 3 seeds
     assert verdict(ahead, 0.01, 100, 1.0) == "better"  # a difference that is surely there, however small
     assert verdict(ahead, 0.06, 100, 1.0) == "equivalent"

@@ -30,6 +30,7 @@ _TABLES = (
     "superclasses",
     "class_differences",
     "superclass_differences",
+    "heterogeneity",
     "confusion",
     "errors",
     "calibration",

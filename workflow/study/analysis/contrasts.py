@@ -15,6 +15,8 @@ from study.data.dataset import TEST, Labels
 SEEDS_AND_IMAGES = "seeds and images"
 TOO_FEW_SEEDS = f"no interval: fewer than {MIN_SEEDS} seeds"
 VARIANCES = ["var_seeds", "var_images"]
+RATIO = ["error_ratio", "error_ratio_low", "error_ratio_high"]
+LEAST_P = 1e-16  # stands for whatever is below, where a normal approximation says nothing more
 NOT_TESTED = "not tested here (no finished seed)"
 
 
@@ -53,6 +55,26 @@ def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels)
     study's question, for being as many as they are; other metrics, which look at the same runs from other sides, and
     other pairs, which nobody asked for before seeing the results, have none.
     """
+    correct, rows = measures(dataset), []
+    for pair, metric in itertools.product(every_pair(config), correct):
+        matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
+        result = contrast(*matrices)._asdict()
+        method = result.pop("method")
+        ratio = dict(zip(RATIO, error_ratio(*matrices), strict=True))
+        counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
+        asked = int(pair in config["contrasts"])
+        rows.append(pair | {"metric": metric, "asked": asked} | result | counts | {"method": method} | ratio)
+    columns = ["model", "baseline", "metric", "asked", "difference", "low", "high", "lowest", "highest", "df",
+               *VARIANCES, "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline",
+               "method", *RATIO]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
+    tested = (table["metric"] == "test_accuracy") & (table["asked"] == 1)
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy())
+    return table
+
+
+def measures(dataset: Labels) -> dict[str, Callable[[list[Run]], np.ndarray]]:
+    """By metric, which test images each of some runs gets right, bool [runs, T]."""
     ids = dataset.ids(TEST)
     correct: dict[str, Callable[[list[Run]], np.ndarray]] = {
         "test_accuracy": lambda runs: correctness(runs, dataset.fine[ids]),
@@ -60,21 +82,7 @@ def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels)
     }
     if dataset.coarse is not None:
         correct["test_superclass"] = lambda runs: correctness(runs, dataset.coarse[ids], dataset.fine_to_coarse)
-    rows = []
-    for pair, metric in itertools.product(every_pair(config), correct):
-        matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
-        result = contrast(*matrices)._asdict()
-        method = result.pop("method")
-        counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
-        asked = int(pair in config["contrasts"])
-        rows.append(pair | {"metric": metric, "asked": asked} | result | counts | {"method": method})
-    columns = ["model", "baseline", "metric", "asked", "difference", "low", "high", "lowest", "highest", "df",
-               *VARIANCES, "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline",
-               "method"]  # fmt: skip
-    table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
-    tested = (table["metric"] == "test_accuracy") & (table["asked"] == 1)
-    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy())
-    return table
+    return correct
 
 
 def every_pair(config: dict[str, Any]) -> list[dict[str, str]]:
@@ -114,7 +122,7 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     interval is a point.
 
     p is of the same t and degrees of freedom: it is below 0.05 exactly where the interval leaves 0 out. It is NaN with
-    fewer than 3 seeds, and where no variance is left.
+    fewer than 3 seeds, and where no variance is left; 1e-16 stands for anything below.
     """
     if min(len(model), len(baseline)) == 0:
         return Contrast(*[np.nan] * 10, NOT_TESTED)
@@ -133,9 +141,35 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
                         method=TOO_FEW_SEEDS)  # fmt: skip
     var_seeds, df, half = combined(var_images, images, [seed_part(model), seed_part(baseline)])
     total = var_seeds + var_images
-    p = 2 * float(stdtr(df, -abs(difference) / np.sqrt(total))) if total > 0 else np.nan
+    p = max(LEAST_P, 2 * float(stdtr(df, -abs(difference) / np.sqrt(total)))) if total > 0 else np.nan
     return Contrast(difference, difference - half, difference + half, **runs, df=df, var_seeds=var_seeds,
                     var_images=var_images, p=p, probability_of_improvement=wins, method=SEEDS_AND_IMAGES)  # fmt: skip
+
+
+def error_ratio(model: np.ndarray, baseline: np.ndarray) -> tuple[float, float, float]:
+    """(ratio, low, high) of the errors of a model to those of its baseline, from correctness bool [seeds, N].
+
+    0.5 is half as many errors. The interval is `contrast`'s for the difference of the logarithms, by the delta method:
+    d log e = de / e, so each model's errors enter over their mean. NaN where a model is never wrong or has no runs.
+    """
+    if min(len(model), len(baseline)) == 0 or model.all() or baseline.all():
+        return np.nan, np.nan, np.nan
+    errors = [(~right).mean() for right in (model, baseline)]
+    ratio = float(errors[0] / errors[1])
+    found = contrast(*(~right / mean for right, mean in zip((model, baseline), errors, strict=True)))
+    return ratio, ratio * float(np.exp(found.low)), ratio * float(np.exp(found.high))
+
+
+def over_seeds_and_images(correct: np.ndarray) -> tuple[float, float]:
+    """The ends of the 95 % interval of a model's accuracy, for other seeds and other images, by `contrast`'s formula.
+
+    correct bool [S, N]. NaN with fewer than 3 seeds.
+    """
+    if len(correct) < MIN_SEEDS:
+        return np.nan, np.nan
+    images = correct.shape[1]
+    half = combined(float(correct.mean(axis=0).var(ddof=1)) / images, images, [seed_part(correct)])[2]
+    return max(0.0, float(correct.mean()) - half), min(1.0, float(correct.mean()) + half)
 
 
 def combined(var_images: float, images: int, parts: Sequence[SeedPart]) -> tuple[float, float, float]:

@@ -15,7 +15,7 @@ SECONDS = ["run_seconds", "shared_seconds"]
 COSTS = ["model", "label", "seed", "parameters", "macs", *MEASURED, *MACHINE, *SECONDS, "clock"]
 CPU_TIME, WALL_TIME = "CPU", "wall"
 FRONT = ["model", "label", "accuracy", "run_seconds", "clock", "macs", "parameters", "peak_memory_mb",
-         "images_per_second", "on_front"]  # fmt: skip
+         "images_per_second", "on_front", "trials"]  # fmt: skip
 
 
 def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.Da
     """Mean test accuracy of each model with a finished run, and what one of its runs takes on average by this clock.
 
     `on_front` is 1 for models on the Pareto front of accuracy and seconds; seconds of different devices compare devices
-    too.
+    too. `trials` is how many found the recipe's settings, empty where nobody counted them.
     """
     rows = []
     for model, runs in finished.items():
@@ -92,11 +92,12 @@ def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.Da
                 "parameters": runs[0].record["parameters"],
                 "peak_memory_mb": _mean([cost["peak_memory_mb"] for cost in costs]),
                 "images_per_second": _mean([cost["images_per_second"] for cost in costs]),
+                "trials": config.get("trials", {}).get(config["models"][model]["recipe"], {}).get("count"),
             }
         )
     table = pd.DataFrame(rows, columns=FRONT)
     table["on_front"] = on_front(table["accuracy"].to_numpy(float), table["run_seconds"].to_numpy(float)).astype(int)
-    return table.astype({"macs": "Int64", "parameters": "Int64"})
+    return table.astype(dict.fromkeys(("macs", "parameters", "trials"), "Int64"))
 
 
 def _mean(values: list[float | None]) -> float:

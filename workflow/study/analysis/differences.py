@@ -14,13 +14,18 @@ simulated in docs/coverage.md.
 are those below 5 %: the chance of any false one among all of them is below 5 %. `equivalent` are others where two
 one-sided tests (Schuirmann 1987) find the difference above minus the margin of config.yaml and below plus the margin,
 each at 5 % over the number of classes (Bonferroni): an interval that is wider than low and high lies within the margin.
-A class may be neither, as not seeing a difference is not seeing that there is none. With 100 images a class and a
-margin of 5 points only classes on which the models hardly ever disagree can be called equivalent.
+A class may be neither, as not seeing a difference is not seeing that there is none. Where the interval of the typical
+class (the median) is wider than the margin to either side, no class is called equivalent: none could be but by luck,
+as with 100 images a class and a margin of 5 points.
+
+*By luck the smallest.* `shrunken`, with the SD `shrunken_sd`, is the difference by empirical Bayes, and
+`gain_probability` that of its being above 0; see `study.analysis.heterogeneity`. Rank classes by these.
 
 With fewer than 3 seeds of either model nothing is known about other seeds: there is neither interval nor p, and the
 verdict is `not tested`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,13 +34,15 @@ from scipy.special import stdtrit
 
 from study.analysis.contrasts import Contrast, contrast, every_pair, holm
 from study.analysis.groups import Grouping, by_class, by_superclass
+from study.analysis.heterogeneity import estimates, gain_probability, shrunken
 from study.analysis.runs import Finished, correctness
+from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import Labels
 
 VERDICTS = BETTER, WORSE, EQUIVALENT, UNCLEAR, NOT_TESTED = "better", "worse", "equivalent", "unclear", "not tested"
 ERROR = 0.05
 COUNTS = ["n_images", "n_seeds", "n_seeds_baseline"]
-MEASURED = ["difference", "low", "high", "p", "p_holm", "verdict"]
+MEASURED = ["difference", "low", "high", "p", "p_holm", "verdict", "shrunken", "shrunken_sd", "gain_probability"]
 
 
 def class_differences_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
@@ -68,13 +75,19 @@ def widened(result: Contrast, comparisons: int) -> tuple[float, float]:
 
 
 def verdict(result: Contrast, p_holm: float, comparisons: int, margin: float) -> str:
-    """better, worse, equivalent, unclear or not tested, as the module says; `margin` is a fraction."""
+    """better, worse, equivalent, unclear or not tested, as the module says; `margin` is a fraction, 0 for none."""
     if np.isnan(p_holm):
         return NOT_TESTED
     if p_holm < ERROR:
         return BETTER if result.difference > 0 else WORSE
     low, high = widened(result, comparisons)
-    return EQUIVALENT if -margin <= low and high <= margin else UNCLEAR
+    return EQUIVALENT if margin and -margin <= low and high <= margin else UNCLEAR
+
+
+def reachable(results: Sequence[Contrast], comparisons: int, margin: float) -> float:
+    """`margin` where the typical group's interval for equivalence could lie within it, else 0."""
+    ends = np.array([widened(one, comparisons) for one in results if np.isfinite(one.low)]).reshape(-1, 2)
+    return margin if len(ends) and np.median(ends[:, 1] - ends[:, 0]) / 2 <= margin else 0.0
 
 
 def _table(config: dict[str, Any], finished: Finished, grouping: Grouping) -> pd.DataFrame:
@@ -94,10 +107,14 @@ def _table(config: dict[str, Any], finished: Finished, grouping: Grouping) -> pd
         for name in ("difference", "low", "high"):
             part[name] = np.clip([getattr(result, name) for result in results], -1, 1)
         part["p"], part["p_holm"] = p, p_holm
+        margin = reachable(results, len(groups), config["equivalence_margin"])
         part["verdict"] = [
-            verdict(result, adjusted, len(groups), config["equivalence_margin"])
-            for result, adjusted in zip(results, p_holm, strict=True)
+            verdict(result, adjusted, len(groups), margin) for result, adjusted in zip(results, p_holm, strict=True)
         ]
+        means, sds = np.full((2, len(groups)), np.nan)
+        if min(len(right[model]), len(right[baseline])) >= MIN_SEEDS:
+            means, sds = shrunken(*estimates([right[model], right[baseline]], groups))
+        part["shrunken"], part["shrunken_sd"], part["gain_probability"] = means, sds, gain_probability(means, sds)
         parts.append(part)
     columns = ["model", "baseline", *grouping.columns, *COUNTS, *MEASURED]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

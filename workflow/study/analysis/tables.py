@@ -20,11 +20,12 @@ from study.analysis.calibration import calibration_table
 from study.analysis.claims import claims_table
 from study.analysis.classes import classes_table, confusion_table, errors_table, superclasses_table
 from study.analysis.contamination import contamination_table
-from study.analysis.contrasts import VARIANCES, contrasts_table
+from study.analysis.contrasts import VARIANCES, contrasts_table, measures, over_seeds_and_images
 from study.analysis.costs import clock_of, costs_table, front_table
 from study.analysis.differences import class_differences_table, superclass_differences_table
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.hardest import hardest_table
+from study.analysis.heterogeneity import heterogeneity_table
 from study.analysis.label_curves import effective_data_table, label_curve_table, label_runs_table
 from study.analysis.ladder import ladder_table
 from study.analysis.overlap import overlap_table
@@ -63,13 +64,14 @@ def compute_tables(
     finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "runs": lambda: runs_table(config, runs),
-        "models": lambda: models_table(config, finished, len(dataset.ids(TEST))),
+        "models": lambda: models_table(config, finished, dataset),
         "contrasts": lambda: contrasts_table(config, finished, dataset),
         "more_seeds": lambda: more_seeds_table(config, finished, dataset),
         "classes": lambda: classes_table(finished, dataset),
         "superclasses": lambda: superclasses_table(finished, dataset),
         "class_differences": lambda: class_differences_table(config, finished, dataset),
         "superclass_differences": lambda: superclass_differences_table(config, finished, dataset),
+        "heterogeneity": lambda: heterogeneity_table(config, finished, dataset),
         "confusion": lambda: confusion_table(finished, dataset),
         "errors": lambda: errors_table(finished, dataset),
         "calibration": lambda: calibration_table(finished),
@@ -125,18 +127,21 @@ def _yes(true: bool) -> str:
     return "yes" if true else "no"
 
 
-def models_table(config: dict[str, Any], finished: Finished, test_images: int) -> pd.DataFrame:
-    """Mean, spread and intervals over a model's finished seeds; the two sources of variance stand apart.
+def models_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """Mean, spread and intervals over a model's finished seeds; the two sources of variance stand apart, and together.
 
     ci_* is where the mean over ever more seeds would lie on these test images; test_* where the accuracy on ever more
-    test images would, Wilson's interval at the mean with n = the test images, whatever the number of seeds.
+    test images would, Wilson's interval at the mean with n = the test images, whatever the number of seeds. both_* is
+    for other seeds and other test images (`over_seeds_and_images`), for the metrics that contrasts are of.
     """
-    rows = []
+    rows, correct, test_images = [], measures(dataset), len(dataset.ids(TEST))
     for model, runs in finished.items():
         for metric in metric_names(config["dataset"]["superclasses"]):
             values = np.array([run.numbers[metric] for run in runs])
             row = {"model": model, "label": config["models"][model]["label"], "metric": metric}
-            rows.append(row | over_seeds(values, test_images if METRICS[metric].of_images else None))
+            row |= over_seeds(values, test_images if METRICS[metric].of_images else None)
+            both = over_seeds_and_images(correct[metric](runs)) if metric in correct else (np.nan, np.nan)
+            rows.append(row | dict(zip(("both_low", "both_high"), both, strict=True)))
     return pd.DataFrame(rows)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from study.config import messages
 from study.config.fields import Fraction, Name, Strict, Text
-from study.config.options import Number
+from study.config.options import Number, Whole
 
 PREDICTED = ("test_accuracy", "val_accuracy")  # one number per run, so that one more run can be predicted
 Share = Annotated[Number, Field(ge=-1, le=1)]
@@ -21,7 +21,11 @@ class Claim(Strict):
     source: Text = Field(description="who claims it, and whose the threshold is")
     model: str | None = Field(description="a model of models:, or null where there is none of this kind yet")
     baseline: str | None = Field(default=None, description="the claim is on model minus this one")
-    metric: Literal["test_accuracy", "val_accuracy", "train_val_gap", "class_spread", "within_superclass"]
+    metric: Literal["test_accuracy", "val_accuracy", "train_val_gap", "class_sd", "within_superclass"]
+    untested: Text | None = Field(
+        default=None,
+        description="why nothing here tests it; the model's number is shown without a verdict",
+    )
     equals: Share | None = Field(default=None, description="one published run's number, a fraction")
     rounding: Annotated[Number, Field(ge=0, le=0.1)] = Field(
         default=0.0, description="how far the published number may be off for having been rounded"
@@ -60,6 +64,10 @@ class Published(Strict):
     label: Text
     accuracy: Fraction = Field(description="on CIFAR-100's test images, a fraction")
     model_kind: Literal["scratch", "finetune", "frozen"]
+    training_images: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="how many of CIFAR-100's 50,000 it was trained on; null where that is not said"
+    )
+    selection: Text = Field(default="not said", description="what its epoch and settings were chosen on")
     source: Text = Field(description="paper or repository, as plain text")
     note: Text = Field(description="what to know before comparing with it")
 

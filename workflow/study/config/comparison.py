@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from study.config import messages
 from study.config.fields import Strict, Text
+from study.config.options import Whole
 from study.files import file_digest
 
 
@@ -26,6 +27,13 @@ class Comparison(Strict):
 class Step(Strict):
     model: str = Field(description="a model of models:; it need not be in the grid")
     change: Text = Field(description="what is different from the step before, in words")
+
+
+class Trials(Strict):
+    """What it took to find a recipe's settings: an accuracy is worth less, the more trials chose it."""
+
+    count: Annotated[Whole, Field(ge=1)] | None = Field(description="how many trials; null where nobody counted them")
+    note: Text = Field(description="whose they were, and on which images they were judged")
 
 
 def check_comparisons(headline: Comparison | None, contrasts: Sequence[Comparison], grid: Sequence[str]) -> None:

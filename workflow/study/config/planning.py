@@ -215,6 +215,7 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
             for name, model in used.items()
         },
         "recipes": {model.recipe: dumped["recipes"][model.recipe] for model in used.values()},
+        "trials": {name: one for name, one in dumped["trials"].items() if name in {m.recipe for m in used.values()}},
         "grid": [_cell(config, run, compute) for run in config.grid_runs()],
         **({"curves": curves} if len(curves := _curves(config)) < len(used) else {}),
         **({"labels": [_cell(config, run, compute) for run in config.label_runs()]} if config.labels else {}),

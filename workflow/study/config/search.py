@@ -50,7 +50,7 @@ def trials(search: Search) -> dict[str, dict[str, Any]]:
 def with_trials(raw: dict[str, Any], search: Search) -> dict[str, Any]:
     """The raw config with the trials of its search as its models, recipes and grid.
 
-    What only a comparison has (claims, contrasts, headline, ladder, literature) is left out.
+    What only a comparison has (claims, contrasts, headline, ladder, literature, trials) is left out.
     """
     model, models, recipes = raw["models"][search.model], {}, {}
     for name, settings in trials(search).items():
@@ -62,6 +62,6 @@ def with_trials(raw: dict[str, Any], search: Search) -> dict[str, Any]:
         models[name] = model | {"recipe": name, "label": told[:80], "arguments": arguments, "seeds": None}
         recipes[name] = recipe
     grid = {"models": [*models], "seeds": raw["grid"]["seeds"]}
-    of_comparisons = ("claims", "contrasts", "headline", "ladder", "literature")
+    of_comparisons = ("claims", "contrasts", "headline", "ladder", "literature", "trials")
     kept = {key: value for key, value in raw.items() if key not in of_comparisons}
     return kept | {"models": models, "recipes": recipes, "grid": grid, "baseline": next(iter(models))}

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from study.config import messages
 from study.config.claims import Claim, Published, check_claims
-from study.config.comparison import Comparison, Step, check_comparisons, check_ladder, read_test_images
+from study.config.comparison import Comparison, Step, Trials, check_comparisons, check_ladder, read_test_images
 from study.config.fields import Name, Strict, Switch
 from study.config.labels import LabelCurve
 from study.config.models import Model, Seeds, takes_one_size
@@ -63,6 +63,9 @@ class Config(Strict):
     compute: Compute
     models: dict[Name, Model]
     recipes: dict[Name, Recipe]
+    trials: dict[Name, Trials] = Field(
+        default_factory=dict, description="by recipe, what finding its settings took; it decides no run"
+    )
     grid: Grid
     labels: LabelCurve | None = Field(default=None, description="runs on few images of each class, beside the grid's")
     baseline: str = Field(description="every other model is compared with this one")
@@ -97,6 +100,8 @@ class Config(Strict):
         self._check_grid()
         self._check_splits()
         self._check_labels()
+        for name in self.trials:
+            messages.check_known(name, self.recipes, "trials", "recipe")
         check_claims(self.claims, self.models)
         if self.search is not None and not self.search.is_expanded(self.models):
             messages.check_known(self.search.model, self.models, "search: model", "model")

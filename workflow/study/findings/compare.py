@@ -116,7 +116,9 @@ def class_differences(results: Results, two: Compared, table: str = "class_diffe
     rows = results.rows(table, model=two.model, baseline=two.other)
     if rows.empty:
         rows = results.rows(table, model=two.other, baseline=two.model).copy()
-        rows[["difference", "low", "high"]] = -rows[["difference", "high", "low"]].to_numpy()
+        signed = ["difference", "low", "high", "shrunken"]
+        rows[signed] = -rows[["difference", "high", "low", "shrunken"]].to_numpy()
+        rows["gain_probability"] = 1 - rows["gain_probability"]
         rows["verdict"] = rows["verdict"].replace({BETTER: WORSE, WORSE: BETTER})
     return rows
 

@@ -5,18 +5,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, REPRODUCED
+from study.analysis.claims import COMPATIBLE, INCONCLUSIVE, NOT_REPRODUCED, NOT_TESTED, REPRODUCED
 from study.analysis.scores import METRICS
 from study.findings import text
 from study.findings.results import Results
 from study.reporting.markup import Column, table
 
-MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}  # no verdict is colour alone
+# no verdict is colour alone
+MARKS = {REPRODUCED: "✓", COMPATIBLE: "≈", NOT_REPRODUCED: "✗", INCONCLUSIVE: "?", NOT_TESTED: "–"}
 OTHER_METRICS = {
-    "class_spread": "spread of the classes, the best and worst tenth left out",
+    "class_sd": "SD of the classes' true accuracies",
     "within_superclass": "errors that stay within the superclass",
 }
-IN_POINTS = ("train_val_gap", "class_spread")
+IN_POINTS = ("train_val_gap", "class_sd")
 SIGNS = {"equals": "", "at_least": "at least ", "at_most": "at most "}
 
 
