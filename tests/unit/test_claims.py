@@ -300,6 +300,8 @@ PUBLISHED = {
     "label": HOSTILE,
     "accuracy": 0.8118,
     "model_kind": "finetune",
+    "training_images": None,
+    "selection": "not said",
     "source": "<i>paper</i>",
     "note": "One run.",
 }

@@ -48,7 +48,7 @@ RATE = "recipes.report.learning_rate"
 TAGS = ", ".join(f"tf_efficientnet_b0.{tag}" for tag in ("aa_in1k", "ap_in1k", "in1k", "ns_jft_in1k"))
 TOP = (
     "allow_missing, baseline, claims, compute, contrasts, dataset, equivalence_margin, grid, headline, "
-    "known_duplicates, labels, ladder, literature, models, recipes, search, study, suspect_labels"
+    "known_duplicates, labels, ladder, literature, models, recipes, search, study, suspect_labels, trials"
 )
 
 

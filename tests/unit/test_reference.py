@@ -221,12 +221,14 @@ def test_published_numbers_stand_apart(published):
         "label": "B0, tuned",
         "accuracy": 0.8631,
         "model_kind": "finetune",
+        "training_images": 50000,
+        "selection": "the test images",
         "source": "A paper",
         "note": "One run.",
     }
     sources.config["literature"] = [entry]
     section = page_text(sources).split("## Published by others, not measured here")[1].split("## ")[0]
-    assert "\n| B0, tuned | 86.31 | A paper | One run. |\n" in section
+    assert "\n| B0, tuned | 86.31 | 50,000 | the test images | A paper | One run. |\n" in section
 
 
 def test_times_of_machines_of_several_kinds_are_said_to_compare_only_roughly(published, tmp_path):

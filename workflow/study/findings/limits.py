@@ -12,7 +12,8 @@ def limits(results: Results) -> list[str]:
     data = results.config["dataset"]["title"]
     sentences = [*_of_models(results), *lost_runs(results), *_budget(results)]
     sentences += [
-        "Each model has one recipe, and more effort went into some recipes than into others.",
+        _effort(results),
+        *_pretraining(results),
         "Training, validation and test images are one fixed split; no interval covers the choice of another. Other "
         "pictures of the same things may be harder for every model.",
     ]
@@ -96,3 +97,23 @@ def how_to_read(results: Results) -> list[str]:
             "instead.",
         )
     return sentences
+
+
+def _effort(results: Results) -> str:
+    """What finding the recipes took, as far as the config records it."""
+    used = {model["recipe"] for model in results.config["models"].values()}
+    counts = {name: one["count"] for name, one in results.config.get("trials", {}).items() if one["count"]}
+    found = [f"{text.counted(count, 'trial')} for {name}" for name, count in counts.items() if name in used]
+    uncounted = "the trials of the others were not counted" if used - counts.keys() else ""
+    details = "; ".join(filter(None, [text.listed(found) if found else "", uncounted]))
+    return f"Each model has one recipe, and more effort went into some recipes than into others ({details})."
+
+
+def _pretraining(results: Results) -> list[str]:
+    """What no interval covers where networks start from weights."""
+    models = results.config["models"].values()
+    if not any(model["weights"] for model in models):
+        return []
+    frozen = any(model["regime"] == "frozen" for model in models)
+    said = "Each pretrained network is one checkpoint; no interval covers another run of its pretraining."
+    return [said + " The seeds of a frozen network vary its head alone." * frozen]

@@ -67,6 +67,11 @@ def spread(low: float, high: float, digits: int = 1) -> str:
     return NOTHING if np.isnan(low) or np.isnan(high) else f"{percent(low, digits)} – {percent(high, digits)}"
 
 
+def images_said(published: dict[str, Any]) -> str:
+    """How many images a published network was trained on."""
+    return f"{published['training_images']:,}" if published["training_images"] else "not said"
+
+
 def p_value(value: float) -> str:
     """A p value with three decimals; below them, no more than that it is."""
     return "< 0.001" if value < 0.001 else number(value, 3)

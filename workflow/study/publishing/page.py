@@ -198,8 +198,13 @@ def _claims(results: Results) -> str:
 
 def _literature(results: Results) -> str:
     """What others published for such models; nothing of it was measured here."""
-    rows = [[one["label"], text.published(one["accuracy"]), one["source"], one["note"]] for one in results.literature]
-    return _table(["model", "test accuracy (%)", "source", "note"], rows) if rows else ""
+    keys = ("selection", "source", "note")
+    rows = [
+        [one["label"], text.published(one["accuracy"]), text.images_said(one), *(one[key] for key in keys)]
+        for one in results.literature
+    ]
+    heads = ["model", "test accuracy (%)", "trained on (images)", "chosen on", "source", "note"]
+    return _table(heads, rows) if rows else ""
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

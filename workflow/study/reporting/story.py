@@ -125,11 +125,13 @@ def models_in_numbers(results: Results) -> Section:
 def literature(results: Results) -> Section:
     """Published numbers with their sources; nothing in them was measured here."""
     frame = pd.DataFrame([
-        entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": text.REGIMES[entry["model_kind"]].short}
+        entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": text.REGIMES[entry["model_kind"]].short,
+                 "training_images": text.images_said(entry)}
         for entry in results.literature
     ])  # fmt: skip
-    columns = [Column("label", "Model", None, "model_kind"), Column("accuracy", "Test (%)"), Column("source", "Source"),
-               Column("note", "Caveat")]  # fmt: skip
+    columns = [Column("label", "Model", None, "model_kind"), Column("accuracy", "Test (%)"),
+               Column("training_images", "Trained on (images)"), Column("selection", "Chosen on"),
+               Column("source", "Source"), Column("note", "Caveat")]  # fmt: skip
     csv = ("literature.csv", frame.to_csv(index=False, lineterminator="\n").encode())
     return table("From the literature, not measured here", frame, columns, csv)
 
