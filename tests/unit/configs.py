@@ -1,5 +1,7 @@
 """The config of the repository, and changed copies of it, for tests."""
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,14 @@ MISSING = object()
 Keys = tuple[str | int, ...]
 
 
-def raw() -> dict[str, Any]:
-    """config.yaml as a dictionary."""
+@functools.cache
+def _parsed() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def raw() -> dict[str, Any]:
+    """config.yaml as a dictionary of one's own."""
+    return copy.deepcopy(_parsed())
 
 
 def changed(where: str | Keys, value: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import configs
 import pytest
-import yaml
 
 from study.config.planning import data_fingerprint, run_spec
 from study.config.specs import ComputeSpec, RunSpec
@@ -25,7 +25,6 @@ from study.orchestration.restore import restore_dataset
 from study.orchestration.start import handle_beside_main_thread, is_prepared, preflight, start, write_plan
 from study.paths import StudyPaths
 
-CONFIG = Path(__file__).parents[2] / "config.yaml"
 CPU = ComputeSpec(device="cpu", threads=2, precision="float32", compile=True)
 GPU = ComputeSpec(device="cuda", threads=2, precision="bfloat16", compile=True)
 PATHS = StudyPaths(Path("results/cifar100"))
@@ -40,7 +39,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def raw(dataset: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config = configs.raw()
     return config | changes | {"dataset": config["dataset"] | (dataset or {})}
 
 

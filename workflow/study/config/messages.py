@@ -19,6 +19,7 @@ _ENGLISH = {
     "model_type": "must be a section with keys of its own",
     "dataclass_type": "must be a section with keys of its own",
     "dict_type": "must be a section with keys of its own",
+    "invalid_key": "must be text, as all keys",
     "list_type": "must be a list",
     "string_type": "must be text",
     "bool_type": "must be true or false",
