@@ -136,8 +136,7 @@ def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = F
         return Run(run.model, run.seed, record, history, **known)
     train_accuracy = _chosen_train_accuracy(folder / HISTORY, history, chosen_epoch)
     published = is_published(folder)
-    read = read_evidence if published else read_predictions
-    predictions = read(folder, record, train_accuracy, dataset)
+    predictions = _read(folder, record, train_accuracy, dataset)
     numbers, is_thin = run_metrics(predictions), isinstance(predictions.test, ThinEvidence)
     bins = None if is_thin else predictions.bins
     if published and not evidence_alone:
@@ -149,6 +148,18 @@ def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = F
     return Run(run.model, run.seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
                in_top5=None if is_thin else predictions.rank < TOP, bins=bins, val_predicted=val_predicted,
                rounding=predictions.test.rounding if published else 0.0, **known)  # fmt: skip
+
+
+def load_predictions(study: Path, run: RunKey, dataset: Labels) -> Predictions:
+    """What a finished run predicts; see `load_run`. Raises StudyError also if it diverged."""
+    folder, record = StudyPaths(study).run(*run), load_record(study, run)
+    if record["outcome"] != "finished":
+        raise StudyError(f"{run.name} of {study} diverged, and predicts nothing.")
+    return _read(folder, record, float("nan"), dataset)
+
+
+def _read(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:
+    return (read_evidence if is_published(folder) else read_predictions)(folder, record, train_accuracy, dataset)
 
 
 def read_predictions(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:

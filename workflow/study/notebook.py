@@ -1,0 +1,75 @@
+"""A study in a notebook: runs, tables and predictions as data frames; docs/notebook.md says what columns mean."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.evidence import Evidence, NeedsLogits, NoEvidence, ThinEvidence
+from study.analysis.runs import every_run, load_predictions, planned_config
+from study.data.dataset import TEST, Labels, read_labels
+from study.errors import StudyError
+from study.findings.results import read_table
+from study.paths import RunKey, StudyPaths
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study in a folder: its config, its tables by name, the labels of its images."""
+
+    folder: Path
+    config: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    dataset: Labels
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row per run on all images: the table `runs`."""
+        return self.tables["runs"]
+
+    def predictions(
+        self, model: str, seed: int, images_per_class: int | None = None, part: str = "test"
+    ) -> pd.DataFrame:
+        """Return what a finished run says of each image of the `part` of the split, "test" or "val": a row per image.
+
+        Raises StudyError if there is no such run, or its file cannot be read.
+        """
+        run = RunKey(model, seed, images_per_class)
+        if run not in every_run(self.config):
+            raise StudyError(f"{self.folder} has no run {run.name}; study.runs lists those on all images.")
+        predictions = load_predictions(self.folder, run, self.dataset)
+        if part == "test":
+            return _frame(predictions.test, self.dataset.ids(TEST), self.dataset)
+        return _frame(predictions.val, predictions.val_ids, self.dataset)
+
+
+def load(folder: Path | str) -> Study:
+    """Return the study in `folder`: results/<study>, its preview, or a published study.
+
+    Raises StudyError if there is none, or it has no tables yet.
+    """
+    paths = StudyPaths(Path(folder))
+    tables = {path.stem: read_table(path) for path in sorted(paths.tables.glob("*.csv"))}
+    if not tables:
+        raise StudyError(f"{folder} has no tables; name results/<study>, its preview, or a published study.")
+    return Study(paths.folder, planned_config(paths), tables, read_labels(paths.labels))
+
+
+def _frame(evidence: Evidence | ThinEvidence | NoEvidence, ids: np.ndarray, dataset: Labels) -> pd.DataFrame:
+    names, fine = np.array(dataset.fine_names), dataset.fine[ids]
+    try:
+        predicted, log_true = evidence.predicted, evidence.log_true
+    except NeedsLogits:
+        raise StudyError("Of a run on few images, only the test images' predictions are published.") from None
+    thin = isinstance(evidence, ThinEvidence)
+    return pd.DataFrame({
+        "image_id": ids,
+        "class": names[fine],
+        "predicted": names[predicted],
+        "right": predicted == fine,
+        "rank": np.where(predicted == fine, 1, np.nan) if thin else evidence.rank(fine) + 1.0,
+        "probability": np.nan if thin else np.exp(evidence.log_top),
+        "probability_of_class": np.exp(log_true),
+    })  # fmt: skip
