@@ -10,14 +10,14 @@ function add(parent, tag, attributes = {}, text = "") {
   return node;
 }
 
-// One shape per model beside its colour, for print and for eyes that see colours alike.
+// One shape per model beside its colour, which only says what weights it started from; triangles mean better and worse.
 function mark(parent, place, x, y, r, colour) {
   const shapes = [
     `M${x - r},${y}a${r},${r} 0 1,0 ${2 * r},0a${r},${r} 0 1,0 ${-2 * r},0`,
     `M${x - r},${y - r}h${2 * r}v${2 * r}h${-2 * r}z`,
     `M${x},${y - 1.3 * r}L${x + 1.3 * r},${y}L${x},${y + 1.3 * r}L${x - 1.3 * r},${y}z`,
-    `M${x},${y - 1.2 * r}L${x + 1.2 * r},${y + r}L${x - 1.2 * r},${y + r}z`,
-    `M${x},${y + 1.2 * r}L${x + 1.2 * r},${y - r}L${x - 1.2 * r},${y - r}z`,
+    `M${x - 0.4 * r},${y - 1.2 * r}h${0.8 * r}v${0.8 * r}h${0.8 * r}v${0.8 * r}h${-0.8 * r}v${0.8 * r}h${-0.8 * r}v${-0.8 * r}h${-0.8 * r}v${-0.8 * r}h${0.8 * r}z`,
+    `M${x - 1.2 * r},${y}L${x - 0.6 * r},${y - r}H${x + 0.6 * r}L${x + 1.2 * r},${y}L${x + 0.6 * r},${y + r}H${x - 0.6 * r}z`,
   ];
   return add(parent, "path", {d: shapes[place % shapes.length], fill: colour, class: "mark"});
 }

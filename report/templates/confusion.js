@@ -199,11 +199,17 @@ CHARTS.confusion = (controls, drawing) => {
     event.preventDefault();
   });
 
-  // A page starts, and another model goes on, with the model's most frequent mistake.
+  // A page starts, and another model goes on, with the two classes that the model mixes up most, as the heading does.
   function worst() {
+    const counts = countsOf(model()), images = counts.map(total);
     let found = [0, Math.min(1, n - 1)], most = -1;
-    order.forEach((t, r) => order.forEach((p, c) => { if (t !== p && countsOf(model())[t][p] > most) { most = countsOf(model())[t][p]; found = [r, c]; } }));
-    return found;
+    for (let t = 0; t < n; t++) {
+      for (let p = t + 1; p < n; p++) {
+        const share = (counts[t][p] + counts[p][t]) / Math.max(1, images[t] + images[p]);
+        if (share > most) { most = share; found = counts[t][p] >= counts[p][t] ? [t, p] : [p, t]; }
+      }
+    }
+    return found.map((label) => order.indexOf(label));
   }
   function start() {
     whose.replaceChildren();

@@ -10,6 +10,7 @@ from study.findings.compare import headline
 from study.findings.headline import answer
 from study.findings.limits import how_to_read
 from study.findings.runs import lost_runs, notice
+from study.reporting.style import PRETRAINED, RANDOM, colours
 
 FAST = CNN | {"label": "Fast", "architecture": "fast"}
 FROZEN = B0 | {"label": "B0, frozen", "regime": "frozen"}
@@ -169,3 +170,22 @@ def test_a_small_deviation_has_a_second_decimal():
 def test_seeds_are_named_as_a_range_where_they_are_one():
     said = [text.seeds(seeds) for seeds in ([3], [1, 0], [2, 0, 1], [7, 0, 3])]
     assert said == ["seed 3", "seeds 0 and 1", "seeds 0 to 2", "seeds 0, 3 and 7"]
+
+
+def luminance(colour):
+    """Relative luminance of "#rrggbb", as WCAG 2 defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return np.dot(linear, (0.2126, 0.7152, 0.0722))
+
+
+def test_a_hue_says_random_or_pretrained_and_the_headline_is_stronger():
+    found = colours(results_of(MANY))
+    assert found["b0"] == PRETRAINED[0] and found["fast"] == RANDOM[0]
+    assert found["frozen"] == found["vit"] == PRETRAINED[1] and found["cnn"] == RANDOM[1]
+    for colour in (*PRETRAINED, *RANDOM):
+        on_white, on_dark = (
+            1.05 / (luminance(colour) + 0.05),
+            (luminance(colour) + 0.05) / (luminance("#15181c") + 0.05),
+        )
+        assert min(on_white, on_dark) > 3, colour

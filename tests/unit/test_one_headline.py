@@ -45,7 +45,7 @@ def test_report_readme_and_page_give_the_same_number(told):
     claim, hero = parts["answer"]["finding"], parts["answer"]["sections"][0]["answer"]
     assert f"**{claim}.**" in readme and f"**{claim}.**" in page
     assert f"+{re.search(CLAIM, claim)[1]}" == hero.number
-    for text in (readme, page, " ".join(parts["answer"]["lead"])):
+    for text in (readme, page, " ".join(parts["answer"]["sections"][0]["answer"].details)):
         assert re.search(REACHED, text)[5] == hero.number
 
 
@@ -53,7 +53,7 @@ def test_report_readme_and_page_name_the_same_pair(told):
     results, readme, page, parts = told
     two = headline(results)
     pair = results.labels[two.model], results.labels[two.other]
-    for text in (readme, page, " ".join(parts["answer"]["lead"])):
+    for text in (readme, page, " ".join(parts["answer"]["sections"][0]["answer"].details)):
         assert re.search(REACHED, text).group(2, 4) == pair
     assert parts["answer"]["sections"][0]["answer"].pair.startswith(" − ".join(pair))
     panels = panel_models(results)

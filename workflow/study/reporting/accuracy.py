@@ -10,7 +10,19 @@ from matplotlib.lines import Line2D
 
 from study.findings import text
 from study.findings.results import Results
-from study.reporting.style import FAINT, INK, WIDTH, colours, dodge, new_figure, percent_axis, say, wrap
+from study.reporting.style import (
+    FAINT,
+    INK,
+    PRETRAINED,
+    RANDOM,
+    WIDTH,
+    colours,
+    dodge,
+    new_figure,
+    percent_axis,
+    say,
+    wrap,
+)
 
 LINE = 0.36  # height of a published number's row, where a model's is 1
 HOLLOW = {"color": FAINT, "marker": "o", "ls": "", "ms": 5, "mfc": "white", "mew": 1.2}
@@ -48,7 +60,9 @@ def _legend(results: Results) -> list[Line2D]:
     mean = {"ls": "", "label": "mean"}
     if has_interval:
         mean = {"ls": "-", "lw": 3, "label": "mean, 95 % interval over seeds"}
+    hues = (("random weights", RANDOM), ("pretrained weights", PRETRAINED))
     handles = [
+        *(Line2D([], [], color=hue[0], marker="s", ls="", ms=6, label=label) for label, hue in hues),
         Line2D([], [], color=FAINT, marker="o", ls="", ms=5, alpha=0.6, label="one seed"),
         Line2D([], [], color=FAINT, marker="|", ms=11, mew=2, **mean),
         Line2D([], [], color="#999999", lw=1, label="95 % interval over test images"),
@@ -60,7 +74,7 @@ def _legend(results: Results) -> list[Line2D]:
 
 def _model_row(axis: Axes, row: int, results: Results, model: str, runs: pd.DataFrame) -> None:
     """Draw one model: seeds above the line, the mean and its interval on it, the finite test set's below it."""
-    colour = colours(results.models)[model]
+    colour = colours(results)[model]
     summary = results.rows("models", model=model, metric="test_accuracy")
     outcomes = results.rows("runs", model=model)["outcome"]
     lost = [f"{count} {outcome}" for outcome in ("diverged", "missing") if (count := int((outcomes == outcome).sum()))]

@@ -174,7 +174,7 @@ def draw_curves(results: Results, model: str) -> Figure:
         say(figure.subplots(), "No run finished its first epoch.")
         return figure
     loss, accuracy = figure.subplots(1, 2)
-    colour = colours(results.models)[model]
+    colour = colours(results)[model]
     _panel(loss, learning, "loss", 1, colour)
     _panel(accuracy, learning, "accuracy", 100, colour)
     loss.set_ylabel("cross-entropy loss")

@@ -93,7 +93,7 @@ def draw_calibration(results: Results) -> Figure:
             say(upper, "No run of this model finished.")
         else:
             _panel(upper, results, model, own)
-            _histogram(lower, colours(models)[model], own)
+            _histogram(lower, colours(results)[model], own)
     handles = [
         Line2D([], [], color=BEFORE, marker="o", mfc="white", ms=5, lw=1.2, label="as trained"),
         Line2D([], [], color=INK, marker="o", ms=5, lw=1.2, label="after the temperature (in the model's colour)"),
@@ -106,7 +106,7 @@ def draw_calibration(results: Results) -> Figure:
 def _panel(axis: Axes, results: Results, model: str, bins: pd.DataFrame) -> None:
     axis.set_axis_on()
     axis.plot([0, 100], [0, 100], color=FAINT, ls=(0, (4, 2)), lw=1, zorder=1)
-    for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(results.models)[model], None)):
+    for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(results)[model], None)):
         own = bins[(bins["scaled"] == scaled) & (bins["n_images"] >= MIN_DRAWN)]
         axis.vlines(own["confidence"] * 100, own["low"] * 100, own["high"] * 100, color=colour, lw=1, alpha=0.5)
         axis.plot(own["confidence"] * 100, own["accuracy"] * 100, color=colour, marker="o", mfc=fill or colour, ms=4.2,

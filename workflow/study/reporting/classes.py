@@ -20,9 +20,9 @@ from study.reporting.style import FAINT, GRID, new_figure, percent_axis, say, wr
 
 # Colour, shape and fill of a verdict's mark: no verdict is colour alone.
 MARKS = {
-    BETTER: ("#0072B2", "o", "#0072B2"),
-    WORSE: ("#D55E00", "v", "#D55E00"),
-    EQUIVALENT: ("#009E73", "s", "#009E73"),
+    BETTER: ("#00735C", "^", "#00735C"),
+    WORSE: ("#9C2A6B", "v", "#9C2A6B"),
+    EQUIVALENT: ("#444444", "s", "#444444"),
     UNCLEAR: ("#8A8A8A", "o", "white"),
     NOT_TESTED: ("#8A8A8A", "D", "white"),
 }

@@ -47,7 +47,7 @@ def dots(results: Results) -> dict[str, Any]:
     values += [100 * entry["accuracy"] for entry in results.literature]
     if runs.empty:
         return {"rows": [], "literature": [], "ticks": []}
-    axis, palette, rows = scale(values), colours(results.models), []
+    axis, palette, rows = scale(values), colours(results), []
     for row in models[models["n_seeds"] > 0].to_dict("records"):
         seeds = 100 * runs.loc[runs["model"] == row["model"], "test_accuracy"]
         interval = [axis.place(100 * row[end]) for end in ("ci_low", "ci_high")] if not np.isnan(row["ci_low"]) else []

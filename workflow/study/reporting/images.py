@@ -56,7 +56,7 @@ def _answers(results: Results, model: str, ids: np.ndarray) -> tuple[int | None,
 def samples_page(results: Results) -> list[dict[str, Any]]:
     """The images of `draw_samples` as cards, each with every model's three most probable classes."""
     ids = sample_ids(results.dataset)
-    palette = colours(results.models)
+    palette = colours(results)
     answers = {model: _answers(results, model, ids) for model in results.models}
     samples = []
     for image in ids:

@@ -13,9 +13,20 @@ from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
 from study.findings.results import Results
 from study.reporting.markup import Column, prose, table
-from study.reporting.style import FAINT, GRID, INK, WIDTH, new_figure, percent_axis, say, wrap
+from study.reporting.style import (
+    FAINT,
+    GRID,
+    INK,
+    PRETRAINED,
+    RANDOM,
+    WIDTH,
+    colours,
+    new_figure,
+    percent_axis,
+    say,
+    wrap,
+)
 
-GAIN, LOSS = "#0072B2", "#D55E00"
 ORDER = (
     "The order of the steps matters: a step shows what its change adds to all those above it. The same change made "
     "earlier, later or alone could add more or less, so the steps do not rank the changes."
@@ -30,8 +41,9 @@ def draw_ladder(results: Results) -> Figure:
     if steps["accuracy"].isna().all():
         say(axis, "No step was run.")
         return figure
+    palette = colours(results)
     for row, step in enumerate(steps.to_dict("records")):
-        _step(axis, row, step)
+        _step(axis, row, step, palette[step["model"]])
     names = [wrap(f"{step.step}. {step.change}", 44, 2) for step in steps.itertuples()]
     axis.set_yticks(range(len(steps)), names, fontsize=8.5)
     axis.set_ylim(len(steps) - 0.4, -0.6)
@@ -41,16 +53,17 @@ def draw_ladder(results: Results) -> Figure:
     axis.margins(x=0.06)
     percent_axis(axis, "test accuracy (%)")
     handles = [
-        Patch(color=GAIN, label="gain over the step before"),
-        Patch(color=LOSS, label="loss"),
+        Patch(color=RANDOM[0], alpha=0.75, label="gain, random weights"),
+        Patch(color=PRETRAINED[0], alpha=0.75, label="gain, pretrained weights"),
+        Patch(facecolor="white", edgecolor=INK, hatch="///", label="loss"),
         Line2D([], [], color=INK, lw=1.2, marker="|", ms=6, label="95 % interval of the difference"),
         Line2D([], [], color=INK, marker="o", ls="", ms=5, label="mean over seeds"),
     ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    figure.legend(handles=handles, loc="outside lower left", ncols=3)
     return figure
 
 
-def _step(axis: Axes, row: int, step: dict[str, Any]) -> None:
+def _step(axis: Axes, row: int, step: dict[str, Any], colour: str) -> None:
     accuracy, difference = 100 * step["accuracy"], 100 * step["difference"]
     if np.isnan(accuracy):
         _note(axis, row, "not run")
@@ -59,7 +72,9 @@ def _step(axis: Axes, row: int, step: dict[str, Any]) -> None:
     said = text.number(accuracy, 1)
     if not np.isnan(difference):
         start = accuracy - difference
-        axis.barh(row, difference, left=start, height=0.42, color=GAIN if difference >= 0 else LOSS, alpha=0.75)
+        axis.barh(
+            row, difference, left=start, height=0.42, color=colour, alpha=0.75, hatch="" if difference >= 0 else "///"
+        )
         axis.plot([start, start], [row - 1, row + 0.21], color=FAINT, lw=0.7, ls=":")
         axis.plot([start + 100 * step["low"], start + 100 * step["high"]], [row, row], color=INK, lw=1.2, marker="|",
                   ms=6)  # fmt: skip

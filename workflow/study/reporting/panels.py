@@ -31,7 +31,7 @@ def shared(results: Results, *needs: str) -> dict[str, Any]:
 def study(results: Results) -> dict[str, Any]:
     """Models and classes; `from` and `to` are the models that a page shows first, see `first_pair`."""
     start, end = first_pair(results)
-    palette, grouped = colours(results.models), results.has_superclasses
+    palette, grouped = colours(results), results.has_superclasses
     seeds = results.rows("runs", outcome="finished")["model"].value_counts()
     return {
         "models": [

@@ -18,7 +18,7 @@ from study.reporting.markup import BANNER, Column, table, write_page
 from study.reporting.pages import body, sections_of, write_archive, write_story
 from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
 
-DOT = "#0072B2"
+DOT = "#444444"
 UNTESTED = (
     "No trial uses a test image, so nothing here says how well the chosen settings do on test images: for that, add "
     "them as a model to a study with several seeds."

@@ -70,7 +70,7 @@ def _answer(results: Results) -> Section:
            "baseline": results.labels[results.config["baseline"]]}  # fmt: skip
     only = only_one_right(results, headline(results))
     return {
-        "lead": [*found.details, *lost_runs(results)],
+        "lead": lost_runs(results),
         "sections": [top, *([only] if only else [])],
         "folded": [
             models_in_numbers(results),

@@ -4,7 +4,6 @@ import collections
 import html
 import re
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from study.files import atomic_write
+from study.findings.compare import SCRATCH, headline
+from study.findings.results import Results
 
-# Okabe & Ito's colour-blind safe palette, its pale colours darkened and its black lightened until each stands out from
-# a white and from a dark page by a contrast of 3 at least; then greys.
-PALETTE = ("#0072B2", "#B87F00", "#009E73", "#D55E00", "#C4659A", "#2F93CC", "#7F65B0")
-GREYS = ("#7A7A7A", "#909090", "#6A6A6A")
-MARKERS = "osD^vPX<>"  # shape tells models apart where colour cannot: in print, and among the greys
+# Two hues with one meaning everywhere, after Okabe & Ito's colour-blind safe palette: (headline's model, any other).
+# Each stands out from a white and from a dark page by a contrast of 3 at least.
+RANDOM, PRETRAINED = ("#B34700", "#D87B3F"), ("#0072B2", "#5B9BC7")
 INK, FAINT, GRID, WARNING = "#1A1A1A", "#666666", "#DDDDDD", "#B23A00"
 CORRECT_MAP = "Blues"
 WIDTH = 9.0  # inches; 864 pixels in a browser
@@ -92,15 +91,14 @@ def compact(svg: str) -> str:
     return re.sub(r"\n +", "\n", with_sheet)
 
 
-def colours(models: Sequence[str]) -> dict[str, str]:
-    """One colour per model, by its place in the report; the palette first, then greys."""
-    places = (*PALETTE, *GREYS)
-    return {model: places[place] if place < len(places) else GREYS[0] for place, model in enumerate(models)}
-
-
-def markers(models: Sequence[str]) -> dict[str, str]:
-    """One marker per model, by its place in the report."""
-    return {model: MARKERS[place % len(MARKERS)] for place, model in enumerate(models)}
+def colours(results: Results) -> dict[str, str]:
+    """A colour per model: by its hue, random or pretrained weights; the two models of the headline are stronger."""
+    two = headline(results)
+    accented = (two.model, two.other) if two else ()
+    return {
+        model: (RANDOM if entry["regime"] in SCRATCH else PRETRAINED)[model not in accented]
+        for model, entry in results.config["models"].items()
+    }
 
 
 def wrap(text: str, width: int, lines: int = 3) -> str:
@@ -116,7 +114,7 @@ def percent_axis(axis: Axes, label: str, which: str = "x") -> None:
 
 
 def say(axis: Axes, text: str) -> None:
-    """Put a sentence where a plot would be, for want of data."""
+    """Put a sentence where a plot would be, where there are no data."""
     axis.set_axis_off()
     axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color=FAINT, fontsize=10)
 
