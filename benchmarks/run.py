@@ -27,7 +27,7 @@ from study.machine.hardware import resolve_compute
 from study.training import device as devices
 
 ROOT = Path(__file__).parents[1]
-# Of runs on the real CIFAR-100, kept because they take hours: ours, and the usual way's (docs/performance.md).
+# Of runs on the real CIFAR-100, kept because they take hours: ours, and the usual way's (docs/notes/speed.md).
 HISTORIES = (ROOT / "reference" / "cpu" / "runs", ROOT / "benchmarks" / "usual_histories")
 
 

@@ -1,6 +1,6 @@
 """What the workflow itself costs: its dry run, and a grid whose training is replaced by copies of one run's files.
 
-`python tests/system/overhead.py 100` prints the figures of docs/performance.md for a grid of 100 runs.
+`python tests/system/overhead.py 100` prints the figures of docs/notes/speed.md for a grid of 100 runs.
 """
 
 import os

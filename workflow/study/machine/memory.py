@@ -13,7 +13,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep the memory that is freed, where it is glibc.
 
     By default, each large tensor is handed back to the kernel and its pages are cleared again in the next step, which
-    made a third to a half of the time of fine-tuning in bfloat16 (docs/performance.md).
+    made a third to a half of the time of fine-tuning in bfloat16 (docs/notes/speed.md).
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -43,7 +43,7 @@ def draw_ladder(results: Results) -> Figure:
         return figure
     palette = colours(results)
     for row, step in enumerate(steps.to_dict("records")):
-        _step(axis, row, step, palette[step["model"]])
+        _step(axis, row, step, palette.get(step["model"], INK))  # a step need not be in the grid
     names = [wrap(f"{step.step}. {step.change}", 44, 2) for step in steps.itertuples()]
     axis.set_yticks(range(len(steps)), names, fontsize=8.5)
     axis.set_ylim(len(steps) - 0.4, -0.6)
