@@ -29,7 +29,7 @@ def test_the_largest_step_is_named_with_its_part_of_all_points():
 
 def differences(*rows, model="b0", baseline="cnn"):
     frame = pd.DataFrame(rows, columns=["class", "difference", "p", "verdict"]).assign(class_id=range(len(rows)))
-    return frame.assign(model=model, baseline=baseline, low=NAN, high=NAN)
+    return frame.assign(model=model, baseline=baseline, low=NAN, high=NAN, shrunken=NAN, gain_probability=NAN)
 
 
 def test_classes_are_counted_by_verdict_and_the_worst_are_named():
