@@ -19,6 +19,7 @@ from study.files import read_json
 from study.models import network as networks
 from study.models.fast import ScratchFast
 from study.paths import StudyPaths
+from study.training import muon
 from study.training.inputs import ImageInputs
 from study.training.muon import Muon, MuonWithSGD
 from study.training.optimizers import scheduled_rates, share_of_rate
@@ -105,7 +106,7 @@ def test_a_step_of_muon_is_orthogonal_and_the_norm_is_held():
 @pytest.mark.parametrize("shape", [(16, 40), (40, 16)])
 def test_momentum_and_newton_schulz_are_those_of_torch(shape):
     ours, theirs = (torch.nn.Parameter(torch.ones(shape)) for _ in range(2))
-    muon = Muon([ours], lr=0.1, momentum=0.6, newton_schulz=3)
+    own = Muon([ours], lr=0.1, momentum=0.6, newton_schulz=3)
     reference = torch.optim.Muon([theirs], lr=0.1, momentum=0.6, ns_steps=3, weight_decay=0.0)
     torch.manual_seed(0)
     for _ in range(3):
@@ -113,21 +114,32 @@ def test_momentum_and_newton_schulz_are_those_of_torch(shape):
         theirs.grad = ours.grad.clone()
         before, held = ours.detach().clone(), ours.detach() * shape[0] ** 0.5 / ours.detach().norm()
         moved = theirs.detach().clone()
-        muon.step()
+        own.step()
         reference.step()
         moved = (theirs.detach() - moved) / max(1, shape[0] / shape[1]) ** 0.5  # torch adapts the rate to the shape
         torch.testing.assert_close(ours.detach(), held + moved, atol=1.5e-3, rtol=0)  # bfloat16: 1 in 256 of 0.1
         assert not torch.equal(ours.detach(), before)
 
 
+def test_newton_schulz_takes_float32_where_the_cpu_has_no_bfloat16(monkeypatch):
+    matrix = torch.randn(6, 20, generator=torch.Generator().manual_seed(0))
+    found = {}
+    for has in (True, False):
+        monkeypatch.setattr(muon, "cpu_has_bfloat16", lambda has=has: has)
+        found[has] = muon.orthogonalised(matrix, 5)
+    assert torch.equal(found[True], found[True].bfloat16().float())
+    assert not torch.equal(found[False], found[False].bfloat16().float())
+    torch.testing.assert_close(found[True], found[False], atol=0.02, rtol=0)
+
+
 def test_a_rate_may_be_a_tensor_and_moves_as_a_number_does():
     moved = []
     for rate in (0.1, torch.tensor(0.1)):
         kernel = torch.nn.Parameter(torch.eye(8).view(8, 8, 1, 1))
-        muon = Muon([kernel], lr=0.3, momentum=0.6, newton_schulz=3)
-        muon.param_groups[0]["lr"] = rate
+        optimizer = Muon([kernel], lr=0.3, momentum=0.6, newton_schulz=3)
+        optimizer.param_groups[0]["lr"] = rate
         kernel.grad = torch.arange(64.0).view(8, 8, 1, 1)
-        muon.step()
+        optimizer.step()
         moved.append(kernel.detach())
     assert torch.equal(*moved)
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from study.config.recipes import Recipe
+from study.machine.hardware import cpu_has_bfloat16
 
 NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315  # coefficients of the odd polynomial that brings singular values near one
 
@@ -39,11 +40,11 @@ class Muon(torch.optim.Optimizer):
 def orthogonalised(matrix: torch.Tensor, steps: int) -> torch.Tensor:
     """A matrix [R, C] of the dtype of `matrix` with its singular vectors, and singular values around one.
 
-    Newton-Schulz steps in bfloat16, as in Jordan et al. (2024).
+    Newton-Schulz steps in bfloat16, as in Jordan et al. (2024), but in float32 on a CPU that would have to emulate it.
     """
     linear, cubic, quintic = NEWTON_SCHULZ
     flat = matrix.T if len(matrix) > matrix.shape[1] else matrix
-    flat = flat.bfloat16()
+    flat = flat.bfloat16() if matrix.device.type != "cpu" or cpu_has_bfloat16() else flat
     flat = flat / flat.norm().clamp(min=1e-7)
     for _ in range(steps):
         square = flat @ flat.T
