@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
+from study.analysis.registry import table_names
 from study.analysis.tables import write_tables
 from study.files import read_json
-from study.paths import NEAR_DUPLICATES_TABLE, table_names
+from study.paths import NEAR_DUPLICATES_TABLE
 
 CLAIM = {"id": "c", "text": "t", "source": "s", "model": "cnn", "baseline": None, "metric": "test_accuracy",
          "judgement": "at_least", "expected": 0.5, "rounding": 0.0}  # fmt: skip

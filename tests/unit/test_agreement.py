@@ -23,7 +23,8 @@ from study.data.dataset import TEST, TRAIN, Labels
 FINE = [0, 1, 2, 3]
 NAMES = [f"class_{number}" for number in range(100)]
 CONFIG = {
-    "models": {"a": {"label": "A"}, "b": {"label": "B"}},
+    "models": {"a": {"label": "A", "recipe": "r"}, "b": {"label": "B", "recipe": "s"}, "c": {"label": "C", "recipe": "r"}},
+    "trials": {"r": {"count": 7, "note": "x"}, "s": {"count": None, "note": "x"}},
     "contrasts": [{"model": "b", "baseline": "a"}],
     "suspect_labels": None,
 }
@@ -166,6 +167,7 @@ def test_the_front_counts_features_and_means_over_runs():
     assert table.loc["a", ["accuracy", "run_seconds", "peak_memory_mb", "on_front"]].tolist() == [0.625, 20, 100, 1]
     assert table.loc["b", ["run_seconds", "macs", "on_front"]].tolist() == [30, 9, 0]
     assert table["macs"].isna().tolist() == [True, False]
+    assert table["trials"].fillna(-1).tolist() == [7, -1]  # nobody counted those of the second
 
 
 def timed(train, cpu, features=None, **environment):

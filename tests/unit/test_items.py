@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from study.analysis.registry import table_names
 from study.findings.topics import FINDINGS
-from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE, table_names
+from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE
 from study.reporting.items import REGISTRY, report_figures, report_pages
 from study.reporting.story import TOPICS
 

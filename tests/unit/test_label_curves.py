@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from study_factory import make_study
 
+from study.analysis.registry import table_names
 from study.analysis.tables import write_tables
 from study.data.dataset import read_labels
 from study.files import read_json
-from study.paths import table_names
 
 ALL = {"scratch_cnn": 0.5, "lite0_finetune": 0.8}
 FEW = {"scratch_cnn": {1: 0.1, 2: 0.25}, "lite0_finetune": {1: 0.4, 2: 0.6}}

@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from analysed import CLAIM, analyse, edit_json, edit_predictions
 from runs import scratch_spec
@@ -11,11 +12,12 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 from study_factory import make_study, superclass_of
 
 from study.analysis.contrasts import contrast
+from study.analysis.registry import TEXT
 from study.analysis.tables import write_tables
 from study.config.specs import WeightsSpec
 from study.errors import StudyError
 from study.files import write_json
-from study.findings.results import best_model
+from study.findings.results import best_model, read_table
 
 
 def labels_and_predictions(study, model):
@@ -241,6 +243,23 @@ def test_the_best_model_is_chosen_on_validation(tmp_path):
     assert best_model(models) == "cnn"
     cnn, vit = models.loc[models["metric"] == "test_accuracy", "mean"]
     assert vit > cnn
+
+
+def test_the_registry_names_every_column_of_text(study, analysed):
+    for name in analysed:
+        cells = pd.read_csv(study / "tables" / f"{name}.csv", dtype=str, keep_default_na=False)
+        numbers = cells.apply(lambda column: pd.to_numeric(column.where(column != ""), errors="coerce"))
+        found = {column for column in cells if ((cells[column] != "") & numbers[column].isna()).any()}
+        assert found <= set(TEXT[name]), name
+        assert set(TEXT[name]) <= set(cells), name
+
+
+def test_a_model_that_is_called_by_a_number_is_read_as_text(tmp_path):
+    study = make_study(tmp_path / "demo", {"007": 0.5, "12": 0.7})
+    analyse(study)
+    for name in ("runs", "contrasts", "class_differences", "heterogeneity", "agreement"):
+        table = read_table(study / "tables" / f"{name}.csv")
+        assert {"007", "12"} <= set(table[TEXT[name][0]]) | set(table[TEXT[name][1]]), name
 
 
 def test_missing_runs_are_rows_where_the_config_allows_them(tmp_path):

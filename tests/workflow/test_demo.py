@@ -10,8 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+from study.analysis.registry import table_names
 from study.files import read_json
-from study.paths import NEAR_DUPLICATES_TABLE, table_names
+from study.paths import NEAR_DUPLICATES_TABLE
 
 MODELS = ("efficientnet_lite0_frozen", "scratch_cnn")
 AFTER_TRAINING = ["all", "analyse", "figures", "pages"]

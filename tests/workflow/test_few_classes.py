@@ -2,9 +2,10 @@
 
 from project import DEMO
 
+from study.analysis.registry import table_names
 from study.files import read_json
 from study.findings.results import read_table
-from study.paths import NEAR_DUPLICATES_TABLE, table_names
+from study.paths import NEAR_DUPLICATES_TABLE
 
 OVERLAY = {
     "study": "seven",

@@ -1,6 +1,7 @@
 # Every table from what the runs wrote. One job reads all runs: it takes seconds, and needs no torch.
 
-from study.paths import NEAR_DUPLICATES_TABLE, table_names
+from study.analysis.registry import table_names
+from study.paths import NEAR_DUPLICATES_TABLE
 
 TABLES = [PATHS.table(name) for name in table_names(RECORD)]
 NEAR_DUPLICATES = PATHS.table(NEAR_DUPLICATES_TABLE)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 DEFAULT_CONFIG = Path(__file__).absolute().parents[2] / "config.yaml"
 RESULTS = Path("results")
@@ -20,42 +20,6 @@ HISTORY_SO_FAR, LOCK = "history.so-far.csv", "training.lock"  # of a run that ha
 # What a published run has in place of predictions.npz: its evidence, and the numbers that this does not determine.
 EVIDENCE, FROM_LOGITS = "evidence.npz", "from_logits.json"
 
-# The tables of a comparison that `analyse` writes, in the order in which it does; see `table_names`.
-_TABLES = (
-    "runs",
-    "models",
-    "contrasts",
-    "more_seeds",
-    "classes",
-    "superclasses",
-    "class_differences",
-    "superclass_differences",
-    "heterogeneity",
-    "confusion",
-    "errors",
-    "calibration",
-    "agreement",
-    "mcnemar",
-    "hardest",
-    "sensitivity",
-    "sensitivity_contrasts",
-    "overlap",
-    "contamination",
-    "ladder",
-    "claims",
-    "learning",
-    "costs",
-    "front",
-    "label_runs",
-    "label_curve",
-    "effective_data",
-    "budget_curve",
-    "compute_needed",
-    "provenance",
-)
-_OF_SUPERCLASSES = ("superclasses", "superclass_differences")
-_OF_LABELS = ("label_runs", "label_curve", "effective_data")
-_OF_BUDGETS = ("budget_curve", "compute_needed")
 NEAR_DUPLICATES_TABLE = "near_duplicates"  # of the images alone, so it has a job of its own
 SEARCH_TABLE = "search"  # the one table of a search
 
@@ -162,23 +126,3 @@ class StudyPaths:
     def planned_config(self) -> Path:
         """The content of config.json."""
         return self.plan / "config.json"
-
-
-def table_names(record: dict[str, Any]) -> list[str]:
-    """Return the names of every table that `analyse` writes for a comparison, near-duplicates not among them.
-
-    `record` is the content of its config.json; a dataset without superclasses has no tables of them, nor has a study
-    without runs on few images, or without models that differ in their budget alone, those of such.
-    """
-    has = {
-        _OF_SUPERCLASSES: record["dataset"]["superclasses"],
-        _OF_LABELS: "labels" in record,
-        _OF_BUDGETS: "curves" in record,
-    }
-    left_out = {name for names, is_there in has.items() if not is_there for name in names}
-    return [name for name in _TABLES if name not in left_out]
-
-
-def tables_of(record: dict[str, Any]) -> list[str]:
-    """Names of the tables that the study whose config.json holds `record` has."""
-    return [SEARCH_TABLE] if record["search"] else [*table_names(record), NEAR_DUPLICATES_TABLE]

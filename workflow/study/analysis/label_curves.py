@@ -19,7 +19,7 @@ EFFECTIVE = ["model", "baseline", "same_network", "images_per_class", "n_seeds",
              "beyond", "low_beyond", "high_beyond"]  # fmt: skip
 
 
-def label_runs_table(config: dict[str, Any], runs: list[Run], dataset: Labels) -> pd.DataFrame:
+def label_runs_table(config: dict[str, Any], every_run: list[Run], dataset: Labels) -> pd.DataFrame:
     """One row per run of a model that is trained on few images too, those on all images last."""
     rows = [
         {
@@ -33,28 +33,28 @@ def label_runs_table(config: dict[str, Any], runs: list[Run], dataset: Labels) -
         }
         for model in _models(config)
         for run in sorted(
-            (one for one in runs if one.model == model),
+            (one for one in every_run if one.model == model),
             key=lambda run: (_images_per_class(run, dataset), run.seed),
         )
     ]
     return pd.DataFrame(rows).astype({"epochs": "Int64"})
 
 
-def label_curve_table(config: dict[str, Any], runs: list[Run], dataset: Labels) -> pd.DataFrame:
+def label_curve_table(config: dict[str, Any], every_run: list[Run], dataset: Labels) -> pd.DataFrame:
     """Test accuracy at each number of images per class: mean, spread and intervals over seeds, as in models.csv.
 
     A seed draws the images too, so the interval over seeds is one over sets of images.
     """
     rows = []
     for model in _models(config):
-        for amount, finished in _by_amount(model, runs, dataset):
+        for amount, finished in _by_amount(model, every_run, dataset):
             values = np.array([run.numbers["test_accuracy"] for run in finished])
             shown = {"model": model, "label": config["models"][model]["label"], "images_per_class": _shown(amount)}
             rows.append(shown | over_seeds(values, len(dataset.ids(TEST))))
     return pd.DataFrame(rows, columns=CURVE)
 
 
-def effective_data_table(config: dict[str, Any], runs: list[Run], dataset: Labels) -> pd.DataFrame:
+def effective_data_table(config: dict[str, Any], every_run: list[Run], dataset: Labels) -> pd.DataFrame:
     """For each model with pretrained weights: how many images per class each model without them needs to be as good.
 
     `effective` is that number, `transferred` what it is more than the model's own images per class, `multiplier` how
@@ -63,7 +63,7 @@ def effective_data_table(config: dict[str, Any], runs: list[Run], dataset: Label
     baseline was trained on, which then stands there, "<" where it is fewer than the smallest; so for the ends.
     """
     weights = {name: config["models"][name]["weights"] for name in _models(config)}
-    curves = {name: _curve(name, runs, dataset) for name in weights}
+    curves = {name: _curve(name, every_run, dataset) for name in weights}
     rows: list[dict[str, Any]] = []
     for model, baseline in (
         (one, other) for one in weights for other in weights if weights[one] and not weights[other]

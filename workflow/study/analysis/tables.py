@@ -7,37 +7,23 @@ confusion, errors, calibration, mcnemar, front, and none of its contrasts in cla
 superclass_differences. Data without superclasses have no tables, metrics and columns of them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.agreement import agreement_table, mcnemar_table
-from study.analysis.budgets import budget_curve_table, compute_needed_table
-from study.analysis.calibration import calibration_table
-from study.analysis.claims import claims_table
-from study.analysis.classes import classes_table, confusion_table, errors_table, superclasses_table
-from study.analysis.contamination import contamination_table
-from study.analysis.contrasts import VARIANCES, contrasts_table, measures, over_seeds_and_images
-from study.analysis.costs import clock_of, costs_table, front_table
-from study.analysis.differences import class_differences_table, superclass_differences_table
+from study.analysis.contrasts import VARIANCES, measures, over_seeds_and_images
+from study.analysis.costs import clock_of
 from study.analysis.duplicates import read_near_duplicates
-from study.analysis.hardest import hardest_table
-from study.analysis.heterogeneity import heterogeneity_table
-from study.analysis.label_curves import effective_data_table, label_curve_table, label_runs_table
-from study.analysis.ladder import ladder_table
-from study.analysis.overlap import overlap_table
-from study.analysis.power import more_seeds_table
-from study.analysis.provenance import provenance_table
+from study.analysis.registry import tables_written
 from study.analysis.runs import Finished, Run, load_runs
 from study.analysis.scores import METRICS, metric_names
-from study.analysis.sensitivity import sensitivity_contrasts_table, sensitivity_table
 from study.analysis.uncertainty import over_seeds
 from study.data.dataset import TEST, Labels, read_labels
 from study.files import atomic_write, read_json
-from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
+from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths
 
 SMALL = [*VARIANCES, "variance", "var_lasting", "p", "p_holm"]
 NOT_REPEATABLE = ["seconds", "images_per_second"]
@@ -60,42 +46,19 @@ def compute_tables(
     config: dict[str, Any], dataset: Labels, runs: list[Run], near_duplicates: pd.DataFrame
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every table's name and content, with numbers as they were computed, unrounded."""
-    every, runs = runs, [run for run in runs if run.images_per_class is None]
-    finished = {model: [run for run in runs if run.model == model and run.numbers] for model in config["models"]}
-    tables: dict[str, Callable[[], pd.DataFrame]] = {
-        "runs": lambda: runs_table(config, runs),
-        "models": lambda: models_table(config, finished, dataset),
-        "contrasts": lambda: contrasts_table(config, finished, dataset),
-        "more_seeds": lambda: more_seeds_table(config, finished, dataset),
-        "classes": lambda: classes_table(finished, dataset),
-        "superclasses": lambda: superclasses_table(finished, dataset),
-        "class_differences": lambda: class_differences_table(config, finished, dataset),
-        "superclass_differences": lambda: superclass_differences_table(config, finished, dataset),
-        "heterogeneity": lambda: heterogeneity_table(config, finished, dataset),
-        "confusion": lambda: confusion_table(finished, dataset),
-        "errors": lambda: errors_table(finished, dataset),
-        "calibration": lambda: calibration_table(finished),
-        "agreement": lambda: agreement_table(finished, dataset),
-        "mcnemar": lambda: mcnemar_table(config, finished, dataset),
-        "hardest": lambda: hardest_table(finished, dataset),
-        "sensitivity": lambda: sensitivity_table(config, finished, near_duplicates, dataset),
-        "sensitivity_contrasts": lambda: sensitivity_contrasts_table(config, finished, near_duplicates, dataset),
-        "overlap": lambda: overlap_table(config, finished, dataset),
-        "contamination": lambda: contamination_table(config, finished, dataset),
-        "ladder": lambda: ladder_table(config, finished, dataset),
-        "claims": lambda: claims_table(config, finished, dataset),
-        "learning": lambda: learning_table(runs),
-        "costs": lambda: costs_table(config, runs),
-        "front": lambda: front_table(config, finished, clock_of(runs)),
-        "label_runs": lambda: label_runs_table(config, every, dataset),
-        "label_curve": lambda: label_curve_table(config, every, dataset),
-        "effective_data": lambda: effective_data_table(config, every, dataset),
-        "budget_curve": lambda: budget_curve_table(config, finished, dataset),
-        "compute_needed": lambda: compute_needed_table(config, finished, dataset),
-        "provenance": lambda: provenance_table(runs),
+    of_all_images = [run for run in runs if run.images_per_class is None]
+    finished = [run for run in of_all_images if run.numbers]
+    given = {
+        "config": config,
+        "dataset": dataset,
+        "near_duplicates": near_duplicates,
+        "every_run": runs,
+        "runs": of_all_images,
+        "clock": clock_of(of_all_images),
+        "finished": {name: [run for run in finished if run.model == name] for name in config["models"]},
     }
-    for name in table_names(config):
-        yield name, tables[name]()
+    for table in tables_written(config):
+        yield table.name, table.compute(given)
 
 
 def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:

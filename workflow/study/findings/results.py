@@ -11,17 +11,12 @@ import pandas as pd
 from study.analysis.answers import Answers, read_answers
 from study.analysis.older_code import is_of_older_code
 from study.analysis.ranking import best_by_validation
+from study.analysis.registry import TEXT, tables_of
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
 from study.files import read_json
 from study.findings import text
-from study.paths import StudyPaths, tables_of
-
-_TEXT = ("model", "label", "baseline", "metric", "outcome", "method", "class", "superclass", "device_name",
-         "id", "text", "source", "judgement", "verdict", "reason", "model_a", "model_b", "most_named", "subset",
-         "change", "as_configured", "precision", "started", "finished", "code_sha256", "spec_sha256", "weights",
-         "weights_sha256", "data_fingerprint", "stopped", "python", "torch", "timm", "numpy", "platform", "device",
-         "visible_gpu", "deterministic", "trial")  # fmt: skip
+from study.paths import StudyPaths
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -149,7 +144,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """A table of the study. Raises StudyError if it is missing or cannot be read."""
     try:
         # Only an empty cell is missing: a class may be called "null", a model "NA".
-        return pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""])
+        return pd.read_csv(path, dtype=dict.fromkeys(TEXT[path.stem], str), keep_default_na=False, na_values=[""])
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; run the analyse step first.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
+from study.analysis.registry import tables_of
 from study.data.dataset import read_labels
 from study.errors import StudyError
 from study.files import read_json, write_text
@@ -21,7 +22,7 @@ from study.findings.headline import answer, same_network
 from study.findings.limits import limits
 from study.findings.results import Results, best_model, read_table
 from study.findings.runs import minutes_unit, notice, run_seconds, sharing, training, was_run
-from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths, table_names
+from study.paths import StudyPaths
 from study.publishing.verify import verify
 
 TEMPLATE = Path(__file__).with_name("page.md.j2")
@@ -51,12 +52,11 @@ def read_published(published: Path) -> Results:
     if not paths.published_labels.exists():
         raise StudyError(f"{published} is not a published study; `python -m study publish` makes one.")
     config = read_json(paths.config)
-    names = [*table_names(config), NEAR_DUPLICATES_TABLE]
     return Results(
         study=published,
         folder=paths.tables,
         config=config,
-        tables={name: read_table(paths.table(name)) for name in names},
+        tables={name: read_table(paths.table(name)) for name in tables_of(config)},
         dataset=read_labels(paths.published_labels),
     )
 

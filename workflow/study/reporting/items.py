@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from study.paths import tables_of
+from study.analysis.registry import tables_of
 
 REPORT = Path(__file__).parents[3] / "report"
 REGISTRY = REPORT / "items.yaml"

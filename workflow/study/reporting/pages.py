@@ -10,12 +10,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from study.analysis.registry import tables_of
 from study.errors import StudyError
 from study.files import atomic_write
 from study.findings.results import read_results
 from study.findings.runs import notice, settings_sentence
 from study.findings.topics import FINDINGS
-from study.paths import tables_of
 from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_figures, report_pages
 from study.reporting.markup import (
     BANNER,
