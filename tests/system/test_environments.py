@@ -10,8 +10,8 @@ from pathlib import Path
 import conda
 import pytest
 import yaml
-from grids import lasting_results
-from project import ROOT
+from grids import lasting_results, quick
+from project import ROOT, Project, copy_project
 
 
 def pins(kind: str) -> list[str]:
@@ -30,6 +30,15 @@ def steps() -> dict[str, str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Project:
+    """A finished small study."""
+    project = copy_project(tmp_path_factory.mktemp("small") / "project")
+    done = project.snakemake(config=quick(project))
+    assert done.returncode == 0, done.stdout
+    return project
+
+
 @pytest.fixture
 def with_conda(tmp_path, monkeypatch):
     """A conda is on the PATH; the file that notes the environments it activates."""
@@ -38,10 +47,10 @@ def with_conda(tmp_path, monkeypatch):
     return tmp_path / "conda" / "used"
 
 
-def test_with_conda_every_step_finds_what_it_needs_in_its_environment(demo, fresh, with_conda):
-    done = fresh.snakemake("--use-conda")
+def test_with_conda_every_step_finds_what_it_needs_in_its_environment(study, fresh, with_conda):
+    done = fresh.snakemake("--use-conda", config=quick(fresh))
     assert done.returncode == 0, done.stdout
-    assert lasting_results(fresh.results) == lasting_results(demo.results)
+    assert lasting_results(fresh.results) == lasting_results(study.results)
     environments = with_conda.read_text().split()
     assert len(environments) >= 12 and len(set(environments)) == 2
     for environment in map(Path, set(environments)):
@@ -49,12 +58,12 @@ def test_with_conda_every_step_finds_what_it_needs_in_its_environment(demo, fres
         assert "snakemake" not in present and ("torch" in present) != ("matplotlib" in present)
 
 
-def test_conda_switched_on_later_repeats_nothing(demo, with_conda):
-    done = demo.snakemake("--use-conda", "--dry-run")
+def test_conda_switched_on_later_repeats_nothing(study, with_conda):
+    done = study.snakemake("--use-conda", "--dry-run", config=quick(study))
     assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout
 
 
-def test_the_analysis_in_an_environment_of_its_own_gives_the_same_bytes(demo, tmp_path):
+def test_the_analysis_in_an_environment_of_its_own_gives_the_same_bytes(study, tmp_path):
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--no-deps", *pins("analyse")]
@@ -62,21 +71,21 @@ def test_the_analysis_in_an_environment_of_its_own_gives_the_same_bytes(demo, tm
     if "No matching distribution" in done.stderr or "connection" in done.stderr.lower():
         pytest.skip(f"the package registry does not give the packages ({done.stderr.strip()[-200:]})")
     assert done.returncode == 0, done.stderr
-    study = tmp_path / "demo"
-    shutil.copytree(demo.results, study, ignore=shutil.ignore_patterns("tables", "figures", "pages"))
-    dataset, tables = study / "dataset.npz", study / "tables"
+    again = tmp_path / "demo"
+    shutil.copytree(study.results, again, ignore=shutil.ignore_patterns("tables", "figures", "pages"))
+    dataset, tables = again / "dataset.npz", again / "tables"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     for step in (
         ("duplicates", "--dataset", dataset, "--output", tables / "near_duplicates.csv"),
-        ("analyse", "--study", study, "--output", tables),
-        ("figures", "--study", study, "--output", study / "figures"),
-        ("pages", "--study", study, "--output", study / "pages"),
+        ("analyse", "--study", again, "--output", tables),
+        ("figures", "--study", again, "--output", again / "figures"),
+        ("pages", "--study", again, "--output", again / "pages"),
     ):
         assert steps()[step[0]] == "analyse"
         command = [python, "-m", "study", *map(str, step)]
         subprocess.run(command, check=True, env=environment | {"PYTHONPATH": str(ROOT / "workflow")})
-    assert lasting_results(study) == lasting_results(demo.results)
+    assert lasting_results(again) == lasting_results(study.results)
     made, expected = (
-        {path.name for path in folder.rglob("*.*")} for folder in (study / "pages", demo.results / "pages")
+        {path.name for path in folder.rglob("*.*")} for folder in (again / "pages", study.results / "pages")
     )
     assert made == expected != set()
