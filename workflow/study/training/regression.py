@@ -10,7 +10,6 @@ from study.training import streams
 from study.training.loop import Progress, Setup, judge, weights_of
 
 FEWEST_FOLDS = 3  # with fewer, the penalty is the recipe's `few`
-PATIENCE = 2  # penalties
 CHOOSING, FITTING = 100, 1000  # most iterations of L-BFGS: of a fit in the cross-validation, of the last one
 
 
@@ -35,18 +34,16 @@ class Problem:
 
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
-            loss = (
-                functional.cross_entropy(self.logits(self.features), self.labels) + l2 / 2 * self.weight.square().sum()
-            )
+            loss = self.loss(self.features, self.labels) + l2 / 2 * self.weight.square().sum()
             loss.backward()
             self.passes += 1
             return loss
 
         optimizer.step(closure)
 
-    def logits(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits [N, C] of `features` float [N, F]."""
-        return functional.linear(features, self.weight, self.bias)
+    def loss(self, features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy on `features` float [N, F]."""
+        return functional.cross_entropy(functional.linear(features, self.weight, self.bias), labels)
 
 
 def fit_head(setup: Setup) -> tuple[Progress, str]:
@@ -64,7 +61,7 @@ def fit_head(setup: Setup) -> tuple[Progress, str]:
         with torch.no_grad():
             linear.weight.copy_(problem.weight)
             linear.bias.copy_(problem.bias)
-            loss = functional.cross_entropy(problem.logits(features), labels).item()
+            loss = problem.loss(features, labels).item()
         seconds = time.perf_counter() - began
         train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample)
         val_loss, val_accuracy = judge(setup, setup.val)
@@ -81,9 +78,9 @@ def fit_head(setup: Setup) -> tuple[Progress, str]:
 def choose_l2(
     features: torch.Tensor, labels: torch.Tensor, classes: int, regression: Regression, draws: torch.Generator
 ) -> tuple[float, str, int]:
-    """Return (the penalty with the most held-out images right, how it was chosen, images that this went through).
+    """Return (the penalty with the lowest loss on held-out folds, how it was chosen, images that this went through).
 
-    Of equals it is the strongest. Penalties are tried from the strongest on, until two were worse than the best. There
+    Penalties are tried from the strongest on, until one is worse than the one before it: the loss has one valley. There
     are as many folds as the recipe asks for, or as a class has images where these are fewer; each has of every class an
     equal share.
     """
@@ -94,17 +91,16 @@ def choose_l2(
     part = assign_folds(labels, folds, draws)
     held_out = [part == fold for fold in range(folds)]
     problems = [Problem(features[~out], labels[~out], classes) for out in held_out]
-    chosen, most, worse = 0.0, -1, 0
+    chosen, lowest = 0.0, float("inf")
     for l2 in sorted(regression.l2, reverse=True):
-        right = 0
+        loss = 0.0
         for problem, out in zip(problems, held_out, strict=True):
             problem.fit(l2, CHOOSING)
-            right += int((problem.logits(features[out]).argmax(1) == labels[out]).sum())
-        worse = worse + 1 if right <= most else 0
-        if right > most:
-            chosen, most = l2, right
-        if worse == PATIENCE:
+            with torch.no_grad():
+                loss += problem.loss(features[out], labels[out]).item() * int(out.sum()) / len(labels)
+        if loss >= lowest:
             break
+        chosen, lowest = l2, loss
     seen = sum(problem.passes * len(problem.labels) for problem in problems)
     return chosen, f"chosen by {folds}-fold cross-validation", seen
 
