@@ -23,7 +23,11 @@ from study.data.dataset import TEST, TRAIN, Labels
 FINE = [0, 1, 2, 3]
 NAMES = [f"class_{number}" for number in range(100)]
 CONFIG = {
-    "models": {"a": {"label": "A", "recipe": "r"}, "b": {"label": "B", "recipe": "s"}, "c": {"label": "C", "recipe": "r"}},
+    "models": {
+        "a": {"label": "A", "recipe": "r"},
+        "b": {"label": "B", "recipe": "s"},
+        "c": {"label": "C", "recipe": "r"},
+    },
     "trials": {"r": {"count": 7, "note": "x"}, "s": {"count": None, "note": "x"}},
     "contrasts": [{"model": "b", "baseline": "a"}],
     "suspect_labels": None,
