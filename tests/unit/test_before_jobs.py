@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_what_jobs_would_fail_for_is_said_before_any_runs(tmp_path, monkeypatch)
         "requests": "The package requests holds 0 weights files instead of one; use weights: file:.",
     }.items():
         said = refusal(**grid, models={"m": lite | {"weights": f"package:{package}"}})
-        assert said == (words and f"my.yaml: models: m: weights: {words}")
+        assert (said and re.sub(r", line \d+", "", said)) == (words and f"my.yaml: models: m: weights: {words}")
 
 
 @pytest.mark.parametrize(("told", "precision"), [("9.0\n8.6", "bfloat16"), ("7.5", "float32"), ("9.0\n7.5", "float32")])

@@ -131,11 +131,11 @@ def test_what_was_recorded_by_no_one_is_not_judged(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("a: 1\na: 2\n", "the key 'a' is given twice, in line 1 and line 2; remove one."),
-        ("recipies: {}\n", "the top level has an unknown key 'recipies'; did you mean 'recipes'?"),
-        ("grid: {models: [scratch_cn]}\n", "grid: models: there is no model 'scratch_cn'; did you mean 'scratch_cnn'?"),
+        ("a: 1\na: 2\n", ": the key 'a' is given twice, in line 1 and line 2; remove one."),
+        ("recipies: {}\n", ", line 1: the top level has an unknown key 'recipies'; did you mean 'recipes'?"),
+        ("grid:\n models: [scratch_cn]\n", ", line 2: grid: models: there is no model 'scratch_cn'; did you mean "),
         ("models: {scratch_cnn: {architecture: 'file:net.py:Net', arguments: {}}}\n",
-         "models: scratch_cnn: The network Net in net.py could not be built (line 2, ZeroDivisionError"),
+         ", line 1: models: scratch_cnn: The network Net in net.py could not be built (line 2, ZeroDivisionError"),
     ],
 )  # fmt: skip
 def test_config_files_are_checked_by_the_same_command(tmp_path, capsys, monkeypatch, content, sentence):
@@ -149,4 +149,4 @@ def test_config_files_are_checked_by_the_same_command(tmp_path, capsys, monkeypa
     assert main(["check", str(tmp_path)]) == 1
     assert "is not the results of a study" in capsys.readouterr().err
     assert main(["check", "good.yaml", "my.yaml"]) == 1
-    assert capsys.readouterr().err.startswith(f"Error: my.yaml: {sentence}")
+    assert capsys.readouterr().err.startswith(f"Error: my.yaml{sentence}")

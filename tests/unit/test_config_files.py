@@ -73,12 +73,12 @@ def files(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        (["a", "b"], "one.yaml"),
-        (["a", "c"], "two.yaml"),
-        (["l", 0], "config.yaml"),
-        (["l"], "config.yaml"),
-        (["a", "d", "missing"], "two.yaml"),
-        (["a", "missing"], "two.yaml"),  # of the sections it may belong to, the last
+        (["a", "b"], "one.yaml, line 2"),
+        (["a", "c"], "two.yaml, line 2"),
+        (["l", 0], "config.yaml, line 5"),
+        (["l"], "config.yaml, line 4"),
+        (["a", "d", "missing"], "two.yaml, line 3"),
+        (["a", "missing"], "two.yaml, line 1"),  # of the sections it may belong to, the last
         (["x"], "--config"),
         (["a", "e"], "--config"),
         ([], "two.yaml"),
@@ -92,19 +92,35 @@ def test_the_file_whose_value_counts_is_named(files, keys, expected):
 def test_a_value_from_the_command_line_is_not_blamed_on_a_file(files):
     assert file_of(["a", "b"], {"a": {"b": 9}}, files) == "--config"
     (files[0].parent / "nan.yaml").write_text("a: {b: .nan}\n")
-    assert file_of(["a", "b"], {"a": {"b": float("nan")}}, [files[0].parent / "nan.yaml"]) == "nan.yaml"
+    assert file_of(["a", "b"], {"a": {"b": float("nan")}}, [files[0].parent / "nan.yaml"]) == "nan.yaml, line 1"
+
+
+def test_the_line_is_that_of_the_key_or_of_where_it_is_inherited_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text("# mine\n\nm:\n  one: &one\n    a: 1\n    b: 2\n  two:\n    <<: *one\n    b: 3\n")
+    content = read_yaml(tmp_path / "my.yaml")
+    found = [file_of(["m", "two", key], content, ["my.yaml"]) for key in "ab"]
+    assert found == ["my.yaml, line 5", "my.yaml, line 9"]
+    (tmp_path / "my.json").write_text('{"m":\n\t{"a": [1,\n2]}}')
+    assert file_of(["m", "a", 1], {"m": {"a": [1, 2]}}, ["my.json"]) == "my.json, line 3"
 
 
 @pytest.mark.parametrize(
     ("mine", "expected"),
     [
-        ({"recipes": {"report": {"epochs": 0}}}, "my.yaml: recipes: report: epochs is 0, but must be at least 1."),
-        ({"baseline": "x"}, "my.yaml: baseline: there is no model of the grid 'x'; known: "),
-        ({"models": {"scratch_cnn": {"recipe": "modrn"}}}, "my.yaml: models: scratch_cnn: recipe: there is no recipe"),
+        (
+            {"recipes": {"report": {"epochs": 0}}},
+            "my.yaml, line 3: recipes: report: epochs is 0, but must be",
+        ),
+        ({"baseline": "x"}, "my.yaml, line 1: baseline: there is no model of the grid 'x'; known: "),
+        ({"models": {"scratch_cnn": {"recipe": "modrn"}}}, "my.yaml, line 3: models: scratch_cnn: recipe: there is no"),
         ({"grid": {"models": ["scratch_cnn"]}, "contrasts": []}, None),
-        ({"grid": {"models": ["efficientnet_b0"]}}, "config.yaml: baseline: there is no model of the grid"),
-        ({"grid": {"seeds": [1, 1]}}, "my.yaml: grid: seeds: 1 is listed twice; remove one."),
-        ({"search": {"model": "scratch_cnn", "recipe": {"epochs": [0, 1]}}}, "my.yaml: recipes: t001: epochs is 0"),
+        ({"grid": {"models": ["efficientnet_b0"]}}, "config.yaml, line 2: baseline: there is no model of"),
+        ({"grid": {"seeds": [1, 1]}}, "my.yaml, line 2: grid: seeds: 1 is listed twice; remove one."),
+        (
+            {"search": {"model": "scratch_cnn", "recipe": {"epochs": [0, 1]}}},
+            "my.yaml, line 1: recipes: t001: epochs is 0",
+        ),
     ],
 )
 def test_a_mistake_is_said_of_the_file_it_stands_in(tmp_path, monkeypatch, mine, expected):

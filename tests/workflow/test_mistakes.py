@@ -21,7 +21,7 @@ def test_a_wrong_config_ends_in_one_sentence(fresh):
     """tests/unit/test_config.py has what else can be wrong."""
     (fresh.folder / "wrong.yaml").write_text(yaml.safe_dump({"recipes": {"demo_scratch": {"epochs": "ten"}}}))
     assert last_sentence(fresh.snakemake(config=(DEMO, "wrong.yaml"))) == (
-        "Error: wrong.yaml: recipes: demo_scratch: epochs is 'ten', but must be a whole number."
+        "Error: wrong.yaml, line 3: recipes: demo_scratch: epochs is 'ten', but must be a whole number."
     )
     assert not (fresh.folder / "results").exists()
 
@@ -32,7 +32,7 @@ def test_a_network_of_ones_own_is_tried_before_the_first_job_and_in_no_dry_run(f
     config = (DEMO, fresh.overlay("own", {"models": {"scratch_cnn": own}}))
     assert "train scratch_cnn 0" in fresh.planned(*config) and not (fresh.folder / "ran").exists()
     sentence = last_sentence(fresh.snakemake(config=config))
-    assert sentence.startswith("Error: own.yaml: models: scratch_cnn: The network Net in net.py ")
+    assert sentence.startswith("Error: own.yaml, line 2: models: scratch_cnn: The network Net in net.py ")
     assert not (fresh.results / "dataset.npz").exists()
 
 

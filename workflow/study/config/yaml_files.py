@@ -69,7 +69,7 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def file_of(keys: Sequence[Any], merged: dict[str, Any], files: Sequence[Path | str]) -> str:
-    """Return the name of the file whose value for the path of `keys` counts: the last of `files` that has it.
+    """Return "FILE, line N" of the value for the path of `keys` that counts: the last of `files` that has it.
 
     Where no file has all the keys, it is the last that has most of them. A value that is in `merged` and in no file is
     from the command line, `--config`.
@@ -81,7 +81,31 @@ def file_of(keys: Sequence[Any], merged: dict[str, Any], files: Sequence[Path | 
     name, value = next(((path, _at(keys[:depth], c)) for path, c in reversed(contents) if _depth(keys, c) == depth))
     is_plain = not isinstance(value, dict)  # of a section, the command line may have added another part
     is_other = repr(_at(keys[:depth], merged)) != repr(value)  # NaN is not equal to itself
-    return "--config" if is_plain and is_other else shown(Path(name))
+    return "--config" if is_plain and is_other else f"{shown(Path(name))}{_line(keys[:depth], Path(name))}"
+
+
+def _line(keys: Sequence[Any], path: Path) -> str:
+    """Return ', line N' of the value for `keys` in a file that `read_yaml` could read; '' for the whole file."""
+    text = path.read_text(encoding="utf-8")
+    node, said = yaml.compose(text.expandtabs() if _is_json(text) else text, Loader=yaml.SafeLoader), ""
+    for key in keys:
+        line, node = _entry(node, key) or (None, None)
+        if line is None:
+            return said
+        said = f", line {line}"
+    return said
+
+
+def _entry(node: yaml.Node, key: Any) -> tuple[int, yaml.Node] | None:
+    """Return (line, value) of an entry of a section, its own before one that it inherits (<<), or of a list."""
+    if isinstance(node, yaml.SequenceNode):
+        return node.value[key].start_mark.line + 1, node.value[key]
+    for name, value in node.value:
+        if isinstance(name, yaml.ScalarNode) and name.tag != MERGE and name.value == str(key):
+            return name.start_mark.line + 1, value
+    inherited = [value for name, value in node.value if name.tag == MERGE]
+    parents = [one for value in inherited for one in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+    return next(filter(None, (_entry(parent, key) for parent in parents)), None)
 
 
 def shown(path: Path) -> str:
