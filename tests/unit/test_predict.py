@@ -22,7 +22,7 @@ from study.files import canonical_json
 from study.models import network as networks
 from study.predict import read_image
 
-WORKFLOW = Path(__file__).parents[2] / "workflow"
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")}
 HALVES = np.zeros((32, 32, 3), np.uint8)  # red above, blue below
 HALVES[:16, :, 0] = 255
 HALVES[16:, :, 2] = 255
@@ -193,8 +193,16 @@ def test_a_reader_who_stops_costs_no_table_and_no_traceback(tmp_path, model, has
         assert len(table.read_text().splitlines()) == 1 + 3 * 200
 
 
+def test_no_command_ends_in_a_traceback_where_nobody_reads_on(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "study", "older-code", tmp_path]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, env=ENVIRONMENT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def predict(model, *arguments, stdout=subprocess.PIPE):
     """The command in a process of its own."""
     command = [sys.executable, "-m", "study", "predict", "--model", model, *arguments]
-    environment = os.environ | {"PYTHONPATH": str(WORKFLOW)}
-    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False, env=environment)
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False, env=ENVIRONMENT)

@@ -96,7 +96,7 @@ def test_what_is_not_known_is_not_guessed(tmp_path, capsys, hold):
     assert summary == "0 of 2 runs have ended, and none is training: the command that began the study goes on with it."
     hold(folder / "runs/scratch_cnn/seed-0/training.lock")
     assert status(capsys, folder)[1] == (
-        "0 of 2 runs have ended, 1 training. The end is not known before an epoch of: scratch_cnn."
+        "0 of 2 runs have ended, 1 training. The end is known after the first epoch of: scratch_cnn."
     )
 
 

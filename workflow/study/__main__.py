@@ -4,6 +4,7 @@ Imports stand in the functions, so that a step loads no more than it needs (torc
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -270,6 +271,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # lets temporary files be removed
     try:
         args.function(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on, as behind `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints a traceback as it ends
+        return 141  # as of a process that SIGPIPE ends
     except StudyError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -137,7 +137,7 @@ def _summary(runs: list[Status]) -> str:
     lefts = [run.left for run in runs]
     if None in lefts:
         unknown = sorted({_name(run.folder.parent) for run in runs if run.left is None})
-        return f"{told}, {training} training. The end is not known before an epoch of: {', '.join(unknown)}."
+        return f"{told}, {training} training. The end is known after the first epoch of: {', '.join(unknown)}."
     left = max(*lefts, sum(lefts) / training)
     end = datetime.datetime.now() + datetime.timedelta(seconds=left)
     return f"{told}, {training} training. The rest takes at most about {duration(left)}: until {end:%d %B, %H:%M}."
