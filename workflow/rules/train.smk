@@ -70,5 +70,5 @@ if not STUDY.allow_missing:
             ),
             path=str(RUN / SPEC),
         shell:
-            'kept=$(dirname {params.path:q})/train.log; touch "$kept" && ln -f "$kept" {log:q} || true; '
+            'kept=$(dirname {params.path:q})/train.log; touch "$kept" && ln -f "$kept" {log:q} 2> /dev/null || true; '
             "python -m study train {params.path:q} --plan {params.plan:q} {params.weights} >> {log:q} 2>&1"
