@@ -146,7 +146,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     const known = shown.filter((row) => row.difference !== null).length;
     remark.textContent = selection.from === selection.to ? "There is one model, so there is nothing to compare."
       : `${known} of ${names.length} ${many}; points are ${label(selection.to)} minus ${label(selection.from)}.`
-        + (tested ? "" : pair ? " No verdicts, for want of seeds: the signs only say which mean is higher." : " The study does not compare these two, so there are no verdicts.");
+        + (tested ? "" : pair ? " Too few seeds for verdicts: the signs only say which mean is higher." : " The study does not compare these two, so there are no verdicts.");
     drawSlopes(shown);
     drawList(shown);
     light(lit);

@@ -262,7 +262,7 @@ def test_tables_sort_by_a_click_on_a_heading_and_filter_by_words_and_by_numbers(
 def test_tables_are_copied_as_markdown_and_latex_as_they_are_shown(pages, watched, context):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = watched.open(pages / "which_model_is_better.html")
-    table = page.locator("section.table", has_text="Network against network")
+    table = page.locator("section.table", has_text="McNemar's test")
     table.get_by_text("Copy as Markdown").click()
     table.get_by_text("Copied").wait_for()
     lines = page.evaluate("navigator.clipboard.readText()").splitlines()

@@ -15,7 +15,7 @@ from study.findings import topics
 from study.findings.results import read_results
 from study.reporting.certainty import SEEDS, foreseen
 from study.reporting.costs import front_section
-from study.reporting.panels import cells, first_pair, group, pairs, shared, study
+from study.reporting.panels import by_level, cells, first_pair, pairs, shared, study
 from study.reporting.pictures import COLUMNS, choose_images, pictures, rule, sprite
 
 ACCURACIES = {"scratch_cnn": 0.4, "lite0_finetune": 0.8, "lite0_frozen": 0.6}
@@ -87,7 +87,7 @@ def test_pictures_come_with_every_models_answers(sources):
 
 
 def test_classes_have_the_verdicts_of_the_table_and_those_of_pairs_that_it_lacks(sources):
-    found = group(sources, "class")
+    found = by_level(sources, "class")
     assert list(found["pairs"]) == ["0-1", "0-2", "1-2"]
     table = sources.rows("class_differences", model="lite0_finetune", baseline="scratch_cnn")
     assert found["pairs"]["0-1"]["difference"] == pytest.approx(table["difference"].tolist(), abs=1e-4)
@@ -100,7 +100,7 @@ def test_classes_have_the_verdicts_of_the_table_and_those_of_pairs_that_it_lacks
     # lite0_frozen has two seeds only, so nothing is said for sure of it.
     assert {study(sources)["verdicts"][place] for place in found["pairs"]["1-2"]["verdict"]} == {"not tested"}
     assert found["pairs"]["1-2"]["low"] == [None] * 100
-    assert group(sources, "superclass")["images"] == 50
+    assert by_level(sources, "superclass")["images"] == 50
 
 
 def test_the_first_pair_is_the_headline_or_the_only_model_twice(sources, tmp_path):

@@ -52,8 +52,8 @@ def test_differences_show_p_only_where_seeds_can_tell(sources):
     assert frame.loc[(FINETUNE, "test accuracy"), "p, Holm"] == "< 0.001"
     assert frame.loc[(FINETUNE, "test top-5"), "p, Holm"] == "–"
     assert frame.loc[(FROZEN, "test accuracy"), "p, Holm"] == "–"  # a single seed is left of it
-    assert frame["Ahead (% of pairs)"].loc[FINETUNE].tolist() == ["100"] * 3
-    assert frame["Ahead (% of pairs) below"].loc[(FROZEN, "test accuracy")] == "of 3 pairs"
+    assert frame["Probability of improvement (%)"].loc[FINETUNE].tolist() == ["100"] * 3
+    assert frame["Probability of improvement (%) below"].loc[(FROZEN, "test accuracy")] == "of 3 pairs"
     assert "Holm's method for 1 comparison of test accuracy" in made["note"]
 
 

@@ -125,7 +125,9 @@ def contrasts_table(results: Results) -> dict[str, Any]:
         Column("sd_seeds", "SE from seeds", partial(text.percent, digits=2)),
         Column("sd_images", "SE from images", partial(text.percent, digits=2)),
         Column("p_holm", "p, Holm", text.p_value),
-        Column("probability_of_improvement", "Ahead (% of pairs)", partial(text.percent, digits=0), "wins_of"),
+        Column(
+            "probability_of_improvement", "Probability of improvement (%)", partial(text.percent, digits=0), "wins_of"
+        ),
         Column("n_seeds", "Seeds", text.whole),
         Column("n_seeds_baseline", "Seeds, baseline", text.whole),
         Column("method", "Interval over"),
@@ -140,8 +142,8 @@ def contrasts_table(results: Results) -> dict[str, Any]:
             "metric is."
         )
     note = (
-        f"In percentage points; images are paired. {test} Ahead: the share of all pairs of a seed of the model and a "
-        "seed of the baseline in which the model's is higher, ties counting half (the probability of improvement)."
+        f"In percentage points; images are paired. {test} Probability of improvement: the share of all pairs of a seed "
+        "of the model and a seed of the baseline in which the model's is higher, ties counting half."
     )
     return table("Differences", frame, columns, results.csv("contrasts"), note)
 
@@ -163,7 +165,7 @@ def mcnemar_table(results: Results) -> dict[str, Any]:
         "and the p of McNemar's exact test that both numbers are equal. It compares two networks, not two methods, "
         "because another seed gives another network; p is not adjusted. For the methods see the table above."
     )
-    return table("Network against network, as a description", frame, columns, results.csv("mcnemar"), note)
+    return table("McNemar's test for each pair of trained networks", frame, columns, results.csv("mcnemar"), note)
 
 
 def sensitivity_page(results: Results) -> list[dict[str, Any]]:

@@ -15,14 +15,15 @@ from study.findings.results import Results
 from study.reporting.pictures import pictures
 from study.reporting.style import colours
 
-ALL_PAIRS = 12  # models; with more, only the pairs that the study asks for, or the page would hold thousands
+# Models; with more, only the headline and the pairs that the study asks for, or the page would hold thousands.
+ALL_PAIRS = 12
 TABLES = {"class": "classes", "superclass": "superclasses"}
 
 
 def shared(results: Results, *needs: str) -> dict[str, Any]:
     """The data that the panels of a page share: the models, and of `needs` any of class, superclass and mistakes."""
     data: dict[str, Any] = {"study": study(results)}
-    data |= {one: group(results, one) for one in TABLES if one in needs}
+    data |= {level: by_level(results, level) for level in TABLES if level in needs}
     if "mistakes" in needs:
         data |= {"cells": cells(results), "pictures": pictures(results)}
     return data
@@ -68,7 +69,8 @@ def pairs(results: Results) -> list[tuple[str, str]]:
     known = finished_models(results)
     if len(known) <= ALL_PAIRS:
         return [(model, baseline) for baseline, model in itertools.combinations(known, 2)]
-    asked = {tuple(sorted(pair, key=results.models.index)) for pair in results.contrasts if set(pair) <= set(known)}
+    wanted = [*results.contrasts, first_pair(results)]
+    asked = {tuple(sorted(pair, key=results.models.index)) for pair in wanted if set(pair) <= set(known)}
     return sorted(((model, baseline) for baseline, model in asked), key=lambda pair: pair[::-1])
 
 
@@ -78,12 +80,12 @@ def pair_key(results: Results, model: str, baseline: str) -> str:
 
 
 @functools.cache  # several panels of several pages show it
-def group(results: Results, one: str) -> dict[str, Any]:
-    """Every class or superclass, as `one` says: accuracy of each model with its interval, verdicts of each pair."""
-    number = f"{one}_id"
-    table = results.tables[TABLES[one]]
+def by_level(results: Results, level: str) -> dict[str, Any]:
+    """Every class or superclass, as `level` says: accuracy of each model with its interval, verdicts of each pair."""
+    number = f"{level}_id"
+    table = results.tables[TABLES[level]]
     long = table.dropna(subset="accuracy").set_index(["model", number])
-    size = results.dataset.classes if one == "class" else len(results.dataset.coarse_names)
+    size = results.dataset.classes if level == "class" else len(results.dataset.coarse_names)
     data: dict[str, Any] = {
         quantity: [
             numbers(long[quantity].loc[model].reindex(range(size)), 4) if model in long.index else [None] * size
@@ -94,11 +96,11 @@ def group(results: Results, one: str) -> dict[str, Any]:
     return data | {
         "images": int(table["n_images"].max()) if len(table) else 0,
         "margin": float(results.config["equivalence_margin"]),
-        "pairs": differences(results, one),
+        "pairs": differences(results, level),
     }
 
 
-def differences(results: Results, one: str) -> dict[str, Any]:
+def differences(results: Results, level: str) -> dict[str, Any]:
     """By pair: difference, low and high of every class or superclass, and the place of its verdict in VERDICTS.
 
     The verdicts hold for all classes of a pair together.
@@ -109,7 +111,7 @@ def differences(results: Results, one: str) -> dict[str, Any]:
             "verdict": [VERDICTS.index(verdict) for verdict in rows["verdict"]],
         }
         for model, baseline in pairs(results)
-        if len(rows := class_differences(results, Compared(model, baseline), f"{one}_differences"))
+        if len(rows := class_differences(results, Compared(model, baseline), f"{level}_differences"))
     }
 
 
