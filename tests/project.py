@@ -41,18 +41,23 @@ class Project:
         """What a run would do now: rule names, training jobs with model and seed, sorted."""
         done = self.snakemake("--dry-run", config=config or (DEMO,))
         assert done.returncode == 0, done.stdout
-        jobs = []
-        for block in re.split(r"\n(?=(?:local)?rule \w+:)", done.stdout)[1:]:
-            rule = re.match(r"(?:local)?rule (\w+):", block)[1]
-            run = re.search(r"wildcards: model=(\w+), subset=(\S*), seed=(\d+)", block)
-            jobs.append(f"{rule} {run[1]} {run[2]}{run[3]}" if run else rule)
-        return sorted(jobs)
+        return jobs_in(done.stdout)
 
     def overlay(self, name: str, changes: dict) -> str:
         """Write `changes` to the demo preset as an overlay of its own and give its name."""
         path = self.folder / f"{name}.yaml"
         path.write_text(yaml.safe_dump(changes))
         return path.name
+
+
+def jobs_in(said: str) -> list[str]:
+    """The jobs that Snakemake lists: rule names, training jobs with model and seed, sorted."""
+    jobs = []
+    for block in re.split(r"\n(?=(?:local)?rule \w+:)", said)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        run = re.search(r"wildcards: model=(\w+), subset=(\S*), seed=(\d+)", block)
+        jobs.append(f"{rule} {run[1]} {run[2]}{run[3]}" if run else rule)
+    return sorted(jobs)
 
 
 def copy_project(target: Path) -> Project:

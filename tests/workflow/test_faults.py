@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import SNAKEMAKE, Project, copy_project
+from project import SNAKEMAKE, Project, copy_project, jobs_in
 from test_mistakes import last_sentence
 
 QUICK = {
@@ -153,7 +153,6 @@ def test_a_deleted_file_of_a_run_comes_back(quick):
         path.rename(path.with_suffix(".aside"))
         assert "train scratch_cnn 0" in quick.planned("quick.yaml"), name
         path.with_suffix(".aside").rename(path)
-    assert quick.planned("quick.yaml") == []
 
 
 def test_damage_is_said_with_the_command_that_mends_it(quick):
@@ -184,14 +183,11 @@ def test_a_key_given_twice_is_refused_with_its_lines(fresh):
     assert last_sentence(done) == "Error: my.yaml: the key 'epochs' is given twice, in line 3 and line 4; remove one."
 
 
-@pytest.mark.parametrize(
-    ("setting", "planned"),
-    [('grid={"seeds": [9]}', "train scratch_cnn 9"), ("recipes={demo_scratch: {epochs: 3}}", "train scratch_cnn 0")],
-)
-def test_whole_numbers_on_the_command_line(fresh, setting, planned):
-    done = fresh.snakemake("--dry-run", "--config", setting)
+def test_whole_numbers_on_the_command_line(fresh):
+    settings = ('grid={"seeds": [9]}', "recipes={demo_scratch: {epochs: 3}}")
+    done = fresh.snakemake("--dry-run", "--config", *settings)
     assert done.returncode == 0, done.stdout
-    assert f"model=scratch_cnn, subset=, seed={planned[-1]}" in done.stdout
+    assert "train scratch_cnn 9" in jobs_in(done.stdout) and "train scratch_cnn 0" not in jobs_in(done.stdout)
 
 
 def test_the_log_of_a_run_has_all_its_attempts_though_snakemake_deletes_logs(tmp_path):
