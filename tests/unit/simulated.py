@@ -70,6 +70,8 @@ def coverage(interval: Callable, world: World, seeds: tuple[int, int], images: i
 
 def report(studies: int) -> str:
     """docs/coverage.md."""
+    import simulated_curves
+
     from study.analysis.contrasts import contrast
     from study.analysis.differences import small_contrast
 
@@ -91,7 +93,7 @@ def report(studies: int) -> str:
         for name, world in worlds.items():
             shares = [f"{coverage(interval, world, seeds, images, studies):.1%}" for seeds in sizes]
             lines.append(f"| {name} | {images:,} | " + " | ".join(shares) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *simulated_curves.lines()]) + "\n"
 
 
 if __name__ == "__main__":
