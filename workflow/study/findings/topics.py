@@ -16,6 +16,7 @@ from study.findings.compare import class_differences, headline, lasting_share
 from study.findings.headline import answer
 from study.findings.results import Results, best_model
 from study.findings.runs import is_cpu_time, machines, minutes_unit, run_seconds, sharing
+from study.findings.worth import compute, labels
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
 NAMED = 5  # classes that a sentence names at most
@@ -253,5 +254,5 @@ def methods(results: Results) -> str:
 
 
 FINDINGS: dict[str, Callable[[Results], str]] = {
-    one.__name__: one for one in (steps, classes, confusions, certainty, costs, methods)
+    one.__name__: one for one in (steps, labels, compute, classes, confusions, certainty, costs, methods)
 } | {"answer": lambda results: answer(results).claim}

@@ -18,6 +18,7 @@ from study.reporting.claims import claims_in_short, claims_page
 from study.reporting.classes import class_differences_page, classes_page, classes_section
 from study.reporting.confusion import confusion_section, errors_table, mistakes_table
 from study.reporting.costs import front_section, front_table, minutes_heading
+from study.reporting.curves import accuracy_by_compute, accuracy_by_labels, worth_in_compute, worth_in_labels
 from study.reporting.hero import dots, only_one_right
 from study.reporting.items import Page, report_pages
 from study.reporting.ladder import ladder_page
@@ -140,6 +141,14 @@ def _gain(results: Results) -> Section:
     return {"figures": ["ladder.svg"], "folded": [one for one in ladder_page(results) if one["kind"] == "table"]}
 
 
+def _labels(results: Results) -> Section:
+    return {"figures": ["label_curve.svg"], "folded": [worth_in_labels(results), accuracy_by_labels(results)]}
+
+
+def _compute(results: Results) -> Section:
+    return {"figures": ["budget_curve.svg"], "folded": [worth_in_compute(results), accuracy_by_compute(results)]}
+
+
 def _classes(results: Results) -> Section:
     least = topics.smallest_differences(results)
     _, *rest = classes_page(results)
@@ -184,6 +193,8 @@ def _methods(results: Results) -> Section:
 
 TOPICS = (
     Topic("answer", "The answer", "which_model_is_better", _answer),
+    Topic("labels", "Worth in labels", "what_labels_are_worth", _labels),
+    Topic("compute", "Worth in compute", "accuracy_by_compute_and_budget", _compute),
     Topic("gain", "Where the points come from", "where_the_gain_comes_from", _gain),
     Topic("classes", "Classes that gain or lose", "classes_better_or_worse", _classes),
     Topic("confusions", "What is confused", "confused_classes_and_mistakes", _confusions),

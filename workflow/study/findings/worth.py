@@ -1,0 +1,93 @@
+"""What pretrained weights are worth in labelled images, and in training compute."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.findings import text
+from study.findings.compare import headline
+from study.findings.results import Results
+
+TELLING = 25  # labelled images per class: few, as most people have who label their own
+
+
+def labels(results: Results) -> str:
+    """How many labelled images per class the labels of a pretrained model are worth without its weights."""
+    row = labels_row(results)
+    if row is None:
+        return "Accuracy by labelled images per class"
+    model, other = results.labels[row["model"]], results.labels[row["baseline"]]
+    own = f"{model} with {_images(row['images_per_class'])} of each class"
+    if row["beyond"] == "<":
+        return f"{own} is less accurate than {other} with {text.number(row['effective'], 0)}"
+    if row["beyond"] == ">":
+        return f"{own} is more accurate than {other} with all {text.number(row['effective'], 0)}"
+    return f"{own} is as accurate as {other} with {amount(row, 'effective')}"
+
+
+def labels_row(results: Results) -> dict[str, Any] | None:
+    """The row of effective_data.csv that is told: of the headline's two models, near `TELLING` images per class.
+
+    Where they are not compared, of the first two that are; within the curve where there is such a row.
+    """
+    rows, two = results.tables["effective_data"], headline(results)
+    if two is not None:
+        own = rows[(rows["model"] == two.model) & (rows["baseline"] == two.other)]
+        rows = own if len(own) else rows
+    if rows.empty:
+        return None
+    first = rows.iloc[0]
+    rows = rows[(rows["model"] == first["model"]) & (rows["baseline"] == first["baseline"])]
+    return _most_telling(rows, np.abs(np.log(rows["images_per_class"].to_numpy(float) / TELLING)))
+
+
+def compute(results: Results) -> str:
+    """How many times the compute of a pretrained model a network from random weights needs to be as accurate."""
+    row = compute_row(results)
+    if row is None:
+        return "Accuracy by training compute"
+    model, other = results.labels[row["model"]], start_of(results, row["curve"])
+    if row["beyond"] == ">":
+        return f"{other} does not reach {model} with {text.number(row['times'], 1)} times its training compute"
+    if row["beyond"] == "<":
+        return f"{other} is more accurate than {model} at its smallest budget already"
+    return f"{other} needs {amount(row, 'times')} times the training compute to be as accurate as {model}"
+
+
+def compute_row(results: Results) -> dict[str, Any] | None:
+    """The row of compute_needed.csv that is told: the most accurate model that a curve reaches, else the least."""
+    rows = results.tables["compute_needed"]
+    if rows.empty:
+        return None
+    rows = rows[rows["curve"] == rows["curve"].iloc[0]]
+    return _most_telling(rows, rows["accuracy"].to_numpy(float) * np.where(rows["beyond"].isna(), -1, 1))
+
+
+def start_of(results: Results, curve: str) -> str:
+    """A curve as a reader names it: what the labels of its models have in common, before a comma."""
+    return results.labels[curve].rpartition(",")[0] or results.labels[curve]
+
+
+def amount(row: dict[str, Any], name: str) -> str:
+    """An amount with its interval, "188 [164, 221]"; "more than 450" where an end lies beyond the curve."""
+    digits = 0 if row[name] >= 20 else 1
+    value, low, high = (
+        _end(row[f"{name}{end}"], row[beyond], digits)
+        for end, beyond in (("", "beyond"), ("_low", "low_beyond"), ("_high", "high_beyond"))
+    )
+    return value if low == high == text.NOTHING else f"{value} [{low}, {high}]"
+
+
+def _end(value: float, beyond: Any, digits: int) -> str:
+    return {">": "more than ", "<": "fewer than "}.get(beyond, "") + text.number(value, digits)
+
+
+def _most_telling(rows: pd.DataFrame, distance: np.ndarray) -> dict[str, Any]:
+    """The row with the least distance among those within the curve, else among all."""
+    outside = rows["beyond"].notna().to_numpy()
+    return rows.iloc[int(np.lexsort((distance, outside))[0])].to_dict()
+
+
+def _images(number: float) -> str:
+    return f"{number:g} labelled {'image' if number == 1 else 'images'}"
