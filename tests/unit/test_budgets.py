@@ -1,6 +1,7 @@
 """Accuracy against training compute: which models form a curve, what a run computes, what another curve needs."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from study.analysis.runs import Run
 from study.config.planning import study_record
 from study.config.study import load_config
 from study.data.dataset import TEST, TRAIN, Labels
+from study.findings import worth
+from study.findings.results import Results
 
 BUDGETS = {"random_1": 1000, "random_4": 4000, "tuned_1": 1000}
 IMAGES = 1000
@@ -87,3 +90,27 @@ def test_a_run_that_did_not_count_its_operations_has_no_place_on_the_curve(label
     runs = finished(HITS)
     runs["scratch_cnn"] = [replace(one, record=one.record | {"macs": None}) for one in runs["scratch_cnn"]]
     assert "scratch_cnn" not in budget_curve_table(record(), runs, labels)["model"].tolist()
+
+
+# --- in the report ----------------------------------------------------------------------------------------------------
+
+
+def results_of(labels: Labels, hits: dict[str, int]) -> Results:
+    config, runs = record(), finished(hits)
+    tables = {
+        "budget_curve": budget_curve_table(config, runs, labels),
+        "compute_needed": compute_needed_table(config, runs, labels).replace("", np.nan),
+    }
+    config["models"]["random_1"]["label"], config["models"]["random_4"]["label"] = "Random, 1 epoch", "Random, 4 epochs"
+    return Results(study=Path(), folder=Path(), config=config, tables=tables, dataset=labels)
+
+
+def test_the_finding_says_how_many_times_the_compute_or_that_no_budget_was_enough(labels):
+    within, beyond = (results_of(labels, HITS | {"tuned_1": number}) for number in (350, 800))
+    times = worth.amount(worth.compute_row(within), "times")
+    assert worth.compute(within) == f"Random needs {times} times the training compute to be as accurate as tuned_1"
+    assert times.startswith("2.") and "[" in times
+    assert worth.compute(beyond) == "Random does not reach tuned_1 with 4.0 times its training compute"
+    assert worth.compute(results_of(labels, HITS | {"tuned_1": 100})) == (
+        "Random is more accurate than tuned_1 at its smallest budget already"
+    )

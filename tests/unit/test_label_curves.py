@@ -1,5 +1,7 @@
 """Tables of runs on few images: their curve, and what pretraining is worth in images per class."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,11 @@ from study.analysis.registry import table_names
 from study.analysis.tables import write_tables
 from study.data.dataset import read_labels
 from study.files import read_json
+from study.findings import worth
+from study.findings.results import read_results
+from study.reporting.curves import draw_label_curve, label_curve_page
+from study.reporting.items import report_pages
+from study.reporting.story import story
 
 ALL = {"scratch_cnn": 0.5, "lite0_finetune": 0.8}
 FEW = {"scratch_cnn": {1: 0.1, 2: 0.25}, "lite0_finetune": {1: 0.4, 2: 0.6}}
@@ -82,3 +89,57 @@ def test_what_pretraining_is_worth_in_images_per_class(tables):
     # 60 and 80 % are more than scratch reaches with all three
     assert worth["beyond"].isna().tolist() == [True, False, False] and (worth["beyond"][1:] == ">").all()
     assert (worth["effective"][1:] == 3).all() and (worth["low_beyond"][1:] == ">").all()
+
+
+# --- in the report ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    return read_results(study, study / "tables")
+
+
+def test_the_finding_tells_of_the_headlines_models_within_the_curve(results, tables):
+    first = tables["effective_data"].iloc[0]
+    span = f"{first['effective']:.1f} [{first['effective_low']:.1f}, {first['effective_high']:.1f}]"
+    assert worth.labels(results) == (
+        f"Lite0 finetune with 1 labelled image of each class is as accurate as Scratch cnn with {span}"
+    )
+
+
+def with_rows(results, **changes):
+    """The same results, with other values in effective_data.csv."""
+    table = results.tables["effective_data"].assign(**changes)
+    return dataclasses.replace(results, tables=results.tables | {"effective_data": table})
+
+
+def test_what_lies_beyond_the_curve_is_said_to_and_not_extrapolated(results):
+    above = with_rows(results, beyond=">", low_beyond=">", high_beyond=">")
+    assert worth.labels(above).endswith("is more accurate than Scratch cnn with all 3")
+    below = with_rows(results, beyond="<", low_beyond="<", high_beyond="<", effective=1.0)
+    assert worth.labels(below).endswith("is less accurate than Scratch cnn with 1")
+    row = {"x": 450.0, "x_low": 384.4, "x_high": 450.0, "beyond": ">", "low_beyond": np.nan, "high_beyond": ">"}
+    assert worth.amount(row, "x") == "more than 450 [384, more than 450]"
+    assert worth.amount(row | {"x_low": np.nan, "x_high": np.nan, "high_beyond": ""}, "x") == "more than 450"
+
+
+def test_the_page_has_every_amount_and_the_story_its_part(results):
+    _, amounts, curve = label_curve_page(results)
+    assert len(amounts["rows"]) == 3 and len(curve["rows"]) == 6
+    parts = story(results, lambda name: {"kind": "figure", "name": name})
+    part = next(one for one in parts if one["anchor"] == "labels")
+    assert part["finding"] == worth.labels(results)
+    assert {"kind": "figure", "name": "label_curve.svg"} in part["sections"]
+
+
+def test_the_figure_draws_each_model_and_the_distance(results):
+    axis = draw_label_curve(results).axes[0]
+    assert [one.get_text() for one in axis.get_legend().get_texts()] == ["Scratch cnn", "Lite0 finetune"]
+    assert [one.get_text() for one in axis.get_xticklabels()] == ["1", "2", "3"]
+    assert any(one.get_text().startswith("× 2.") for one in axis.texts)
+
+
+def test_a_study_on_all_images_has_no_such_page(tmp_path, results):
+    assert "what_labels_are_worth" in [page.name for page in report_pages(results.config)]
+    plain = {key: value for key, value in results.config.items() if key != "labels"}
+    assert "what_labels_are_worth" not in [page.name for page in report_pages(plain)]

@@ -66,8 +66,8 @@ TABLES = (
     _table("label_curves.label_runs_table", "model label outcome", "labels"),
     _table("label_curves.label_curve_table", "model label", "labels"),
     _table("label_curves.effective_data_table", "model baseline beyond low_beyond high_beyond", "labels"),
-    _table("budgets.budget_curve_table", "model label", "curves"),
-    _table("budgets.compute_needed_table", "model baseline beyond low_beyond high_beyond", "curves"),
+    _table("budgets.budget_curve_table", "curve model label", "curves"),
+    _table("budgets.compute_needed_table", "model curve beyond low_beyond high_beyond", "curves"),
     _table(
         "provenance.provenance_table",
         "model started finished code_sha256 spec_sha256 weights weights_sha256 data_fingerprint stopped python torch "

@@ -43,7 +43,9 @@ class Topic(NamedTuple):
 def story(results: Results, figures: Callable[[str], Section]) -> list[Section]:
     """The parts of the story in order; `figures` gives the section that shows a figure of that file name."""
     pages = {page.name: page for page in report_pages(results.config)}
-    return [_part(results, topic, pages, figures) for topic in TOPICS if topic.page in pages and is_new(results, topic)]
+    topics_here = [topic for topic in TOPICS if topic.page in pages and is_new(results, topic)]
+    of_worth = [topic for topic in topics_here if topic.anchor in WORTH]
+    return [_part(results, topic, pages, figures) for topic in topics_here if topic not in of_worth[1:]]
 
 
 def is_new(results: Results, topic: Topic) -> bool:
@@ -191,6 +193,7 @@ def _methods(results: Results) -> Section:
     }
 
 
+WORTH = ("labels", "compute", "gain")  # of these, the first that a study has: the others have their pages
 TOPICS = (
     Topic("answer", "The answer", "which_model_is_better", _answer),
     Topic("labels", "Worth in labels", "what_labels_are_worth", _labels),
