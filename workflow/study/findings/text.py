@@ -44,9 +44,14 @@ def percent(fraction: float, digits: int = 1) -> str:
     return number(fraction * 100, digits)
 
 
+def deviation(sd: float) -> str:
+    """A standard deviation in percent, with a second decimal where it would be 0.0."""
+    return percent(sd, 2 if sd < 0.0005 else 1)
+
+
 def mean_and_sd(mean: float, sd: float) -> str:
-    """Two fractions in percent, "87.5 ± 0.3"; an SD that would be 0.0 gets a second decimal, NaN is left out."""
-    return percent(mean) + ("" if np.isnan(sd) else f" ± {percent(sd, 2 if sd < 0.0005 else 1)}")
+    """Two fractions in percent, "87.5 ± 0.3"; an SD that is NaN is left out."""
+    return percent(mean) + ("" if np.isnan(sd) else f" ± {deviation(sd)}")
 
 
 def published(fraction: float) -> str:

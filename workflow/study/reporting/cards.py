@@ -21,7 +21,7 @@ from study.paths import MODEL, StudyPaths
 from study.reporting.costs import trained_part
 from study.reporting.markup import Column, facts, prose, table
 from study.reporting.methods import paragraphs
-from study.reporting.models import head, show
+from study.reporting.models import head, show, show_sd
 from study.reporting.style import FAINT, WIDTH, colours, new_figure, percent_axis, say
 
 TRAIN = "#8A8A8A"
@@ -99,7 +99,8 @@ def _results(results: Results, model: str) -> dict[str, Any]:
     metrics = [METRICS[name] for name in rows["metric"]]
     shows = [show(metric) for metric in metrics]
     rows["what"] = [head(metric) for metric in metrics]
-    for key in ("mean", "sd", "min", "max"):
+    rows["sd"] = [show_sd(metric)(value) for metric, value in zip(metrics, rows["sd"], strict=True)]
+    for key in ("mean", "min", "max"):
         rows[key] = [said(value) for said, value in zip(shows, rows[key], strict=True)]
     for low, high, key in (("ci_low", "ci_high", "seeds"), ("test_low", "test_high", "images")):
         rows[key] = [

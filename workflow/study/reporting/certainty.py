@@ -38,8 +38,8 @@ def how_sure_section(results: Results) -> dict[str, Any]:
     images = len(results.dataset.ids(TEST))
     note = (
         "What the 95 % interval of a difference would be with other numbers of seeds of each model, on the same "
-        f"{images:,} test images: from the variances measured in this study, by the formula of its own intervals "
-        "(workflow/study/analysis/contrasts.py and power.py). Power is the chance that the interval leaves out 0 if "
+        f"{images:,} test images: from the variances measured in this study, by the formula of its own intervals. "
+        "Power is the chance that the interval leaves out 0 if "
         f"the true difference is as large as said. From fewer than {SHAKY} seeds, the variances are rough estimates."
     )
     return chart("how_sure", "How sure with more seeds?", data, note, shared(results))

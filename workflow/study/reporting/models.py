@@ -34,6 +34,11 @@ def show(metric: Metric) -> Callable[[float], str]:
     return partial(text.percent, digits=1) if metric.unit in ("%", "points") else partial(text.number, digits=3)
 
 
+def show_sd(metric: Metric) -> Callable[[float], str]:
+    """How to write the standard deviation of a metric."""
+    return text.deviation if metric.unit in ("%", "points") else show(metric)
+
+
 def runs_page(results: Results) -> list[dict[str, Any]]:
     """Every run of the grid."""
     made = results.tables["provenance"][["model", "seed", "stopped"]]
@@ -62,8 +67,9 @@ def models_page(results: Results) -> list[dict[str, Any]]:
         Column("label", "Model"),
         Column("n_seeds", "Seeds", text.whole),
         Column("mean", "Mean (%)", text.percent, bar=True),
+        Column("sd", "SD", text.deviation),
         *[Column(key, title, text.percent) for key, title in (
-            ("sd", "SD"), ("ci_low", "95 % low, seeds"), ("ci_high", "95 % high, seeds"),
+            ("ci_low", "95 % low, seeds"), ("ci_high", "95 % high, seeds"),
             ("min", "Lowest seed"), ("max", "Highest seed"), ("test_low", "95 % low, images"),
             ("test_high", "95 % high, images"),
         )],
@@ -94,7 +100,7 @@ def _means(title: str, results: Results, metrics: list[Metric], note: str) -> di
     for metric in metrics:
         rows, said = models[models["metric"] == metric.name].set_index("model"), show(metric)
         frame[metric.name] = rows["mean"]
-        frame[f"{metric.name} sd"] = ["" if np.isnan(sd) else f"± {said(sd)}" for sd in rows["sd"]]
+        frame[f"{metric.name} sd"] = ["" if np.isnan(sd) else f"± {show_sd(metric)(sd)}" for sd in rows["sd"]]
         columns.append(Column(metric.name, head(metric), said, f"{metric.name} sd"))
     return table(title, frame, columns, results.csv("models"), note)
 

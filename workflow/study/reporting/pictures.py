@@ -46,9 +46,8 @@ def rule(shown: int, wrong: int, test: int) -> str:
     if shown == wrong:
         return f"The pictures are all {wrong:,} of the {test:,} test images that at least one run gets wrong."
     return (
-        f"{wrong:,} of the {test:,} test images are misclassified by at least one run; {shown:,} of them have a "
-        "picture: of every kind of mistake the image that most runs make it on, the most frequent mistakes first, then "
-        "second images, and so on."
+        f"{wrong:,} of the {test:,} test images are misclassified by at least one run; {shown:,} are shown, "
+        "the most frequent mistakes first."
     )
 
 

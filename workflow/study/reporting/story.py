@@ -115,7 +115,7 @@ def models_in_numbers(results: Results) -> Section:
         Column("label", "Model", None, "kind"),
         Column("seeds", "Seeds"),
         Column("test", "Test (%)", text.percent, bar=True),
-        Column("sd", "SD over seeds", text.percent),
+        Column("sd", "SD over seeds", text.deviation),
         Column("interval", "95 % interval, seeds (%)"),
         Column("range", "Lowest – highest (%)"),
         Column("validation", "Validation (%)", text.percent),
