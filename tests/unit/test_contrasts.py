@@ -194,6 +194,17 @@ def test_the_intervals_of_an_accuracy_and_of_an_error_ratio_cover_the_true_ones(
     assert (hits / studies > 0.92).all(), hits / studies
 
 
+def test_the_interval_of_an_accuracy_is_never_narrower_than_over_seeds_alone():
+    rng = np.random.default_rng(2)
+    apart = np.array([rng.random(2000) < share for share in (0.42, 0.44, 0.47)])
+    alike = np.repeat(rng.random((1, 2000)) < 0.8, 3, axis=0)
+    accuracies = apart.mean(axis=1)
+    over_seeds = stats.t.interval(0.95, 2, accuracies.mean(), stats.sem(accuracies))
+    assert over_seeds_and_images(apart) == pytest.approx(over_seeds)
+    over_images = stats.t.interval(0.95, 1999, alike.mean(), stats.sem(alike[0]))
+    assert over_seeds_and_images(alike) == pytest.approx(over_images)
+
+
 def test_an_error_ratio_by_hand_and_where_there_is_none():
     model = np.array([[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0]], bool)
     baseline = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]], bool)

@@ -28,35 +28,36 @@ def test_the_largest_step_is_named_with_its_part_of_all_points():
 
 
 def differences(*rows, model="b0", baseline="cnn"):
-    frame = pd.DataFrame(rows, columns=["class", "difference", "p", "verdict"]).assign(class_id=range(len(rows)))
-    return frame.assign(model=model, baseline=baseline, low=NAN, high=NAN, shrunken=NAN, gain_probability=NAN)
+    columns = ["class", "difference", "shrunken", "shrunken_sd", "gain_probability"]
+    frame = pd.DataFrame(rows, columns=columns).assign(class_id=range(len(rows)))
+    return frame.assign(model=model, baseline=baseline, low=NAN, high=NAN, verdict="unclear")
 
 
-def test_classes_are_counted_by_verdict_and_the_worst_are_named():
-    rows = [("sweet_pepper", 0.3, 0.001, "better"), ("oak", -0.2, 0.01, "worse"), ("cup", 0.01, 0.5, "unclear")]
+def test_classes_are_counted_by_their_probability_to_gain_and_the_smallest_gains_are_named():
+    rows = [("sweet_pepper", 0.3, 0.25, 0.05, 0.99), ("oak", -0.2, -0.1, 0.05, 0.02), ("cup", 0.01, 0.05, 0.1, 0.69)]
     told = results_of(class_differences=differences(*rows))
-    assert topics.classes(told) == "B0 is better than CNN in 1 of 3 classes, worse in 1, and in 1 the data cannot tell"
-    assert topics.smallest_differences(told) == (
-        "The smallest differences, in points: oak (−20.0), cup (+1.0) and sweet pepper (+30.0)."
+    assert topics.classes(told) == (
+        "B0 is better than CNN in 1 of 3 classes and worse in 1, each with a probability of at least 95 %; it is "
+        "expected to be worse in 1.3"
     )
-    opposite = [(name, -value, p, {"better": "worse", "worse": "better"}.get(verdict, verdict))
-                for name, value, p, verdict in rows]  # fmt: skip
+    assert topics.smallest_differences(told) == (
+        "The smallest differences, in points, drawn towards the mean because the smallest of many are so by luck too: "
+        "oak (−10.0 ± 10), cup (+5.0 ± 20) and sweet pepper (+25.0 ± 10)."
+    )
+    opposite = [(name, -raw, -drawn, sd, 1 - gain) for name, raw, drawn, sd, gain in rows]
     turned = results_of(class_differences=differences(*opposite, model="cnn", baseline="b0"))
     assert topics.classes(turned) == topics.classes(told)
     assert topics.smallest_differences(turned) == topics.smallest_differences(told)
 
 
-def test_classes_without_verdicts_are_counted_by_sign():
-    rows = [("sweet_pepper", 0.3, NAN, "not tested"), ("oak", -0.2, NAN, "not tested"), ("cup", 0.0, NAN, "not tested")]
-    assert topics.classes(results_of(class_differences=differences(*rows))) == (
+def test_classes_of_too_few_seeds_are_counted_by_sign():
+    rows = [("sweet_pepper", 0.3, NAN, NAN, NAN), ("oak", -0.2, NAN, NAN, NAN), ("cup", 0.0, NAN, NAN, NAN)]
+    told = results_of(class_differences=differences(*rows))
+    assert topics.classes(told) == (
         "B0 is ahead of CNN in 1 of 3 classes and behind in 1; too few seeds to test single classes"
     )
-
-
-def test_where_no_class_has_a_verdict_the_finding_says_so():
-    rows = [("sweet_pepper", 0.3, 0.2, "unclear"), ("oak", -0.2, 0.3, "unclear")]
-    assert topics.classes(results_of(class_differences=differences(*rows))) == (
-        "B0 is ahead of CNN in 1 of 2 classes, but surely in none"
+    assert topics.smallest_differences(told) == (
+        "The smallest differences, in points: oak (−20.0), cup (+0.0) and sweet pepper (+30.0)."
     )
 
 

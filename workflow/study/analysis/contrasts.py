@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from study.analysis.runs import Finished, Run, correctness
-from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
+from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval
 from study.data.dataset import TEST, Labels
 
 SEEDS_AND_IMAGES = "seeds and images"
@@ -163,13 +163,16 @@ def error_ratio(model: np.ndarray, baseline: np.ndarray) -> tuple[float, float, 
 def over_seeds_and_images(correct: np.ndarray) -> tuple[float, float]:
     """The ends of the 95 % interval of a model's accuracy, for other seeds and other images, by `contrast`'s formula.
 
-    correct bool [S, N]. NaN with fewer than 3 seeds.
+    correct bool [S, N]. Never narrower than Student's interval over seeds alone, which few degrees of freedom can make
+    the wider one. NaN with fewer than 3 seeds.
     """
     if len(correct) < MIN_SEEDS:
         return np.nan, np.nan
     images = correct.shape[1]
+    mean, _, _, highest = t_interval(correct.mean(axis=1))
     half = combined(float(correct.mean(axis=0).var(ddof=1)) / images, images, [seed_part(correct)])[2]
-    return max(0.0, float(correct.mean()) - half), min(1.0, float(correct.mean()) + half)
+    half = max(half, highest - mean)
+    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 def combined(var_images: float, images: int, parts: Sequence[SeedPart]) -> tuple[float, float, float]:

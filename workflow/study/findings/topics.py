@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from study.analysis.differences import BETTER, EQUIVALENT, UNCLEAR, WORSE
+from study.analysis.heterogeneity import SURE
 from study.analysis.ranking import on_front
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
@@ -20,6 +20,7 @@ from study.findings.worth import compute, labels
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
 NAMED = 5  # classes that a sentence names at most
+WIDE = 1.96  # standard deviations to either side that hold 95 %
 
 
 def steps(results: Results) -> str:
@@ -53,17 +54,15 @@ def classes(results: Results) -> str:
         results.labels[two.other],
         text.counted(len(rows), "class", "classes"),
     )
-    ahead, behind = int((rows["difference"] > 0).sum()), int((rows["difference"] < 0).sum())
-    count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in (BETTER, WORSE, EQUIVALENT, UNCLEAR)}
-    if not sum(count.values()):
+    gains = rows["gain_probability"]
+    if gains.isna().all():
+        ahead, behind = int((rows["difference"] > 0).sum()), int((rows["difference"] < 0).sum())
         few = "too few seeds to test single classes"
         return f"{name} is ahead of {other} in {ahead} of {every} and behind in {behind}; {few}"
-    if not any(count[verdict] for verdict in (BETTER, WORSE, EQUIVALENT)):
-        return f"{name} is ahead of {other} in {ahead} of {every}, but surely in none"
-    same = f", equivalent in {count[EQUIVALENT]}" if count[EQUIVALENT] else ""
+    sure = f"{int((gains >= SURE).sum())} of {every} and worse in {int((gains <= 1 - SURE).sum())}"
     return (
-        f"{name} is better than {other} in {count[BETTER]} of {every}, worse in {count[WORSE]}{same}, and in "
-        f"{count[UNCLEAR]} the data cannot tell"
+        f"{name} is better than {other} in {sure}, each with a probability of at least {text.percent(SURE, 0)} %; it "
+        f"is expected to be worse in {text.number((1 - gains).sum(), 1)}"
     )
 
 
@@ -73,9 +72,14 @@ def smallest_differences(results: Results) -> str:
     rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
     if rows.empty:
         return ""
-    least = rows.sort_values(["difference", "class_id"]).head(NAMED).to_dict("records")
-    named = [f"{text.words(row['class'])} ({text.points(row['difference'])})" for row in least]
-    return f"The smallest differences, in points: {text.listed(named)}."
+    is_known = rows["shrunken"].notna().all()
+    by = "shrunken" if is_known else "difference"
+    named = []
+    for row in rows.sort_values([by, "class_id"]).head(NAMED).to_dict("records"):
+        width = f" ± {text.percent(WIDE * row['shrunken_sd'], 0)}" if is_known else ""
+        named.append(f"{text.words(row['class'])} ({text.points(row[by])}{width})")
+    luck = ", drawn towards the mean because the smallest of many are so by luck too" if is_known else ""
+    return f"The smallest differences, in points{luck}: {text.listed(named)}."
 
 
 def counts(results: Results, model: str) -> np.ndarray:

@@ -147,11 +147,12 @@ def results_table(results: Results, models: Sequence[str]) -> str:
         if len(lost):
             seeds += f" ({', '.join(f'{count} {outcome}' for outcome, count in lost.sort_index().items())})"
         mean = text.mean_and_sd(row["mean"], row["sd"])
-        interval = text.spread(row["ci_low"], row["ci_high"])
+        intervals = [text.spread(row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("ci", "both")]
         minutes = text.minutes(seconds.get(model, np.nan))
-        rows.append([results.labels[model], training(results, model), seeds.strip(), mean, interval, minutes])
+        rows.append([results.labels[model], training(results, model), seeds.strip(), mean, *intervals, minutes])
     time = f"{minutes_unit(results.finished_costs())} per run" + ", shared" * (sharing(results) > 1)
-    heads = ["model", "training", "test accuracy of every seed (%)", "mean ± SD", "95 % interval over seeds", time]
+    heads = ["model", "training", "test accuracy of every seed (%)", "mean ± SD", "95 % interval over seeds",
+             "over seeds and images", time]  # fmt: skip
     return _table(heads, rows)
 
 
