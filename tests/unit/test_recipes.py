@@ -84,6 +84,21 @@ def test_multiply_accumulates_are_those_of_the_layers():
     assert networks.multiply_accumulates(network, 8) == 3 * 8 * 9 * 64 + 512 * 10
 
 
+class WithToken(torch.nn.Module):
+    """Gives a layer a parameter, as some vision transformers do with their class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.head = torch.nn.Parameter(torch.zeros(1, 5)), torch.nn.Linear(5, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.token)
+
+
+def test_multiply_accumulates_of_a_network_whose_layers_take_parameters():
+    assert networks.multiply_accumulates(WithToken(), 8) == 5 * 10
+
+
 OWN = """
 import torch
 from torch import nn

@@ -43,6 +43,14 @@ class FoldedNetwork(nn.Module):
         with torch.autocast(images.device.type, torch.bfloat16):
             return self.network(images)
 
+    def train(self, mode: bool = True) -> "FoldedNetwork":
+        """Switch to training or evaluation, but for the batch norms that are left: their statistics are fixed too."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.training = False
+        return self
+
     def get_classifier(self) -> nn.Module:
         """The classifier, by timm's name for it."""
         return self.head.layer

@@ -187,8 +187,10 @@ def multiply_accumulates(network: nn.Module, size: int) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     example = torch.zeros(1, 3, size, size, device=next(network.parameters()).device)
+    tensors = {name: one.detach() for name, one in [*network.named_parameters(), *network.named_buffers()]}
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network.eval()(example)
+        # the counter fails for parameters that want a gradient and are a module's input
+        torch.func.functional_call(network.eval(), tensors, (example,))
     return counter.get_total_flops() // 2
 
 
