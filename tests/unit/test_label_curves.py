@@ -13,6 +13,8 @@ from study.data.dataset import read_labels
 from study.files import read_json
 from study.findings import worth
 from study.findings.results import read_results
+from study.findings.runs import lost_runs, was_run
+from study.findings.topics import FINDINGS
 from study.reporting.curves import draw_label_curve, label_curve_page
 from study.reporting.items import report_pages
 from study.reporting.story import story
@@ -59,8 +61,8 @@ def test_the_curve_ends_with_the_runs_on_all_images(study, tables):
 
 def test_no_run_is_left_out_of_the_list_of_runs(tables):
     runs = tables["label_runs"]
-    assert len(runs) == 18 and (runs["outcome"] == "finished").all()
-    assert runs.loc[runs["model"] == "scratch_cnn", "images_per_class"].tolist() == [1] * 3 + [2] * 3 + [3] * 3
+    assert len(runs) == 12 and (runs["outcome"] == "finished").all()
+    assert runs.loc[runs["model"] == "scratch_cnn", "images_per_class"].tolist() == [1] * 3 + [2] * 3
 
 
 def test_the_main_tables_speak_of_runs_on_all_images_only(tmp_path, study, tables):
@@ -130,6 +132,14 @@ def test_the_page_has_every_amount_and_the_story_its_part(results):
     part = next(one for one in parts if one["anchor"] == "labels")
     assert part["finding"] == worth.labels(results)
     assert {"kind": "figure", "name": "label_curve.svg"} in part["sections"]
+
+
+def test_what_was_run_counts_the_runs_on_few_images(results):
+    assert was_run(results)[-1] == "Beside these, 12 runs of 2 models on 1 and 2 labelled images of each class."
+    assert FINDINGS["methods"](results).startswith("All 18 runs finished")
+    lost = results.tables["label_runs"].assign(outcome=["diverged"] + ["finished"] * 11)
+    fewer = dataclasses.replace(results, tables=results.tables | {"label_runs": lost})
+    assert lost_runs(fewer) == ["1 of 12 runs on few images per class diverged or are missing, and no mean has them."]
 
 
 def test_the_figure_draws_each_model_and_the_distance(results):

@@ -19,23 +19,21 @@ EFFECTIVE = ["model", "baseline", "same_network", "images_per_class", "n_seeds",
              "beyond", "low_beyond", "high_beyond"]  # fmt: skip
 
 
-def label_runs_table(config: dict[str, Any], every_run: list[Run], dataset: Labels) -> pd.DataFrame:
-    """One row per run of a model that is trained on few images too, those on all images last."""
+def label_runs_table(config: dict[str, Any], every_run: list[Run]) -> pd.DataFrame:
+    """One row per run on few images per class; those on all are in runs.csv."""
     rows = [
         {
             "model": run.model,
             "label": config["models"][run.model]["label"],
-            "images_per_class": _shown(_images_per_class(run, dataset)),
+            "images_per_class": run.images_per_class,
             "seed": run.seed,
             "outcome": run.record["outcome"],
             "epochs": run.record.get("epochs"),
             "test_accuracy": run.numbers.get("test_accuracy", np.nan),
         }
         for model in _models(config)
-        for run in sorted(
-            (one for one in every_run if one.model == model),
-            key=lambda run: (_images_per_class(run, dataset), run.seed),
-        )
+        for run in every_run
+        if run.model == model and run.images_per_class is not None
     ]
     return pd.DataFrame(rows).astype({"epochs": "Int64"})
 

@@ -7,7 +7,7 @@ import numpy as np
 from study.findings import text
 from study.findings.compare import Compared, answers_for_pretraining, difference, headline, unverified
 from study.findings.results import Results, best_model
-from study.findings.runs import training
+from study.findings.runs import budget, training
 
 
 class Answer(NamedTuple):
@@ -125,9 +125,8 @@ def same_network(results: Results) -> str:
         if found is None:
             continue
         recipes = [results.config["recipes"][models[name]["recipe"]] for name in names]
-        epochs = [recipe["epochs"] for recipe in recipes]
-        how = f"for {epochs[0]} epochs" if epochs[0] == epochs[1] else (
-            f"for at most {epochs[0]} and {epochs[1]} epochs")  # fmt: skip
+        budgets = [budget(recipe) for recipe in recipes]
+        how = f"for {budgets[0]}" if budgets[0] == budgets[1] else f"for {budgets[0]} and {budgets[1]}"
         recipe = " with the same recipe" if recipes[0] == recipes[1] else ", each with its own recipe"
         train = results.rows("models", metric="train_accuracy").set_index("model")["mean"]
         return (

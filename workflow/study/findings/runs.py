@@ -1,6 +1,6 @@
 """What was run: data, grid, machines, time, code, and the runs that were lost."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,17 @@ def was_run(results: Results) -> list[str]:
         "images of 32 × 32 pixels, resized to each model's input.",
         f"Runs: {text.counted(len(results.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on "
         f"{machine(results)}, {total} of {'CPU time' if is_cpu_time(costs) else 'training'} in all.",
+        *_on_few_images(results),
     ]
+
+
+def _on_few_images(results: Results) -> list[str]:
+    if "label_runs" not in results.tables:
+        return []
+    few = results.tables["label_runs"]
+    numbers = text.listed([f"{number:,}" for number in sorted(few["images_per_class"].unique())])
+    models = text.counted(few["model"].nunique(), "model")
+    return [f"Beside these, {text.counted(len(few), 'run')} of {models} on {numbers} labelled images of each class."]
 
 
 def training(results: Results, model: str) -> str:
@@ -66,8 +76,15 @@ def training(results: Results, model: str) -> str:
     sizes = recipe.get("input_sizes") or [tested]
     trained = "–".join(map(str, sorted({min(sizes), max(sizes)})))
     px = f"{trained} px" + f", tested at {tested}" * (set(sizes) != {tested})
-    most = "at most " * bool(recipe["early_stopping"])
-    return f"{most}{text.counted(recipe['epochs'], 'epoch')}, {px}"
+    return f"{budget(recipe)}, {px}"
+
+
+def budget(recipe: dict[str, Any]) -> str:
+    """For how long a run on all images trains."""
+    seen = recipe.get("images_seen")
+    if seen:
+        return f"{max(seen.values()) if isinstance(seen, dict) else seen:,} images seen"
+    return "at most " * bool(recipe["early_stopping"]) + text.counted(recipe["epochs"], "epoch")
 
 
 def run_seconds(results: Results) -> pd.Series:
@@ -130,6 +147,12 @@ def _named(runs: pd.DataFrame, labels: dict[str, str]) -> str:
     )
 
 
+def all_runs(results: Results) -> pd.DataFrame:
+    """Model, seed and outcome of every run, those on few images per class too."""
+    few = [results.tables["label_runs"]] if "label_runs" in results.tables else []
+    return pd.concat([one[["model", "seed", "outcome"]] for one in (results.tables["runs"], *few)], ignore_index=True)
+
+
 def lost_runs(results: Results) -> list[str]:
     """A sentence for every model that lost runs, and for every way in which it lost them."""
     sentences, runs = [], results.tables["runs"]
@@ -148,6 +171,9 @@ def lost_runs(results: Results) -> list[str]:
                     f"{len(seeds)} of {len(own)} runs of {label} {verb} ({text.seeds(seeds)}) and {are} excluded from "
                     "every mean."
                 )
+    if "label_runs" in results.tables and (lost := (results.tables["label_runs"]["outcome"] != "finished").sum()):
+        every = text.counted(len(results.tables["label_runs"]), "run")
+        sentences.append(f"{lost} of {every} on few images per class diverged or are missing, and no mean has them.")
     return sentences
 
 

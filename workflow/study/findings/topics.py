@@ -15,7 +15,7 @@ from study.findings import text
 from study.findings.compare import class_differences, headline, lasting_share
 from study.findings.headline import answer
 from study.findings.results import Results, best_model
-from study.findings.runs import is_cpu_time, machines, minutes_unit, run_seconds, sharing
+from study.findings.runs import all_runs, is_cpu_time, machines, minutes_unit, run_seconds, sharing
 from study.findings.worth import compute, labels
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
@@ -248,7 +248,7 @@ def times_and_accuracy(results: Results) -> str:
 
 def methods(results: Results) -> str:
     """How many runs there are, and whether the present code made them."""
-    runs = results.tables["runs"]
+    runs = all_runs(results)
     finished = int((runs["outcome"] == "finished").sum())
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"

@@ -21,7 +21,7 @@ from study.findings.compare import SCRATCH, best_of, between_runs, difference, h
 from study.findings.headline import answer, same_network
 from study.findings.limits import limits
 from study.findings.results import Results, best_model, read_table
-from study.findings.runs import minutes_unit, notice, run_seconds, sharing, training, was_run
+from study.findings.runs import all_runs, minutes_unit, notice, run_seconds, sharing, training, was_run
 from study.paths import StudyPaths
 from study.publishing.verify import verify
 
@@ -75,7 +75,7 @@ def page_text(results: Results) -> str:
             title=f"What pretraining is worth: {results.config['dataset']['title']}, on a {_device(results)}",
             answer=f"**{found.claim}.** {' '.join(found.details)}",
             same_network=same_network(results),
-            notice=notice(results.tables["runs"]),
+            notice=notice(all_runs(results)),
             figure=FIGURE,
             results=results_table(results, results.models),
             was_run=" ".join(was_run(results)),

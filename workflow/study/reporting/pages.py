@@ -14,7 +14,7 @@ from study.analysis.registry import tables_of
 from study.errors import StudyError
 from study.files import atomic_write
 from study.findings.results import read_results
-from study.findings.runs import notice, settings_sentence
+from study.findings.runs import all_runs, notice, settings_sentence
 from study.findings.topics import FINDINGS
 from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_figures, report_pages
 from study.reporting.markup import (
@@ -46,7 +46,7 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
     drawn = {part.file: part for page in pages for part in page.parts if part.kind == "figure"}
     common = {
         "banner": BANNER if results.synthetic else "",
-        "notice": " ".join(filter(None, [notice(runs), settings_sentence(runs, results.labels)])),
+        "notice": " ".join(filter(None, [notice(all_runs(results)), settings_sentence(runs, results.labels)])),
         "study": results.config["study"],
         "dataset": results.config["dataset"]["title"],
     }
