@@ -6,7 +6,7 @@ import pytest
 from small_results import B0, CNN, NAN, contrast, outcomes, results_of
 
 from study.findings import text
-from study.findings.compare import headline
+from study.findings.compare import headline, shown_pairs
 from study.findings.headline import answer
 from study.findings.limits import how_to_read
 from study.findings.runs import lost_runs, notice
@@ -60,6 +60,15 @@ def test_the_config_can_name_the_headline_and_it_waits_for_its_runs():
     said = answer(results_of(MANY, headline=named, runs=runs))
     assert said.claim == "ViT classifies 87.0 % of the test images correctly"
     assert said.details == ["The study's headline cannot be given before both of its models have a finished run."]
+
+
+@pytest.mark.parametrize("stored", [("b0", "fast"), ("fast", "b0")])
+def test_tables_show_the_headline_where_the_study_does_not_ask_for_it(stored):
+    results = results_of(MANY, contrasts=every_contrast(("b0", "cnn"), stored))
+    results.config["contrasts"] = [{"model": "b0", "baseline": "cnn"}]
+    assert shown_pairs(results) == [("b0", "cnn"), stored]
+    results.config["contrasts"] = [{"model": "fast", "baseline": "b0"}]
+    assert shown_pairs(results) == [("fast", "b0")]
 
 
 def test_the_answer_names_both_models_what_else_differs_and_what_is_set_apart():

@@ -1,15 +1,15 @@
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from small_results import results_of
 from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
 from study.findings import text
-from study.findings.results import Results, read_results
+from study.findings.results import read_results
 from study.findings.topics import counts
 from study.reporting.certainty import calibration_page
 from study.reporting.classes import summary
@@ -111,10 +111,9 @@ def differences(*rows):
 
 
 def summary_of(frame):
-    config = {"equivalence_margin": 0.05, "contrasts": [{"model": "b0", "baseline": "cnn"}],
-              "models": {"b0": {"label": "B0"}, "cnn": {"label": "CNN"}}}  # fmt: skip
-    sources = Results(Path(), Path(), config, {"class_differences": frame}, None)
-    return summary(sources, "class_differences", "class", "classes")
+    results = results_of(class_differences=frame)
+    results.config.update(equivalence_margin=0.05, contrasts=[{"model": "b0", "baseline": "cnn"}])
+    return summary(results, "class_differences", "class", "classes")
 
 
 def test_a_summary_names_what_is_equivalent_and_no_other():

@@ -123,6 +123,15 @@ def class_differences(results: Results, two: Compared, table: str = "class_diffe
     return rows
 
 
+def shown_pairs(results: Results) -> list[tuple[str, str]]:
+    """(model, baseline) of the contrasts that the study asks for, and last the headline where it is none of them."""
+    two, pairs = headline(results), results.contrasts
+    if two is None or {two.model, two.other} in map(set, pairs):
+        return pairs
+    is_stored = len(results.rows("contrasts", model=two.model, baseline=two.other))
+    return [*pairs, (two.model, two.other) if is_stored else (two.other, two.model)]
+
+
 def between_runs(results: Results, model: str, other: str | None) -> tuple[float, float] | None:
     """The range of the differences between single runs of two models; None where either has no finished run."""
     runs = results.rows("runs", outcome="finished")

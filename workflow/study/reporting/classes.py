@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.compare import headline
+from study.findings.compare import headline, shown_pairs
 from study.findings.results import Results
 from study.reporting.markup import Column, chart, prose, table
 from study.reporting.panels import shared
@@ -141,7 +141,7 @@ def _forest_column(axis: Axes, rows: pd.DataFrame, margin: float) -> None:
 
 def summary(results: Results, name: str, one: str, many: str) -> list[str]:
     """A sentence or two per contrast: how many are better, worse, the same, and how many cannot be told."""
-    return [_contrast_in_short(results, name, one, many, *pair) for pair in results.contrasts]
+    return [_contrast_in_short(results, name, one, many, *pair) for pair in shown_pairs(results)]
 
 
 def _contrast_in_short(results: Results, name: str, one: str, many: str, model: str, baseline: str) -> str:
@@ -174,9 +174,9 @@ def _differences_note(results: Results, frame: pd.DataFrame, one: str, many: str
 
 
 def _differences(results: Results, name: str, one: str, many: str) -> list[dict[str, Any]]:
-    frame = results.tables[name]
-    is_asked = [pair in results.contrasts for pair in zip(frame["model"], frame["baseline"], strict=True)]
-    frame = frame[np.array(is_asked, bool)].copy()
+    frame, shown = results.tables[name], shown_pairs(results)
+    is_shown = [pair in shown for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    frame = frame[np.array(is_shown, bool)].copy()
     frame["contrast"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     keys = [key for key in dict.fromkeys([one, "superclass"]) if key in frame]
     frame[keys] = frame[keys].map(text.words)

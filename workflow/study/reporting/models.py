@@ -11,6 +11,7 @@ from study.analysis.duplicates import THRESHOLD
 from study.analysis.scores import METRICS, Metric
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
+from study.findings.compare import shown_pairs
 from study.findings.results import Results
 from study.reporting.markup import Column, table
 
@@ -112,7 +113,8 @@ def contrasts_page(results: Results) -> list[dict[str, Any]]:
 
 def contrasts_table(results: Results) -> dict[str, Any]:
     """Each contrast of the study, in percentage points."""
-    frame = results.rows("contrasts", asked=1).copy()
+    frame, shown = results.tables["contrasts"], shown_pairs(results)
+    frame = frame[[pair in shown for pair in zip(frame["model"], frame["baseline"], strict=True)]].copy()
     frame["label"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     frame["what"] = [METRICS[metric].title for metric in frame["metric"]]
     for part in ("seeds", "images"):

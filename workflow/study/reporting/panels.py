@@ -10,7 +10,7 @@ import pandas as pd
 
 from study.analysis.differences import VERDICTS
 from study.findings import text
-from study.findings.compare import Compared, class_differences, headline
+from study.findings.compare import Compared, class_differences, headline, shown_pairs
 from study.findings.results import Results
 from study.reporting.pictures import pictures
 from study.reporting.style import colours
@@ -69,8 +69,7 @@ def pairs(results: Results) -> list[tuple[str, str]]:
     known = finished_models(results)
     if len(known) <= ALL_PAIRS:
         return [(model, baseline) for baseline, model in itertools.combinations(known, 2)]
-    wanted = [*results.contrasts, first_pair(results)]
-    asked = {tuple(sorted(pair, key=results.models.index)) for pair in wanted if set(pair) <= set(known)}
+    asked = {tuple(sorted(pair, key=results.models.index)) for pair in shown_pairs(results) if set(pair) <= set(known)}
     return sorted(((model, baseline) for baseline, model in asked), key=lambda pair: pair[::-1])
 
 
