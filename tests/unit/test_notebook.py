@@ -10,7 +10,8 @@ import pytest
 from study_factory import CHOSEN_EPOCH, make_study
 from written_pages import analyse
 
-from study import load, paths
+from study import load
+from study.analysis.registry import TEXT
 from study.data.dataset import TEST, VALIDATION, read_labels
 from study.errors import StudyError
 from study.publishing.publish import publish
@@ -73,7 +74,7 @@ def test_what_is_not_there_is_said(study, tmp_path):
 
 def test_the_page_names_every_table_and_every_column_of_predictions_and_its_example_runs(study):
     named = set(re.findall(r"`(\w+)`", PAGE))
-    assert {*paths._TABLES, paths.NEAR_DUPLICATES_TABLE, paths.SEARCH_TABLE} <= named
+    assert TEXT.keys() <= named
     assert {*load(study).predictions("scratch_cnn", 0)} <= named
     code = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": "workflow"}, check=True)
