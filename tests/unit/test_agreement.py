@@ -133,7 +133,7 @@ def test_a_contrast_without_doubtful_images_by_hand():
     table = sensitivity_contrasts_table(CONFIG, finished, near, dataset()).set_index("subset")
     assert table["n_images"].tolist() == [4, 3]
     assert table["difference"].tolist() == pytest.approx([2 / 4, 1 / 3])
-    assert table["change"].tolist() == pytest.approx([0, 1 / 3 - 2 / 4])
+    assert table["shift"].tolist() == pytest.approx([0, 1 / 3 - 2 / 4])
     kept = [np.array([one.predicted == FINE for one in finished[name]])[:, [0, 2, 3]] for name in "ba"]
     expected = contrast(*kept)
     row = table.loc["without_near_duplicates"]

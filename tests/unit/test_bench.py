@@ -9,6 +9,7 @@ import torch
 import yaml
 from benchmarks import gpu, recipes, time_to_accuracy, timms, usual, usual_run
 from benchmarks.cases import CASES, case_setup, case_spec
+from benchmarks.near_duplicates import curve
 from benchmarks.run import ROOT, speedups
 from benchmarks.throughput import COMPILED, EAGER, FIXED, USUAL, our_step
 from benchmarks.timing import steps_per_second
@@ -129,3 +130,13 @@ def test_a_row_of_the_gpu_table_compares_three_ways(architecture, arguments):
     assert list(found) == ["model", "size", "batch_size", "usual", "timm", "ours", "over_faster"]
     assert found["over_faster"] == found["ours"] / max(found["usual"], found["timm"])
     assert torch.are_deterministic_algorithms_enabled()  # as the study has it, also after the others
+
+
+def test_the_curve_takes_its_thresholds_from_even_places_and_is_of_odd_ones():
+    """Eight test images; 0, 1 and 2 are judged 0 or 1, 3 is judged 2, the others are not in the list."""
+    listed = pd.DataFrame({"TestID": [0, 1, 2, 3], "TrainID": [9] * 4, "Judgment": [0, 1, 1, 2]})
+    score = np.array([5.0, 4, 1, 2, 0, 3, 9, -np.inf])
+    half, all_ = curve(score, listed, (0.5, 1.0)).to_dict("records")
+    assert (half["threshold"], half["hits"], half["listed"], half["0 and 1"]) == (5, 0, 0, 0)
+    # 5 is reached by no odd one. At 1, which the second of the even ones has: of the odd ones 1, 3 and 5 reach it
+    assert (all_["threshold"], all_["hits"], all_["listed"], all_["0 and 1"], all_["2"]) == (1, 3, 2, 1, 1)

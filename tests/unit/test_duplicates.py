@@ -26,7 +26,7 @@ def data():
 
 def test_unrelated_images_are_none(data):
     table = near_duplicates(*data)
-    assert table.empty and list(table.columns) == ["image_id", "train_image_id", "distance", "same_class"]
+    assert table.empty and list(table.columns) == ["image_id", "train_image_id", "distance", "likeness", "same_class"]
 
 
 @pytest.mark.parametrize(

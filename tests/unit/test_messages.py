@@ -23,7 +23,7 @@ def problem(function, *arguments) -> str:
         ("epoch", ["epochs", "optimizer"], "; did you mean 'epochs'?"),
         ("resnet", ["b", "a"], "; known: a, b"),
         ("resnet", [], ""),
-        ("resnet", [f"model{number}" for number in range(21)], ""),
+        ("resnet", [f"model{number}" for number in range(26)], ""),
     ],
 )
 def test_nearest(name, known, expected):

@@ -16,7 +16,7 @@ CONFIG = {
     "dataset": {"name": "cifar100"},
     "models": {"cnn": {"weights": None}, "lite0": {"weights": "hub"}, "frozen": {"weights": "hub"}},
     "contrasts": [
-        {"model": "lite0", "baseline": "cnn"},
+        {"model": "cnn", "baseline": "lite0"},
         {"model": "lite0", "baseline": "frozen"},  # both are pretrained
         {"model": "frozen", "baseline": "cnn"},  # of the model there is no run
     ],

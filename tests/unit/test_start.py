@@ -286,6 +286,15 @@ def test_a_handler_that_needs_what_the_main_thread_holds_does_not_wait_for_ever(
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_the_features_that_find_near_duplicates_are_planned_though_nobody_trains_on_them(tmp_path):
+    asked = {"dataset": {"name": "synthetic"}, "compute": ON_CPU}
+    for features, planned in ((None, []), ("efficientnet_lite0_128", [128])):
+        begun = start(raw(**asked, study=f"study_{len(planned)}", duplicate_features=features))
+        write_plan(begun.study, begun.compute, begun.paths)
+        specs = [read_json(path) for path in (begun.paths.plan / "features").glob("*.json")]
+        assert [spec["network"]["input"]["size"] for spec in specs] == planned
+
+
 def test_what_a_study_is_does_not_pass_through_the_shell_however_long_it_is(tmp_path):
     search = {"model": "scratch_cnn", "recipe": {"epochs": list(range(1, 501))}}
     begun = start(raw(dataset={"name": "synthetic"}, search=search, compute=ON_CPU))

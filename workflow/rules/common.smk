@@ -47,15 +47,13 @@ LOGS = PATHS.folder / "logs"
 RUN = PATHS.folder / "runs" / "{model}" / "{subset}seed-{seed}"
 RECORD = study_record(STUDY, START.compute)
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
+FEATURES_OF = {
+    name: features_spec(STUDY, name, START.compute) for name in STUDY.featured()
+}
 WEIGHTS = {
     weights_id(model.architecture, model.weights): model
-    for model in MODELS.values()
+    for model in (STUDY.models[name] for name in {*MODELS, *FEATURES_OF})
     if model.weights
-}
-FEATURES_OF = {
-    name: features_spec(STUDY, name, START.compute)
-    for name, model in MODELS.items()
-    if model.regime == "frozen"
 }
 FEATURES = {spec.id: spec for spec in FEATURES_OF.values()}
 SUBSETS = {

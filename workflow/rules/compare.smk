@@ -7,10 +7,16 @@ TABLES = [PATHS.table(name) for name in table_names(RECORD)]
 NEAR_DUPLICATES = PATHS.table(NEAR_DUPLICATES_TABLE)
 
 
-# Of the images alone, so that it is not looked for again when a run or the analysis changes.
+# Of the images alone, so that it is not looked for again when a run or the analysis changes; with a network's features,
+# if the config names one for it.
 rule duplicates:
     input:
         dataset=PATHS.dataset_record,
+        features=(
+            PATHS.features(FEATURES_OF[STUDY.duplicate_features].id)
+            if STUDY.duplicate_features
+            else []
+        ),
     output:
         NEAR_DUPLICATES,
     log:
@@ -20,9 +26,16 @@ rule duplicates:
     threads: 2
     params:
         dataset=PATHS.dataset,
-        code=sources_sha256("analysis/duplicates.py"),
+        code=sources_sha256(
+            "analysis/duplicates.py",
+            "analysis/look_alikes.py",
+            "analysis/alignment.py",
+        ),
+        features=lambda wildcards, input: (
+            f"--features '{input.features}'" if input.features else ""
+        ),
     shell:
-        "python -m study duplicates --dataset {params.dataset:q} --output {output:q} > {log:q} 2>&1"
+        "python -m study duplicates --dataset {params.dataset:q} {params.features} --output {output:q} > {log:q} 2>&1"
 
 
 rule analyse:

@@ -53,10 +53,10 @@ def train(args: argparse.Namespace) -> None:
 
 
 def duplicates(args: argparse.Namespace) -> None:
-    """Find the test images that are a training image over again, from the pixels."""
+    """Find the test images that are near-duplicates of training images, from the pixels and a network's features."""
     from study.analysis.duplicates import write_near_duplicates
 
-    write_near_duplicates(args.dataset, args.output)
+    write_near_duplicates(args.dataset, args.output, args.features)
 
 
 def analyse(args: argparse.Namespace) -> None:
@@ -228,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
     step(features, ("--plan", plan | {"required": True}), ("--dataset", path), ("--weights", path), output)
     step(train, ("path", {"type": Path, "metavar": "SPEC", "help": "runs/<model>/seed-<s>/spec.json"}),
          ("--plan", plan), weights_record)  # fmt: skip
-    step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}), output)
+    step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}),
+         ("--features", {"type": Path, "help": "a frozen backbone's features of all images"}), output)  # fmt: skip
     step(analyse, study, output)
     step(figures, study, output)
     step(pages, study, output)

@@ -27,7 +27,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(sorted(known))}" if known and len(known) <= 20 else ""
+    return f"; known: {', '.join(sorted(known))}" if known and len(known) <= 25 else ""
 
 
 @contextlib.contextmanager

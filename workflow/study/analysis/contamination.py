@@ -5,8 +5,7 @@ seen that file knows them already, and would be better on them than its accuracy
 with a pretrained network of known origin on the same images, so that it does not matter that the two sets of images may
 differ in difficulty. Weights that have seen the test file too would not show.
 
-Weights are of known origin where a package or the publisher's hub has them; of a file that the user names, the study
-knows nothing but its sha256.
+A model's weights are of unverified origin where the config says so (`origin: unverified`).
 """
 
 from typing import Any
@@ -25,8 +24,8 @@ COLUMNS = ["model", "reference", "gain_validation", "gain_test", "difference", "
 
 
 def is_of_unverified_origin(model: dict[str, Any]) -> bool:
-    """Whether a model's entry in config.json starts from a weights file that the user names."""
-    return (model["weights"] or "").startswith("file:")
+    """Whether a model's entry in config.json says so."""
+    return model.get("origin") == "unverified"
 
 
 def contamination_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:

@@ -1,4 +1,8 @@
-"""Test images that are a training image over again, found from the pixels: CIFAR-100 has many (Barz & Denzler 2020).
+"""Test images that are near-duplicates of training images: CIFAR-100 has many (Barz & Denzler 2020).
+
+Two searches. The one here is of the pixels as they lie; it takes seconds. Where the study names a frozen network for
+it, `study.analysis.look_alikes` finds twice as many with that network's features, and of those that it misses this one
+adds the nearest (`SURE`). docs/duplicates.md has both measured.
 
 *Distance.* Of each image only the detail counts: its discrete cosine transform by colour channel without the lowest
 frequencies (`MIN_FREQUENCY`), which hold overall colour and shading, and without those that vary along one axis only,
@@ -7,11 +11,10 @@ their details, with one of them mirrored where that is nearer: 0 for the same pi
 and about 1.4 for two pictures that have nothing to do with each other.
 
 *Threshold.* A test image whose nearest training or validation image is nearer than `THRESHOLD` is a near-duplicate.
-It was set by looking at 48 pairs of CIFAR-100 from each of several bands of distance: below 0.72 nearly all are one
-picture, or one object photographed alike; from 0.72 to 0.76 about half are, from 0.76 to 0.8 a third, and above
-that more and more just have one outline. At 0.75 it finds 463 test images (4.6 %), 93 % of them of their
-near-duplicate's class. Barz & Denzler, who went through candidates by eye, name about 10 %: they also count pictures
-that are cropped, shifted or turned, whose details do not lie on each other, and very similar ones.
+It was set by looking at 48 pairs of CIFAR-100 from each of several bands of distance: below 0.72 most are one picture,
+or one object photographed alike; from 0.72 to 0.76 about half are, from 0.76 to 0.8 a third, and above that more and
+more just have one outline. Pictures that are cropped, shifted or turned, whose details do not lie on each other, are
+missed.
 
 *Search.* No pair nearer than the threshold is missed: the middle frequencies and the length of what is left make a
 vector of some 150 numbers that cannot be further apart than the details are (the cosine transform is orthonormal, and
@@ -28,15 +31,17 @@ import numpy as np
 import pandas as pd
 from scipy.fft import dct
 
+from study.analysis.look_alikes import look_alikes
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
-from study.files import atomic_write
+from study.files import DAMAGED, atomic_write
 
 THRESHOLD = 0.75
+SURE = 0.55  # beside what a network finds: below this, those that it misses are nearly all one picture
 MIN_FREQUENCY = 3.0  # frequencies below this, in half periods per image side, are no detail
 # the quick comparison has frequencies below these, of luminance and of two colour differences
 QUICK_FREQUENCIES = (12.0, 7.0, 7.0)
-COLUMNS = ["image_id", "train_image_id", "distance", "same_class"]
+COLUMNS = ["image_id", "train_image_id", "distance", "likeness", "same_class"]
 SLACK = 1e-3  # float32 rounding of the quick comparison
 BLOCK = 500
 MAX_COMPARED = 50
@@ -76,30 +81,67 @@ def _waves() -> _Waves:
     )
 
 
-def write_near_duplicates(dataset: Path, out: Path) -> None:
-    """Write the table `out` of the near-duplicates in dataset.npz. Raises StudyError if that cannot be read."""
+def write_near_duplicates(dataset: Path, out: Path, features: Path | None = None) -> None:
+    """Write the table `out` of the near-duplicates in dataset.npz, found with `features`, a frozen network's, if given.
+
+    Raises StudyError if a file cannot be read, or the features are not those of its images.
+    """
     data = read_dataset(dataset)
-    table = near_duplicates(data.images, data.fine, data.split == TEST)
+    table = near_duplicates(data.images, data.fine, data.split == TEST, _read_features(features, len(data.fine)))
     with atomic_write(out) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
 
 
-def near_duplicates(images: np.ndarray, fine: np.ndarray, is_test: np.ndarray) -> pd.DataFrame:
-    """One row per test image whose nearest other image is nearer than the threshold (ties: the first).
+def _read_features(path: Path | None, images: int) -> np.ndarray | None:
+    if path is None:
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            features = stored["features"]
+    except DAMAGED:
+        raise StudyError(f"{path} cannot be read as features; delete it and run the workflow again.") from None
+    if features.ndim != 2 or len(features) != images:
+        raise StudyError(f"{path} is not of the {images} images of the study; delete it and run the workflow again.")
+    return features
 
-    images uint8 [N, 32, 32, 3], fine uint8 [N], is_test bool [N]; image_id and train_image_id are their row numbers.
+
+def near_duplicates(
+    images: np.ndarray, fine: np.ndarray, is_test: np.ndarray, features: np.ndarray | None = None
+) -> pd.DataFrame:
+    """One row per test image with a near-duplicate among the others, the nearest of them.
+
+    images uint8 [N, 32, 32, 3], fine uint8 [N], is_test bool [N], features float32 [N, F]; image_id and train_image_id
+    are their row numbers. `likeness`, the chance that the two are near-duplicates, is NaN for a pair that only the
+    search of the pixels found.
     """
-    test, others = np.flatnonzero(is_test), np.flatnonzero(~is_test)
-    pairs = np.concatenate([np.empty((0, 2), np.int64), *_candidates(images, test, others)])
-    distance = np.concatenate([np.empty(0), *(
-        _distances(images[test[part[:, 0]]], images[others[part[:, 1]]]) for part in _blocks(pairs)
-    )])  # fmt: skip
-    table = pd.DataFrame({"image_id": test[pairs[:, 0]], "train_image_id": others[pairs[:, 1]], "distance": distance})
-    table = table[distance < THRESHOLD]
-    table["distance"] = table["distance"].round(6) + 0.0
-    table = table.sort_values(["image_id", "distance", "train_image_id"]).drop_duplicates("image_id")
+    table = _found_in_pixels(images, is_test)
+    if features is None:
+        table["likeness"] = np.nan
+    else:
+        found = look_alikes(images, is_test, features)
+        found["distance"] = _in_blocks(images, found[["image_id", "train_image_id"]].to_numpy())
+        is_added = (table["distance"] < SURE) & ~table["image_id"].isin(found["image_id"])
+        table = pd.concat([found, table[is_added]], ignore_index=True).sort_values("image_id")
+    for name in ("distance", "likeness"):
+        table[name] = table[name].round(6) + 0.0
     table["same_class"] = (fine[table["image_id"]] == fine[table["train_image_id"]]).astype(int)
     return table[COLUMNS].reset_index(drop=True)
+
+
+def _found_in_pixels(images: np.ndarray, is_test: np.ndarray) -> pd.DataFrame:
+    """Pairs nearer than the threshold, the nearest of each test image (ties: the first)."""
+    test, others = np.flatnonzero(is_test), np.flatnonzero(~is_test)
+    pairs = np.concatenate([np.empty((0, 2), np.int64), *_candidates(images, test, others)])
+    pairs = np.column_stack([test[pairs[:, 0]], others[pairs[:, 1]]])
+    table = pd.DataFrame(pairs, columns=["image_id", "train_image_id"]).assign(distance=_in_blocks(images, pairs))
+    table = table[table["distance"] < THRESHOLD].sort_values(["image_id", "distance", "train_image_id"])
+    return table.drop_duplicates("image_id")
+
+
+def _in_blocks(images: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The distance float64 [n] of the two images of each row of `pairs` int [n, 2]."""
+    parts = (_distances(images[part[:, 0]], images[part[:, 1]]) for part in _blocks(pairs))
+    return np.concatenate([np.empty(0), *parts])
 
 
 def detail(images: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ it, with a reason. Two readings that were made apart stand beside the verdict: `
 both show, and `by_wordnet`, of whether an ImageNet class is below the word in WordNet 3.0, from which ImageNet has its
 classes. Where they differ, the reason says why the verdict follows the one or the other.
 
-For each contrast of a pretrained model with one from random weights, the gain of a class is the difference of the two
+For each pair of a pretrained model and one from random weights, the gain of a class is the difference of the two
 models' accuracies on its test images. Classes are the sample, so that intervals are of what other classes of the same
 kinds would give. Classes with a counterpart may differ from the others in more than that: this is no cause.
 """
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from study.analysis.contrasts import every_pair
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import UPPER_TAIL, t_interval
 from study.data.dataset import TEST, Labels
@@ -38,7 +39,7 @@ def read_counterparts(dataset: str) -> pd.DataFrame | None:
 
 
 def overlap_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
-    """Rows per contrast of pretrained with random weights: the mean gain of classes with and without counterpart.
+    """Rows per pair of pretrained and random weights: the mean gain of classes with and without counterpart.
 
     `gain` says of which: with_counterpart, without_counterpart; their difference; the difference between classes in
     which the baseline is equally good (difference_adjusted); and without the classes on which the two readings differ
@@ -50,7 +51,7 @@ def overlap_table(config: dict[str, Any], finished: Finished, dataset: Labels) -
     listed = listed.loc[dataset.fine_names]
     is_in, agreed = (listed["counterpart"].to_numpy(), (listed["by_pictures"] == listed["by_wordnet"]).to_numpy())
     rows = []
-    for model, baseline in pretrained_contrasts(config):
+    for model, baseline in _pretrained_and_random(config):
         if not (finished[model] and finished[baseline]):
             continue
         accuracy, before = (_by_class(finished[name], dataset) for name in (model, baseline))
@@ -69,11 +70,11 @@ def overlap_table(config: dict[str, Any], finished: Finished, dataset: Labels) -
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def pretrained_contrasts(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """(model, baseline) of the contrasts of a pretrained model with one from random weights."""
-    starts = {name: entry["weights"] is not None for name, entry in config["models"].items()}
-    pairs = [(pair["model"], pair["baseline"]) for pair in config["contrasts"]]
-    return [(model, baseline) for model, baseline in pairs if starts[model] and not starts[baseline]]
+def _pretrained_and_random(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """(model, baseline) of every pair of a pretrained model and one from random weights."""
+    pretrained = {name for name, entry in config["models"].items() if entry["weights"] is not None}
+    pairs = [sorted(pair.values(), key=pretrained.__contains__) for pair in every_pair(config)]
+    return [(model, baseline) for baseline, model in pairs if model in pretrained and baseline not in pretrained]
 
 
 def welch(one: np.ndarray, other: np.ndarray) -> Estimate:

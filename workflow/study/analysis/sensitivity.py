@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.contrasts import contrast
+from study.analysis.contrasts import contrast, every_pair
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST, Labels
 
 COLUMNS = ["model", "label", "subset", "n_images", "n_seeds", "accuracy", "low", "high", "difference"]
-OF_CONTRASTS = ["model", "baseline", "subset", "n_images", "difference", "low", "high", "change"]
+OF_CONTRASTS = ["model", "baseline", "subset", "n_images", "difference", "low", "high", "shift"]
 
 
 def subsets(config: dict[str, Any], near_duplicates: pd.DataFrame, dataset: Labels) -> dict[str, np.ndarray]:
@@ -53,14 +53,14 @@ def sensitivity_table(
 def sensitivity_contrasts_table(
     config: dict[str, Any], finished: Finished, near_duplicates: pd.DataFrame, dataset: Labels
 ) -> pd.DataFrame:
-    """Every contrast's difference in test accuracy on each subset, with `contrast`'s interval.
+    """The difference in test accuracy of every pair of models on each subset, with `contrast`'s interval.
 
-    `change` is the difference on the subset minus that on all test images.
+    `shift` is the difference on the subset minus that on all test images.
     """
     fine = dataset.fine[dataset.ids(TEST)]
     masks = subsets(config, near_duplicates, dataset)
     rows = []
-    for pair in config["contrasts"]:
+    for pair in every_pair(config):
         model, baseline = (correctness(finished[pair[side]], fine) for side in ("model", "baseline"))
         on_all = contrast(model, baseline).difference
         for name, kept in masks.items():

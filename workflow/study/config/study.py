@@ -81,6 +81,9 @@ class Config(Strict):
     )
     ladder: list[Step] = Field(default_factory=list, description="cumulative ablation: models, each with one change")
     suspect_labels: str | None = Field(default=None, description="a file that lists test images with doubtful labels")
+    duplicate_features: str | None = Field(
+        default=None, description="a frozen model of models: its features find near-duplicates; null: pixels alone do"
+    )
     known_duplicates: str | None = Field(
         default=None, description="a file that lists test images known to be near-duplicates of training images"
     )
@@ -107,6 +110,10 @@ class Config(Strict):
             messages.check_known(self.search.model, self.models, "search: model", "model")
         check_comparisons(self.headline, self.contrasts or [], self.grid.models)
         check_ladder(self.ladder, list(self.models))
+        if self.duplicate_features is not None:
+            messages.check_known(self.duplicate_features, self.models, "duplicate_features", "model")
+            if self.models[self.duplicate_features].regime != "frozen":
+                raise ValueError(f"duplicate_features: {self.duplicate_features} is not frozen; name a frozen model")
         for key in ("suspect_labels", "known_duplicates"):
             if (file := getattr(self, key)) is not None:
                 read_test_images(key, file, self.test_images())
@@ -254,6 +261,11 @@ class Config(Strict):
             for model in self.labels.models
             for seed in self.labels.seeds_of(number)
         ]
+
+    def featured(self) -> list[str]:
+        """Return the frozen models whose features are needed: those of the grid, and that of `duplicate_features`."""
+        asked = [] if self.duplicate_features is None else [self.duplicate_features]
+        return [name for name in dict.fromkeys([*self.grid.models, *asked]) if self.models[name].regime == "frozen"]
 
     def runs(self) -> list[RunKey]:
         """Return every run of the study."""

@@ -2,9 +2,9 @@
 
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.results import Results, best_model
+from study.findings.doubts import contamination, overlap, without_duplicates
+from study.findings.results import Results
 from study.findings.runs import lost_runs, machines, sharing
-from study.paths import NEAR_DUPLICATES_TABLE
 
 
 def limits(results: Results) -> list[str]:
@@ -28,11 +28,11 @@ def limits(results: Results) -> list[str]:
             "works at the scale that its architecture was designed for, and costs accordingly."
         )
     if any(model["weights"] for model in models):
-        sentences.append(
-            f"Many of the classes of {data} occur in ImageNet too. The study does not say how much of the gain comes "
-            "from that."
-        )
-    return [*sentences, *_near_duplicates(results), _where_timed(results)]
+        sentences += overlap(results) or [
+            f"Classes that ImageNet has too may gain more from its weights than others; of {data} there is no list of "
+            "them here."
+        ]
+    return [*sentences, *contamination(results), *without_duplicates(results), _where_timed(results)]
 
 
 def _of_models(results: Results) -> list[str]:
@@ -58,18 +58,6 @@ def _budget(results: Results) -> list[str]:
     return [
         f"The runs trained for {span}. Larger budgets would probably raise most accuracies, most of all from random "
         "weights, and so shrink the gains from pretraining."
-    ]
-
-
-def _near_duplicates(results: Results) -> list[str]:
-    found, model = results.tables[NEAR_DUPLICATES_TABLE], best_model(results.tables["models"])
-    if model is None:
-        return []
-    rest = results.rows("sensitivity", model=model, subset="without_near_duplicates").iloc[0]
-    return [
-        f"At least {text.counted(len(found), 'test image')} nearly repeat training or validation images. Without those "
-        f"found, {results.labels[model]} has {text.percent(rest['accuracy'])} % ({text.points(rest['difference'])} "
-        "points)."
     ]
 
 

@@ -55,7 +55,7 @@ def preserve_mtime(path: Path) -> Iterator[None]:
 
 def restore_weights(study: Config, paths: StudyPaths) -> None:
     """Fetch again the weights of which only the record is left. Raises StudyError if they are others now."""
-    for model in (study.models[name] for name in study.grid.models):
+    for model in (study.models[name] for name in {*study.grid.models, *study.featured()}):
         if model.weights is None:
             continue
         path = paths.weights(weights_id(model.architecture, model.weights))

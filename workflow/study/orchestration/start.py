@@ -217,10 +217,9 @@ def write_plan(study: Config, compute: ComputeSpec, paths: StudyPaths) -> None:
     planned = {paths.planned_config: study_record(study, compute)}
     for run in study.runs():
         planned[paths.planned_run(*run)] = spec_of(study, run, compute).to_json()
-    for name in study.grid.models:
-        if study.models[name].regime == "frozen":
-            spec = features_spec(study, name, compute)
-            planned[paths.planned_features(spec.id)] = spec.to_json()
+    for name in study.featured():
+        spec = features_spec(study, name, compute)
+        planned[paths.planned_features(spec.id)] = spec.to_json()
     for path, content in planned.items():
         write_json(path, content)
 

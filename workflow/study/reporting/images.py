@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.duplicates import THRESHOLD
 from study.data.dataset import TEST, Dataset
 from study.findings import text
+from study.findings.doubts import near_duplicate
 from study.findings.results import Results
 from study.reporting.markup import Column, is_true, picture_uri, prose, table
 from study.reporting.pictures import picture
@@ -130,6 +130,7 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
         Column("train class", "its class"),
         Column("same", "Same class"),
         Column("distance", "Distance", partial(text.number, digits=3)),
+        Column("likeness", "Chance (%)", partial(text.percent, digits=0)),
     ]
     other = len(every) - int(every["same_class"].map(is_true).sum())
     found = (
@@ -139,8 +140,8 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
     )
     shown = f" The {len(frame)} nearest pairs are shown, the file has all." if len(every) > len(frame) else ""
     note = (
-        f"Pictures enlarged without smoothing. Distance: 0 for the same picture, brighter, paler or mirrored too, "
-        f"below {THRESHOLD:g} for a near-duplicate, about 1.4 for two unrelated ones.{shown}"
+        f"{near_duplicate(results)} Distance is that of the pixels as they lie, chance that of the network's search."
+        f"{shown} Pictures are enlarged without smoothing."
     )
     return [
         prose("In short", [found, "The page on accuracy without doubtful images shows what leaving them out changes."]),

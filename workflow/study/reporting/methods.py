@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from study.analysis.duplicates import THRESHOLD
 from study.analysis.provenance import ENVIRONMENT, weights_name
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.findings import text
+from study.findings.doubts import near_duplicate
 from study.findings.limits import limits
 from study.findings.results import Results
 from study.findings.runs import code_sentence, machine, settings_sentence
@@ -103,7 +103,7 @@ def _statistics_facts(results: Results) -> dict[str, Any]:
         "margin": text.published(config["equivalence_margin"]),
         "bins": int(bins.max()) if len(bins) else 0,
         "subsets": [SUBSETS.get(one, one) for one in subsets],
-        "near": f"{THRESHOLD:g}",
+        "near": near_duplicate(results),
         "suspects": listed
         and {
             "images": text.counted(len(listed["images"]), "test image"),

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.duplicates import THRESHOLD
 from study.analysis.scores import METRICS, Metric
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
@@ -18,6 +17,7 @@ from study.reporting.markup import Column, table
 SUBSETS = {
     "all": "all test images",
     "without_near_duplicates": "without near-duplicates of training or validation images",
+    "without_known_duplicates": "without the near-duplicates that the config lists",
     "without_suspect_labels": "without suspect labels",
 }
 
@@ -177,7 +177,7 @@ def mcnemar_table(results: Results) -> dict[str, Any]:
 
 
 def sensitivity_page(results: Results) -> list[dict[str, Any]]:
-    """Test accuracy with and without the images in doubt."""
+    """Test accuracy, and its differences, with and without the images in doubt."""
     frame: pd.DataFrame = results.tables["sensitivity"].copy()
     frame.loc[frame["subset"] == "all", "difference"] = np.nan
     frame["subset"] = frame["subset"].map(lambda name: SUBSETS.get(name, text.words(name)))
@@ -193,9 +193,31 @@ def sensitivity_page(results: Results) -> list[dict[str, Any]]:
         Column("n_seeds", "Seeds", text.whole),
     ]
     note = (
-        "Mean over seeds, with the 95 % Wilson interval for the number of images. A near-duplicate is a test image "
-        f"whose nearest training or validation image is nearer than {THRESHOLD:g} (see Methods); suspect labels are "
-        "those of a list that the config may name. If the order of the models or the size of a gap changed here, the "
-        "answer would depend on the images left out."
+        "Mean over seeds, with the 95 % Wilson interval for the number of images. Methods says what near-duplicates "
+        "are; suspect labels are those of a list that the config may name. If the order of the models or the size of a "
+        "gap changed here, the answer would depend on the images left out."
     )
-    return [table("Sensitivity to the test images", frame, columns, results.csv("sensitivity"), note)]
+    return [
+        table("Sensitivity to the test images", frame, columns, results.csv("sensitivity"), note),
+        _differences_without(results),
+    ]
+
+
+def _differences_without(results: Results) -> dict[str, Any]:
+    """The contrasts that the config asks for, on each subset of the test images."""
+    every = results.tables["sensitivity_contrasts"]
+    asked = [pair in results.contrasts for pair in zip(every["model"], every["baseline"], strict=True)]
+    frame = every[asked].copy()
+    frame["contrast"] = [results.contrast_label(row.model, row.baseline) for row in frame.itertuples()]
+    frame["subset"] = frame["subset"].map(lambda name: SUBSETS.get(name, text.words(name)))
+    points = partial(text.points, digits=2)
+    columns = [
+        Column("contrast", "Difference"),
+        Column("subset", "Test images"),
+        Column("difference", "Points", points),
+        Column("low", "95 % low", points),
+        Column("high", "95 % high", points),
+        Column("shift", "Change (points)", points),
+    ]
+    note = "Intervals cover seeds and test images. The file has every pair of models."
+    return table("Differences without doubtful images", frame, columns, results.csv("sensitivity_contrasts"), note)
