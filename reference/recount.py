@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-KEYS = ("model", "baseline", "seed", "metric", "scaled", "bin", "class_id", "superclass_id", "true_id", "predicted_id")
+KEYS = ("model", "baseline", "images_per_class", "seed", "metric", "scaled", "bin",
+        "class_id", "superclass_id", "true_id", "predicted_id")  # fmt: skip
 BINS = 15
 ROUNDED = ("test_nll", "test_ece")
 
@@ -38,6 +39,12 @@ def recount(study):
                 runs[int(path.parent.name.removeprefix("seed-"))] = dict(stored)
         for table, rows in of_model(runs, labels, truth).items() if runs else ():
             found[table] += [{"model": folder.name} | row for row in rows]
+        for path in sorted(folder.glob("per-class-*/seed-*/evidence.npz")):  # runs on few images of each class
+            few, seed = (int(part.rpartition("-")[2]) for part in path.parts[-3:-1])
+            with np.load(path) as stored:
+                accuracy = (stored["test_best"] == truth["fine"]).mean()
+            run = {"model": folder.name, "images_per_class": few, "seed": seed}
+            found["label_runs"].append(run | {"test_accuracy": accuracy})
     errors = {row["model"]: row["errors"] for row in found["errors"]}
     for row in read(study / "tables" / "contrasts.csv"):
         if row["metric"] == "test_accuracy" and {row["model"], row["baseline"]} <= errors.keys():

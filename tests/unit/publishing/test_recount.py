@@ -1,5 +1,6 @@
 """reference/recount.py counts a published study again, with numpy and nothing of the project."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,21 @@ def recount(study):
     return done.returncode, done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("folder", [SCRIPT.with_name("cpu"), SCRIPT.with_name("gpu"), None], ids=["cpu", "gpu", "made"])
+PUBLISHED = [path.parent for path in sorted(SCRIPT.parent.glob("*/tables"))]
+
+
+@pytest.mark.parametrize("folder", [*PUBLISHED, None], ids=lambda path: path.name if path else "made")
 def test_it_counts_what_the_tables_say(folder, once):
     code, said = recount(folder or once)
     assert (code, len(said)) == (0, 1) and said[0].endswith(" numbers counted, 0 differ")
+
+
+def test_it_counts_runs_on_few_images_too(few, tmp_path):
+    assert recount(few)[0] == 0
+    folder = shutil.copytree(few, tmp_path / "published")
+    edit_evidence(folder, lambda arrays: arrays["test_best"].fill(0), "runs/scratch_cnn/per-class-5/seed-1")
+    code, said = recount(folder)
+    assert code == 1 and [line.split(":")[0] for line in said[:-1]] == ["label_runs.csv, scratch_cnn, 5, 1"]
 
 
 def test_it_finds_an_altered_prediction_and_an_altered_probability(published):
