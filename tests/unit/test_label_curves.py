@@ -15,6 +15,8 @@ from study.findings import worth
 from study.findings.results import read_results
 from study.findings.runs import lost_runs, was_run
 from study.findings.topics import FINDINGS
+from study.publishing.page import page_text, read_published, renewed
+from study.publishing.publish import publish
 from study.reporting.curves import draw_label_curve, label_curve_page
 from study.reporting.items import report_pages
 from study.reporting.story import story
@@ -153,3 +155,18 @@ def test_a_study_on_all_images_has_no_such_page(tmp_path, results):
     assert "what_labels_are_worth" in [page.name for page in report_pages(results.config)]
     plain = {key: value for key, value in results.config.items() if key != "labels"}
     assert "what_labels_are_worth" not in [page.name for page in report_pages(plain)]
+
+
+def test_the_page_on_a_published_study_has_finding_figure_and_table(study, tmp_path):
+    publish(study, tmp_path / "published")
+    published = read_published(tmp_path / "published")
+    page = page_text(published)
+    assert "## What pretraining is worth in labels" in page and "![Accuracy by labelled images per class](label" in page
+    reached = 100 * published.tables["effective_data"]["accuracy"].iloc[2]
+    assert f"| Lite0 finetune | 3 | {reached:.1f} | Scratch cnn | more than 3.0 | more than 1.0 |" in page
+    readme = tmp_path / "README.md"
+    begin = f"<!-- reference:begin labels {(tmp_path / 'published').as_posix()} -->".replace(f"{tmp_path}/", "")
+    readme.write_text(f"Before\n{begin}\nold\n<!-- reference:end -->\nAfter\n")
+    text = renewed(readme, published, tmp_path / "published" / "README.md")
+    assert worth.labels(published).split(" is as")[0] in text.replace("\n", " ") and "old" not in text
+    assert "(published/label_curve.svg)](published/README.md)" in text and text.endswith("After\n")

@@ -103,15 +103,20 @@ def verify(args: argparse.Namespace) -> None:
 
 def describe(args: argparse.Namespace) -> None:
     """Verify a published study and write the page on what it found, and the parts of a README that quote it."""
-    from study.publishing.page import FIGURE
+    from study.publishing.page import FIGURE, WORTH
     from study.publishing.page import describe as describe_published
     from study.reporting.accuracy import draw_accuracy
+    from study.reporting.curves import draw_budget_curve, draw_label_curve
     from study.reporting.style import save, settings
 
     page = args.output or args.dest / "README.md"
     results = describe_published(args.dest, page, args.readme)
     with settings():
         save(draw_accuracy(results), page.with_name(FIGURE), results.synthetic)
+        for part, draw in (("labels", draw_label_curve), ("compute", draw_budget_curve)):
+            table, figure, _ = WORTH[part]
+            if table in results.tables:
+                save(draw(results), page.with_name(figure), results.synthetic)
 
 
 def check_machine(args: argparse.Namespace) -> None:

@@ -55,6 +55,8 @@ def _budget(results: Results) -> list[str]:
         return []
     span = text.counted(epochs.max(), "epoch")
     span = span if epochs.min() == epochs.max() else f"{epochs.min()} to {span}"
+    if any(recipe.get("images_seen") for recipe in results.config["recipes"].values()):  # whose epochs are no passes
+        span = "as many images as their recipes name"
     return [
         f"The runs trained for {span}. Larger budgets would probably raise most accuracies, most of all from random "
         "weights, and so shrink the gains from pretraining."

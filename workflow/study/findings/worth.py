@@ -9,6 +9,7 @@ from study.findings import text
 from study.findings.compare import headline
 from study.findings.results import Results
 
+BEYOND = {">": "more than ", "<": "less than "}
 TELLING = 25  # labelled images per class: few, as most people have who label their own
 
 
@@ -73,14 +74,11 @@ def amount(row: dict[str, Any], name: str) -> str:
     """An amount with its interval, "188 [164, 221]"; "more than 450" where an end lies beyond the curve."""
     digits = 0 if row[name] >= 20 else 1
     value, low, high = (
-        _end(row[f"{name}{end}"], row[beyond], digits)
+        BEYOND.get(row[beyond], "") + text.number(row[f"{name}{end}"], digits)
         for end, beyond in (("", "beyond"), ("_low", "low_beyond"), ("_high", "high_beyond"))
     )
-    return value if low == high == text.NOTHING else f"{value} [{low}, {high}]"
-
-
-def _end(value: float, beyond: Any, digits: int) -> str:
-    return {">": "more than ", "<": "fewer than "}.get(beyond, "") + text.number(value, digits)
+    is_all = value == low == high or low == high == text.NOTHING
+    return value if is_all else f"{value} [{low}, {high}]"
 
 
 def _most_telling(rows: pd.DataFrame, distance: np.ndarray) -> dict[str, Any]:

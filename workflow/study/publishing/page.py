@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -16,7 +17,7 @@ from study.analysis.registry import tables_of
 from study.data.dataset import read_labels
 from study.errors import StudyError
 from study.files import read_json, write_text
-from study.findings import text, topics
+from study.findings import text, topics, worth
 from study.findings.compare import SCRATCH, best_of, between_runs, difference, headline
 from study.findings.headline import answer, same_network
 from study.findings.limits import limits
@@ -29,7 +30,11 @@ TEMPLATE = Path(__file__).with_name("page.md.j2")
 FIGURE = "accuracy.svg"
 WIDTH = 120
 BEGIN, END = "<!-- reference:begin {part} {folder} -->", "<!-- reference:end -->"
-PARTS = ("answer", "figure", "results")
+PARTS = ("answer", "figure", "results", "labels", "compute")
+WORTH = {  # what a part is made from: table, figure, its text for readers who cannot see it
+    "labels": ("effective_data", "label_curve.svg", "Accuracy by labelled images per class"),
+    "compute": ("compute_needed", "budget_curve.svg", "Accuracy by training compute"),
+}
 
 
 def describe(published: Path, page: Path, readme: Path | None) -> Results:
@@ -79,6 +84,7 @@ def page_text(results: Results) -> str:
             figure=FIGURE,
             results=results_table(results, results.models),
             was_run=" ".join(was_run(results)),
+            worth=_worth(results),
             ladder=_ladder(results),
             contrasts=_contrasts(results),
             findings=[
@@ -107,15 +113,19 @@ def renewed(readme: Path, results: Results, page: Path) -> str:
         Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE), results.study)
     )
     content, found = readme.read_text(encoding="utf-8"), answer(results)
+    worth_in = {one["part"]: one for one in _worth(results)}
     finished, every = len(results.rows("runs", outcome="finished")), len(results.tables["runs"])
     so_far = "" if finished == every else f"{finished} of {every} runs so far. "
     said = {
         "answer": _fold(f"**{found.claim}.** {' '.join(found.details)} {so_far}[More on this study]({link}).") + "\n",
         "figure": f"[![Test accuracy of every run]({figure})]({link})\n",
         "results": results_table(results, _in_short(results)) + "\n",
+    } | {
+        part: f"{_fold(one['finding'])}\n\n[![{one['title']}]({figure.replace(FIGURE, one['figure'])})]({link})\n"
+        for part, one in worth_in.items()
     }
     marked = 0
-    for part in PARTS:
+    for part in said:
         begin = BEGIN.format(part=part, folder=folder)
         pattern = f"{re.escape(begin)}\n.*?{re.escape(END)}"
         content, count = re.subn(pattern, lambda _, new=f"{begin}\n{said[part]}{END}": new, content, flags=re.DOTALL)
@@ -154,6 +164,41 @@ def results_table(results: Results, models: Sequence[str]) -> str:
     heads = ["model", "training", "test accuracy of every seed (%)", "mean ± SD", "95 % interval over seeds",
              "over seeds and images", time]  # fmt: skip
     return _table(heads, rows)
+
+
+def _worth(results: Results) -> list[dict[str, str]]:
+    """What pretrained weights are worth in labels, and in compute, where the study tells: finding and table."""
+    sections = []
+    for part, (name, figure, title) in WORTH.items():
+        if name not in results.tables or results.tables[name].empty:
+            continue
+        rows = results.tables[name].to_dict("records")
+        table = _in_labels(results, rows) if part == "labels" else _in_compute(results, rows)
+        finding = f"**{topics.FINDINGS[part](results)}.**"
+        sections.append({"part": part, "figure": figure, "title": title, "finding": finding, "table": table})
+    return sections
+
+
+def _in_labels(results: Results, rows: list[dict[str, Any]]) -> str:
+    return _table(
+        ["model", "images per class", "accuracy (%)", "without pretraining", "images per class", "times as many"],
+        [
+            [results.labels[row["model"]], f"{row['images_per_class']:g}", text.percent(row["accuracy"]),
+             results.labels[row["baseline"]], worth.amount(row, "effective"), worth.amount(row, "multiplier")]
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _in_compute(results: Results, rows: list[dict[str, Any]]) -> str:
+    return _table(
+        ["model", "accuracy (%)", "from random weights", "times the training compute"],
+        [
+            [results.labels[row["model"]], text.percent(row["accuracy"]), worth.start_of(results, row["curve"]),
+             worth.amount(row, "times")]
+            for row in rows
+        ],
+    )  # fmt: skip
 
 
 def _ladder(results: Results) -> str:
