@@ -16,10 +16,10 @@ from study_factory import make_study
 from written_pages import Parsed, analyse, config_of_study, figure_names, page_names
 
 from study.analysis.provenance import weights_name
+from study.analysis.registry import tables_of
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
 from study.findings import text
-from study.paths import tables_of
 from study.reporting.confusion import shares, superclass_counts
 from study.reporting.images import sample_ids
 from study.reporting.items import ALL_TABLES
