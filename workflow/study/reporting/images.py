@@ -134,9 +134,9 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
     ]
     other = len(every) - int(every["same_class"].map(is_true).sum())
     found = (
-        f"{text.counted(len(every), 'test image')} of {results.n_test:,} "
-        f"({text.percent(len(every) / max(results.n_test, 1))} %) have a near-duplicate among the training and "
-        f"validation images; {other:,} of the pairs are of different classes."
+        f"For {text.counted(len(every), 'test image')} of {results.n_test:,} "
+        f"({text.percent(len(every) / max(results.n_test, 1))} %) the search finds a near-duplicate among the training "
+        f"and validation images; {other:,} of the pairs are of different classes."
     )
     shown = f" The {len(frame)} nearest pairs are shown, the file has all." if len(every) > len(frame) else ""
     note = (
