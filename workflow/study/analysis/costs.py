@@ -92,7 +92,7 @@ def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.Da
                 "parameters": runs[0].record["parameters"],
                 "peak_memory_mb": _mean([cost["peak_memory_mb"] for cost in costs]),
                 "images_per_second": _mean([cost["images_per_second"] for cost in costs]),
-                "trials": config.get("trials", {}).get(config["models"][model]["recipe"], {}).get("count"),
+                "trials": config["trials"].get(config["models"][model]["recipe"], {}).get("count"),
             }
         )
     table = pd.DataFrame(rows, columns=FRONT)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from study.analysis.contamination import is_of_unverified_origin
 from study.analysis.differences import BETTER, WORSE
 from study.analysis.ranking import best_by_validation
 from study.findings import text
@@ -96,7 +97,7 @@ def best_of(results: Results, regimes: Sequence[str], without: str | None = None
 
 def unverified(results: Results, model: str) -> bool:
     """Are the model's weights of unverified origin?"""
-    return results.config["models"][model].get("origin") == "unverified"
+    return is_of_unverified_origin(results.config["models"][model])
 
 
 def _best_and_baseline(results: Results) -> tuple[str | None, str | None]:

@@ -92,7 +92,7 @@ def how_to_read(results: Results) -> list[str]:
 def _effort(results: Results) -> str:
     """What finding the recipes took, as far as the config records it."""
     used = {model["recipe"] for model in results.config["models"].values()}
-    counts = {name: one["count"] for name, one in results.config.get("trials", {}).items() if one["count"]}
+    counts = {name: one["count"] for name, one in results.config["trials"].items() if one["count"]}
     found = [f"{text.counted(count, 'trial')} for {name}" for name, count in counts.items() if name in used]
     uncounted = "the trials of the others were not counted" if used - counts.keys() else ""
     details = "; ".join(filter(None, [text.listed(found) if found else "", uncounted]))

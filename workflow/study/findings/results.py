@@ -61,7 +61,7 @@ class Results:
     @property
     def literature(self) -> list[dict[str, Any]]:
         """Published numbers to stand beside the measured ones; none beside those of other images."""
-        return [] if self.synthetic else self.config.get("literature", [])
+        return [] if self.synthetic else self.config["literature"]
 
     def rows(self, table: str, **equal: Any) -> pd.DataFrame:
         """The rows of a table in which every named column has the given value."""

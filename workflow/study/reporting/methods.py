@@ -84,10 +84,10 @@ def _split(validation: dict[str, Any]) -> dict[str, Any]:
 
 def _model_facts(results: Results) -> dict[str, Any]:
     models, recipes = results.config["models"].values(), results.config["recipes"].values()
-    rules = {recipe.get("best_epoch", "not named") for recipe in recipes}
+    rules = {recipe["best_epoch"] for recipe in recipes}
     return {
         "machine": machine(results),
-        "chosen": sorted(CHOSEN.get(rule, f"that best_epoch says ({rule})") for rule in rules),
+        "chosen": sorted(CHOSEN[rule] for rule in rules),
         "larger": sorted({model["input_size"] for model in models if model["input_size"] > 32}),
         "pretrained": any(model["weights"] for model in models),
     }
@@ -102,7 +102,7 @@ def _statistics_facts(results: Results) -> dict[str, Any]:
         "tested": int(results.tables["contrasts"]["p_holm"].notna().sum()),
         "margin": text.published(config["equivalence_margin"]),
         "bins": int(bins.max()) if len(bins) else 0,
-        "subsets": [SUBSETS.get(one, one) for one in subsets],
+        "subsets": [SUBSETS[one] for one in subsets],
         "near": near_duplicate(results),
         "suspects": listed
         and {

@@ -19,6 +19,7 @@ SUBSETS = {
     "without_near_duplicates": "without near-duplicates of training or validation images",
     "without_known_duplicates": "without the near-duplicates that the config lists",
     "without_suspect_labels": "without suspect labels",
+    "without_known_duplicates": "without the duplicates that the study's list names",
 }
 
 OF_RUNS = ("train_accuracy", "val_accuracy", "test_accuracy", "test_top5", "test_superclass", "test_nll", "test_ece")
@@ -180,7 +181,7 @@ def sensitivity_page(results: Results) -> list[dict[str, Any]]:
     """Test accuracy, and its differences, with and without the images in doubt."""
     frame: pd.DataFrame = results.tables["sensitivity"].copy()
     frame.loc[frame["subset"] == "all", "difference"] = np.nan
-    frame["subset"] = frame["subset"].map(lambda name: SUBSETS.get(name, text.words(name)))
+    frame["subset"] = frame["subset"].map(SUBSETS)
     points = partial(text.points, digits=2)
     columns = [
         Column("label", "Model"),

@@ -113,8 +113,8 @@ def figure(part: Part, figures: Path, record: dict[str, Any]) -> Section:
 def caption(part: Part, record: dict[str, Any]) -> str:
     """A figure's caption, which says nothing of what the study whose config.json holds `record` does not have."""
     has = {
-        "superclasses": record["dataset"].get("superclasses"),
-        "literature": record.get("literature") and not record["dataset"]["synthetic"],
+        "superclasses": record["dataset"]["superclasses"],
+        "literature": record["literature"] and not record["dataset"]["synthetic"],
     }
     return " ".join(plain_environment().from_string(part.caption).render(**has).split())
 
