@@ -19,7 +19,6 @@ SUBSETS = {
     "without_near_duplicates": "without near-duplicates of training or validation images",
     "without_known_duplicates": "without the near-duplicates that the config lists",
     "without_suspect_labels": "without suspect labels",
-    "without_known_duplicates": "without the duplicates that the study's list names",
 }
 
 OF_RUNS = ("train_accuracy", "val_accuracy", "test_accuracy", "test_top5", "test_superclass", "test_nll", "test_ece")
@@ -115,7 +114,8 @@ def contrasts_page(results: Results) -> list[dict[str, Any]]:
 def contrasts_table(results: Results) -> dict[str, Any]:
     """Each contrast of the study, in percentage points."""
     frame, shown = results.tables["contrasts"], shown_pairs(results)
-    frame = frame[[pair in shown for pair in zip(frame["model"], frame["baseline"], strict=True)]].copy()
+    is_shown = [pair in shown for pair in zip(frame["model"], frame["baseline"], strict=True)]
+    frame = frame[np.array(is_shown, bool)].copy()  # an empty list would stand for no columns
     frame["label"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     frame["what"] = [METRICS[metric].title for metric in frame["metric"]]
     for part in ("seeds", "images"):
