@@ -62,11 +62,28 @@ def test_a_config_that_cannot_be_read_is_told_in_a_sentence(folder, capsys, cont
     assert capsys.readouterr().err.startswith("Error: broken.yaml")
 
 
-def test_a_frozen_model_is_timed_by_its_features():
-    study = load_config(changed("models.efficientnet_lite0_frozen.input_size", 32))
+@pytest.mark.parametrize("recipe", ["linear_head", "logistic_head"])
+def test_a_frozen_model_is_timed_by_its_features(recipe):
+    config = changed("models.efficientnet_lite0_frozen.input_size", 32)
+    config["models"]["efficientnet_lite0_frozen"]["recipe"] = recipe
+    study = load_config(config)
     spec = run_spec(study, "efficientnet_lite0_frozen", 0, replace(COMPUTE, threads=1))
     found = trial.speed(spec, 0.1)
     assert found.training == 0 and found.evaluation > 0
+
+
+def test_a_budget_in_images_seen_is_timed_on_a_few_steps_and_counted_whole(folder):
+    overlay = yaml.safe_load(Path("small.yaml").read_text())
+    overlay |= {"recipes": {"report_scratch": {"images_seen": 600_000, "plateau": None, "early_stopping": None,
+                                               "best_epoch": "last"}}}  # fmt: skip
+    Path("small.yaml").write_text(yaml.safe_dump(overlay))
+    assert main(["check-machine", "--config", "small.yaml"]) == 0
+    kept = next(iter(read_json(Path("results/machine.json"))["models"].values()))
+    # two evaluations of 5,000 after the last epoch, and 15,000 at the end
+    assert kept["seconds_per_run"] == pytest.approx(600_000 / kept["training"] + 25_000 / kept["evaluation"])
+    study = load_config(merge_files([DEFAULT_CONFIG, Path("small.yaml")]))
+    setup = trial.trial_setup(run_spec(study, "scratch_cnn", 0, COMPUTE), torch.device("cpu"), 200)
+    assert len(setup.order(1)) == len(setup.train) < 200
 
 
 def test_the_peak_of_memory_can_be_forgotten_though_freed_memory_is_kept():

@@ -49,7 +49,8 @@ def trial_setup(spec: RunSpec, device: torch.device, images: int) -> loop.Setup:
     """Return the setup of `spec` on random images, with random weights, a frozen backbone included, not compiled."""
     compute = replace(spec.compute, compile=False)
     regime = "scratch" if spec.regime == "frozen" else spec.regime
-    spec = replace(spec, regime=regime, weights=None, compute=compute, recipe=replace(spec.recipe, validation=None))
+    recipe = replace(spec.recipe, validation=None, images_seen=None)  # an epoch is a pass over these images
+    spec = replace(spec, regime=regime, weights=None, compute=compute, recipe=recipe)
     return make_setup(spec, StudyPaths(Path()), random_dataset(images), device)[0]
 
 
@@ -57,7 +58,7 @@ def speed(spec: RunSpec, seconds: float) -> Speed:
     """Measure `spec` on random images for about `seconds`, or one step of training where that takes longer."""
     device = devices.prepare(spec.compute)
     devices.forget_peak_memory(device)
-    size = spec.recipe.batch_size
+    size = spec.recipe.batch_size or loop.EVALUATION_BATCH
     setup = trial_setup(spec, device, 2 * max(MOST_STEPS * size, loop.EVALUATION_BATCH))
     rows, rate = setup.train, 0.0
     if spec.regime != "frozen":  # whose head trains in seconds
