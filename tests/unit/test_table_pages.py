@@ -167,7 +167,8 @@ def test_styles_that_repeat_become_classes_and_nothing_else_changes():
 
 def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
     assert "the same for every run." in paragraphs("data", sources)[0]
-    recipes = {"short": {"epochs": 4, "validation": {"fraction": 0.15, "seed": 3}}, "long": {"validation": None}}
+    (short,) = sources.config["recipes"].values()
+    recipes = {"short": short | {"validation": {"fraction": 0.15, "seed": 3}}, "long": short}
     own = dataclasses.replace(sources, config=sources.config | {"recipes": recipes})
     assert paragraphs("data", own)[0].endswith(
         "the same for every run, but for recipe short, which holds out 15 %, drawn with seed 3."

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ class Results:
         """Which runs of provenance.csv are of older code than the present one, bool [rows]."""
         runs = self.tables["provenance"][["model", "seed"]].itertuples(index=False)
         return np.array([is_of_older_code(StudyPaths(self.study).run(*run)) for run in runs], bool)
+
+    def rows_of_pairs(self, table: str, pairs: Collection[tuple[str, str]]) -> pd.DataFrame:
+        """A copy of the rows of a table whose model and baseline are one of `pairs`."""
+        found = self.tables[table]
+        is_one = [pair in pairs for pair in zip(found["model"], found["baseline"], strict=True)]
+        return found[np.array(is_one, bool)].copy()  # an empty list would stand for no columns
 
     def finished_costs(self) -> pd.DataFrame:
         """The costs of the runs that finished: one that diverged early would look cheap."""

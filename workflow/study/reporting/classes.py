@@ -174,9 +174,7 @@ def _differences_note(results: Results, frame: pd.DataFrame, one: str, many: str
 
 
 def _differences(results: Results, name: str, one: str, many: str) -> list[dict[str, Any]]:
-    frame, shown = results.tables[name], shown_pairs(results)
-    is_shown = [pair in shown for pair in zip(frame["model"], frame["baseline"], strict=True)]
-    frame = frame[np.array(is_shown, bool)].copy()
+    frame = results.rows_of_pairs(name, shown_pairs(results))
     frame["contrast"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     keys = [key for key in dict.fromkeys([one, "superclass"]) if key in frame]
     frame[keys] = frame[keys].map(text.words)

@@ -113,9 +113,7 @@ def contrasts_page(results: Results) -> list[dict[str, Any]]:
 
 def contrasts_table(results: Results) -> dict[str, Any]:
     """Each contrast of the study, in percentage points."""
-    frame, shown = results.tables["contrasts"], shown_pairs(results)
-    is_shown = [pair in shown for pair in zip(frame["model"], frame["baseline"], strict=True)]
-    frame = frame[np.array(is_shown, bool)].copy()  # an empty list would stand for no columns
+    frame = results.rows_of_pairs("contrasts", shown_pairs(results))
     frame["label"] = [results.contrast_label(*pair) for pair in zip(frame["model"], frame["baseline"], strict=True)]
     frame["what"] = [METRICS[metric].title for metric in frame["metric"]]
     for part in ("seeds", "images"):
@@ -206,11 +204,9 @@ def sensitivity_page(results: Results) -> list[dict[str, Any]]:
 
 def _differences_without(results: Results) -> dict[str, Any]:
     """The contrasts that the config asks for, on each subset of the test images."""
-    every = results.tables["sensitivity_contrasts"]
-    asked = [pair in results.contrasts for pair in zip(every["model"], every["baseline"], strict=True)]
-    frame = every[asked].copy()
+    frame = results.rows_of_pairs("sensitivity_contrasts", results.contrasts)
     frame["contrast"] = [results.contrast_label(row.model, row.baseline) for row in frame.itertuples()]
-    frame["subset"] = frame["subset"].map(lambda name: SUBSETS.get(name, text.words(name)))
+    frame["subset"] = frame["subset"].map(SUBSETS)
     points = partial(text.points, digits=2)
     columns = [
         Column("contrast", "Difference"),
