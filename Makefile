@@ -63,10 +63,12 @@ style: $(READY) ## check the style of the code and the rules (ruff, snakefmt)
 schema: $(READY) ## write config.schema.json from the typed config
 	$(RUN) PYTHONPATH=workflow python -m study.config.schema
 
-reference: $(READY) ## publish the reference study, check both published studies, and write the pages that quote them (STUDY=...)
+reference: $(READY) ## publish the reference study, check all published studies, and write the pages that quote them (STUDY=...)
 	$(RUN) export PYTHONPATH=workflow && python -m study publish $(STUDY) reference/cpu && \
 	  python -m study describe reference/cpu --output reference/README.md --readme README.md && \
-	  python -m study publish reference/gpu reference/gpu && python -m study describe reference/gpu --readme README.md
+	  for name in gpu labels budgets; do \
+	    python -m study publish reference/$$name reference/$$name && python -m study describe reference/$$name --readme README.md || exit 1; \
+	  done
 
 lock: ## resolve envs/requirements.in into requirements.lock again (needs uv), and list the names of its timm
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \

@@ -25,7 +25,7 @@ README = ROOT / "README.md"
 # The published studies of the repository, and the page on each.
 PAGES = {
     ROOT / "reference" / "cpu": ROOT / "reference" / "README.md",
-    ROOT / "reference" / "gpu": ROOT / "reference" / "gpu" / "README.md",
+    **{ROOT / "reference" / name: ROOT / "reference" / name / "README.md" for name in ("gpu", "labels", "budgets")},
 }
 of_each = pytest.mark.parametrize(("folder", "page"), PAGES.items(), ids=lambda path: path.name)
 MODELS = {"scratch_cnn": 0.3, "scratch_modern": 0.5, "lite0_frozen": 0.6, "lite0_finetune": 0.8}
