@@ -118,8 +118,10 @@ def with_rows(results, **changes):
 
 
 def test_what_lies_beyond_the_curve_is_said_to_and_not_extrapolated(results):
-    above = with_rows(results, beyond=">", low_beyond=">", high_beyond=">")
-    assert worth.labels(above).endswith("is more accurate than Scratch cnn with all 3")
+    above = with_rows(results, beyond=">", low_beyond=">", high_beyond=">", effective=3.0)
+    assert worth.labels(above) == (
+        "Lite0 finetune with 1 labelled image of each class is more accurate than Scratch cnn with all 3"
+    )
     below = with_rows(results, beyond="<", low_beyond="<", high_beyond="<", effective=1.0)
     assert worth.labels(below).endswith("is less accurate than Scratch cnn with 1")
     row = {"x": 450.0, "x_low": 384.4, "x_high": 450.0, "beyond": ">", "low_beyond": np.nan, "high_beyond": ">"}

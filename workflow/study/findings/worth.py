@@ -30,7 +30,7 @@ def labels(results: Results) -> str:
 def labels_row(results: Results) -> dict[str, Any] | None:
     """The row of effective_data.csv that is told: of the headline's two models, near `TELLING` images per class.
 
-    Where they are not compared, of the first two that are; within the curve where there is such a row.
+    Where they are not compared, of the first two that are. Where no row is within the curve, the one of fewest images.
     """
     rows, two = results.tables["effective_data"], headline(results)
     if two is not None:
@@ -40,7 +40,8 @@ def labels_row(results: Results) -> dict[str, Any] | None:
         return None
     first = rows.iloc[0]
     rows = rows[(rows["model"] == first["model"]) & (rows["baseline"] == first["baseline"])]
-    return _most_telling(rows, np.abs(np.log(rows["images_per_class"].to_numpy(float) / TELLING)))
+    number = rows["images_per_class"].to_numpy(float)
+    return _most_telling(rows, np.where(rows["beyond"].isna(), np.abs(np.log(number / TELLING)), number))
 
 
 def compute(results: Results) -> str:
