@@ -26,7 +26,7 @@ $(READY): envs/requirements.lock
 	  { echo "Error: this Python has no venv; install it (Debian, Ubuntu: apt install python3-venv) and run make again"; exit 1; }
 	rm -rf $(ENV)
 	$(PYTHON) -m venv $(ENV)
-	@echo "Installing the environment (5.5 GB with torch; 2 to 10 minutes) ..."
+	@echo "Installing the environment (6.5 GB with torch; 2 to 10 minutes) ..."
 	$(ENV)/bin/pip install --quiet --no-input --disable-pip-version-check --require-hashes -r envs/requirements.lock
 	touch $(READY)
 
