@@ -35,10 +35,11 @@ def results_of(of=None, superclasses=True, headline=None, baseline="cnn", **tabl
     return Results(Path(), Path(), config, made | tables, dataset)
 
 
-def contrast(model, baseline, difference, low, high, lowest=0.35, highest=0.45):
+def contrast(model, baseline, difference, low, high, lowest=0.35, highest=0.45, ratios=(NAN,) * 3):
     """A row of contrasts.csv."""
     row = {"model": model, "baseline": baseline, "metric": "test_accuracy", "difference": difference, "low": low,
            "high": high, "lowest": lowest, "highest": highest, "var_seeds": 3e-5, "var_images": 1e-5}  # fmt: skip
+    row |= dict(zip(("error_ratio", "error_ratio_low", "error_ratio_high"), ratios, strict=True))
     return pd.DataFrame([row])
 
 

@@ -50,6 +50,21 @@ def test_classes_are_counted_by_their_probability_to_gain_and_the_smallest_gains
     assert topics.smallest_differences(turned) == topics.smallest_differences(told)
 
 
+@pytest.mark.parametrize("pair", [("b0", "cnn"), ("cnn", "b0")])
+def test_it_is_told_whether_classes_differ_in_their_gain_beyond_chance(pair):
+    row = dict(zip(("model", "baseline"), pair, strict=True)) | {"level": "class", "observed_sd": 0.066, "p": 1e-16}
+    row |= {"true_sd": 0.054, "low": 0.044, "high": 0.066}
+    said = topics.how_much_classes_differ(results_of(heterogeneity=pd.DataFrame([row])))
+    assert said == (
+        "That some gain more than others is more than chance (p < 0.001): the standard deviation of the true gains is "
+        "5.4 points (95 % interval 4.4 to 6.6), that of the measured ones 6.6."
+    )
+    said = topics.how_much_classes_differ(results_of(heterogeneity=pd.DataFrame([row | {"p": 0.24}])))
+    assert said == "That some classes gain more than others may be chance (p = 0.240)."
+    unknown = results_of(heterogeneity=pd.DataFrame([row | {"p": NAN}]))
+    assert topics.how_much_classes_differ(unknown) == ""
+
+
 def test_classes_of_too_few_seeds_are_counted_by_sign():
     rows = [("sweet_pepper", 0.3, NAN, NAN, NAN), ("oak", -0.2, NAN, NAN, NAN), ("cup", 0.0, NAN, NAN, NAN)]
     told = results_of(class_differences=differences(*rows))

@@ -96,6 +96,21 @@ def test_a_pair_that_the_config_names_is_called_by_its_names():
 
 
 @pytest.mark.parametrize(
+    ("pair", "ratios", "said"),
+    [
+        (("b0", "cnn"), (0.64, 0.62, 0.67), "+7.0 to +9.0), or 36 % fewer errors (33 to 38 %)."),
+        (("cnn", "b0"), (2, 1.6, 2.5), "+7.0 to +9.0), or 50 % fewer errors (38 to 60 %)."),  # 1 / 2.5 to 1 / 1.6
+        (("b0", "cnn"), (1.25, 1.1, 1.4), "+7.0 to +9.0), or 25 % more errors (10 to 40 %)."),
+        (("b0", "cnn"), (0.98, 0.95, 1.01), "+7.0 to +9.0)."),
+    ],
+)
+def test_points_are_told_as_errors_too_where_the_interval_tells_which_way(pair, ratios, said):
+    ends = (0.08, 0.07, 0.09) if pair[0] == "b0" else (-0.08, -0.09, -0.07)
+    found = answer(results_of(contrasts=contrast(*pair, *ends, ratios=ratios)))
+    assert found.details[0].endswith(said)
+
+
+@pytest.mark.parametrize(
     ("difference", "low", "high", "claim"),
     [
         (-0.3, -0.32, -0.28, "With ImageNet weights, the best model trained here is 30.0 percentage points more "

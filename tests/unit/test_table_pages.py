@@ -12,7 +12,7 @@ from study.findings import text
 from study.findings.results import read_results
 from study.findings.topics import counts
 from study.reporting.certainty import calibration_page
-from study.reporting.classes import summary
+from study.reporting.classes import class_differences_page, summary
 from study.reporting.confusion import PAIRS, confusion_page, examples, pairs_page
 from study.reporting.costs import front_section
 from study.reporting.markup import Column, table
@@ -52,6 +52,7 @@ def test_differences_show_p_only_where_seeds_can_tell(sources):
     assert frame.loc[(FINETUNE, "test accuracy"), "p, Holm"] == "< 0.001"
     assert frame.loc[(FINETUNE, "test top-5"), "p, Holm"] == "–"
     assert frame.loc[(FROZEN, "test accuracy"), "p, Holm"] == "–"  # a single seed is left of it
+    assert frame.loc[(FINETUNE, "test accuracy"), "Errors"].startswith("−")
     assert frame["Probability of improvement (%)"].loc[FINETUNE].tolist() == ["100"] * 3
     assert frame["Probability of improvement (%) below"].loc[(FROZEN, "test accuracy")] == "of 3 pairs"
     assert "Holm's method for 1 comparison of test accuracy" in made["note"]
@@ -116,13 +117,27 @@ def summary_of(frame):
     return summary(results, "class_differences", "class", "classes")
 
 
+@pytest.mark.parametrize("verdict", ["equivalent", "unclear"])
+def test_equivalence_is_explained_only_where_a_class_has_that_verdict(sources, verdict):
+    own = sources.tables["class_differences"].assign(verdict=verdict)
+    changed = dataclasses.replace(sources, tables=sources.tables | {"class_differences": own})
+    assert ("TOST" in class_differences_page(changed)[1]["note"]) == (verdict == "equivalent")
+
+
+@pytest.mark.parametrize("variance", [0.0, 1e-5])
+def test_a_variance_of_seeds_cut_to_zero_is_told(sources, variance):
+    contrasts = sources.tables["contrasts"].assign(var_seeds=variance)
+    changed = dataclasses.replace(sources, tables=sources.tables | {"contrasts": contrasts})
+    assert ("not distinguishable from image noise" in contrasts_table(changed)["note"]) == (variance == 0)
+
+
 def test_a_summary_names_what_is_equivalent_and_no_other():
     rows = [("sweet_pepper", 0.001, 0.9, "equivalent"), ("cloud", 0.0, 0.99, "unclear"), ("oak", -0.2, 0.0, "worse"),
             ("cup", 0.3, 0.0, "better")]  # fmt: skip
     assert summary_of(differences(*rows)) == [
         "B0 − CNN: better in 1 class, worse in 1, unclear in 1. Equivalent (within ±5 points) in 1: sweet pepper."
     ]
-    assert summary_of(differences(*rows[1:]))[0].endswith("No class is equivalent (within ±5 points).")
+    assert summary_of(differences(*rows[1:]))[0].endswith("unclear in 1.")
     assert summary_of(differences(("cloud", 0.0, np.nan, "not tested"))) == [
         "B0 − CNN: no verdict on any class, because that takes at least 3 seeds of both models."
     ]

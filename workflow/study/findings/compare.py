@@ -19,7 +19,7 @@ class Compared(NamedTuple):
     """The test accuracy of `model` minus that of `other`, in fractions.
 
     `low` and `high` end its interval and are NaN with too few seeds; `lowest` and `highest` are between single runs.
-    All are NaN where the study does not compare the two.
+    `error_ratio` is the errors of `model` over those of `other`. All are NaN where the study does not compare the two.
     """
 
     model: str
@@ -31,6 +31,9 @@ class Compared(NamedTuple):
     highest: float = np.nan
     var_seeds: float = np.nan
     var_images: float = np.nan
+    error_ratio: float = np.nan
+    error_ratio_low: float = np.nan
+    error_ratio_high: float = np.nan
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -109,7 +112,9 @@ def _best_and_baseline(results: Results) -> tuple[str | None, str | None]:
 def _turned(row: dict[str, float]) -> dict[str, float]:
     """A contrast seen from its other side."""
     ends = {"low": "high", "high": "low", "lowest": "highest", "highest": "lowest"}
-    return row | {"difference": -row["difference"]} | {end: -row[opposite] for end, opposite in ends.items()}
+    turned = {end: -row[opposite] for end, opposite in ends.items()} | {"difference": -row["difference"]}
+    ratios = {"error_ratio": "", "error_ratio_low": "_high", "error_ratio_high": "_low"}
+    return row | turned | {end: 1 / row[f"error_ratio{opposite}"] for end, opposite in ratios.items()}
 
 
 def class_differences(results: Results, two: Compared, table: str = "class_differences") -> pd.DataFrame:
@@ -142,11 +147,11 @@ def between_runs(results: Results, model: str, other: str | None) -> tuple[float
 
 def lasting_share(results: Results, two: Compared) -> float:
     """The share of the variance of a difference that only more test images reduce, not more seeds; NaN if unknown."""
-    rows, total = with_more_seeds(results, two.model, two.other), two.var_seeds + two.var_images
+    rows, total = with_pair(results, "more_seeds", two.model, two.other), two.var_seeds + two.var_images
     return np.nan if rows.empty or not total > 0 else rows["var_lasting"].iloc[0] / total
 
 
-def with_more_seeds(results: Results, model: str, other: str) -> pd.DataFrame:
-    """The rows of two models in more_seeds.csv, whichever way round they stand there."""
-    rows = results.rows("more_seeds", model=model, baseline=other)
-    return results.rows("more_seeds", model=other, baseline=model) if rows.empty else rows
+def with_pair(results: Results, table: str, model: str, other: str) -> pd.DataFrame:
+    """The rows of two models in a table of pairs, whichever way round they stand there."""
+    rows = results.rows(table, model=model, baseline=other)
+    return results.rows(table, model=other, baseline=model) if rows.empty else rows

@@ -70,7 +70,17 @@ def _reached(results: Results, two: Compared) -> str:
     for model in (two.model, two.other):
         seeds = len(results.rows("runs", model=model, outcome="finished"))
         parts.append(f"{_mean(results, model)} % for {results.labels[model]} ({text.counted(seeds, 'seed')})")
-    return f"That is {parts[0]}, against {parts[1]}: {text.points(two.difference)} points ({_span(two)})."
+    said = f"That is {parts[0]}, against {parts[1]}: {text.points(two.difference)} points ({_span(two)})"
+    return f"{said}{_errors(two)}."
+
+
+def _errors(two: Compared) -> str:
+    """How many fewer or more errors that is, where its interval tells which."""
+    ends = sorted(abs(1 - end) for end in (two.error_ratio_low, two.error_ratio_high))
+    if not (two.error_ratio_high < 1 or two.error_ratio_low > 1):
+        return ""
+    change = f"{text.percent(abs(1 - two.error_ratio), 0)} % {'fewer' if two.error_ratio < 1 else 'more'} errors"
+    return f", or {change} ({' to '.join(text.percent(end, 0) for end in ends)} %)"
 
 
 def _also_differ(results: Results, two: Compared) -> list[str]:

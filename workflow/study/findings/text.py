@@ -67,6 +67,11 @@ def points(fraction: float, digits: int = 1) -> str:
     return text if text.startswith("−") else f"+{text}"
 
 
+def change(ratio: float) -> str:
+    """A ratio as a change in percent, "−36 %" for 0.64."""
+    return NOTHING if np.isnan(ratio) else f"{points(ratio - 1, 0)} %"
+
+
 def spread(low: float, high: float, digits: int = 1) -> str:
     """Two fractions as a range in percent."""
     return NOTHING if np.isnan(low) or np.isnan(high) else f"{percent(low, digits)} – {percent(high, digits)}"

@@ -12,7 +12,7 @@ from study.analysis.heterogeneity import SURE
 from study.analysis.ranking import on_front
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.compare import class_differences, headline, lasting_share
+from study.findings.compare import class_differences, headline, lasting_share, with_pair
 from study.findings.headline import answer
 from study.findings.results import Results, best_model
 from study.findings.runs import all_runs, is_cpu_time, machines, minutes_unit, run_seconds, sharing
@@ -20,6 +20,7 @@ from study.findings.worth import compute, labels
 
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
 NAMED = 5  # classes that a sentence names at most
+LIKELY = 0.05  # a p from here on says nothing
 WIDE = 1.96  # standard deviations to either side that hold 95 %
 
 
@@ -80,6 +81,29 @@ def smallest_differences(results: Results) -> str:
         named.append(f"{text.words(row['class'])} ({text.points(row[by])}{width})")
     luck = ", drawn towards the mean because the smallest of many are so by luck too" if is_known else ""
     return f"The smallest differences, in points{luck}: {text.listed(named)}."
+
+
+def how_much_classes_differ(results: Results) -> str:
+    """How much the classes differ in what they gain, chance apart; nothing where it cannot be said."""
+    two = headline(results)
+    rows = pd.DataFrame() if two is None else with_pair(results, "heterogeneity", two.model, two.other)
+    if rows.empty or np.isnan(rows["p"].iloc[0]):
+        return ""
+    row = rows[rows["level"] == "class"].iloc[0]
+    p = text.p_value(row["p"])
+    p = f"p {p if p.startswith('<') else f'= {p}'}"
+    if row["p"] >= LIKELY:
+        return f"That some classes gain more than others may be chance ({p})."
+    return (
+        f"That some gain more than others is more than chance ({p}): the standard deviation of the true gains is "
+        f"{text.percent(row['true_sd'])} points (95 % interval {text.percent(row['low'])} to "
+        f"{text.percent(row['high'])}), that of the measured ones {text.percent(row['observed_sd'])}."
+    )
+
+
+def about_classes(results: Results) -> list[str]:
+    """What there is to say of the classes beside how many gain."""
+    return list(filter(None, [how_much_classes_differ(results), smallest_differences(results)]))
 
 
 def counts(results: Results, model: str) -> np.ndarray:

@@ -88,7 +88,7 @@ def page_text(results: Results) -> str:
             ladder=_ladder(results),
             contrasts=_contrasts(results),
             findings=[
-                f"**{topics.classes(results)}.** {topics.smallest_differences(results)}",
+                f"**{topics.classes(results)}.** {' '.join(topics.about_classes(results))}",
                 f"**{topics.confusions(results)}.** {topics.remaining_errors(results)}",
                 f"**{topics.costs(results)}.** {topics.times_and_accuracy(results)}",
             ],
@@ -229,8 +229,12 @@ def _contrasts(results: Results) -> str:
             continue
         interval = " to ".join(map(text.points, found.ends))
         names = [results.labels[name] for name in pair]
-        rows.append([*names, text.points(found.difference), f"({interval})" if np.isnan(found.low) else interval])
-    return _table(["model", "minus", "points", "95 % interval (or range)"], rows) if rows else ""
+        errors = text.change(found.error_ratio)
+        if not np.isnan(found.error_ratio_low):
+            errors += f" ({text.change(found.error_ratio_low)} to {text.change(found.error_ratio_high)})"
+        points = f"({interval})" if np.isnan(found.low) else interval
+        rows.append([*names, text.points(found.difference), points, errors])
+    return _table(["model", "minus", "points", "95 % interval (or range)", "errors"], rows) if rows else ""
 
 
 def _claims(results: Results) -> str:

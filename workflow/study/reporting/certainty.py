@@ -13,7 +13,7 @@ from study.analysis.power import DIFFERENCES, ENDLESS, SEEDS
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST
 from study.findings import text
-from study.findings.compare import with_more_seeds
+from study.findings.compare import with_pair
 from study.findings.results import Results
 from study.reporting.markup import Column, chart, table
 from study.reporting.panels import numbers, pair_key, pairs, shared
@@ -53,7 +53,7 @@ def foreseen(results: Results) -> dict[str, Any]:
     had = results.rows("runs", outcome="finished")["model"].value_counts()
     found = {}
     for model, baseline in pairs(results):
-        rows = with_more_seeds(results, model, baseline).set_index("seeds")
+        rows = with_pair(results, "more_seeds", model, baseline).set_index("seeds")
         if rows.empty:
             continue
         steps = rows.loc[list(SEEDS)]

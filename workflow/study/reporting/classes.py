@@ -154,22 +154,25 @@ def _contrast_in_short(results: Results, name: str, one: str, many: str, model: 
         return start + f"no verdict on any {one}, because that takes at least {MIN_SEEDS} seeds of both models."
     count = {verdict: int((rows["verdict"] == verdict).sum()) for verdict in MARKS}
     counts = f"better in {text.counted(count[BETTER], one, many)}, worse in {count[WORSE]}, unclear in "
-    counts += f"{count[UNCLEAR]}. "
+    counts += f"{count[UNCLEAR]}."
     same = [text.words(each) for each in rows.loc[rows["verdict"] == EQUIVALENT, one]]
-    if same:
-        return start + counts + f"Equivalent (within ±{margin} points) in {len(same)}: {', '.join(same)}."
-    return start + counts + f"No {one} is equivalent (within ±{margin} points)."
+    equivalent = f" Equivalent (within ±{margin} points) in {len(same)}: {', '.join(same)}."
+    return start + counts + equivalent * bool(same)
 
 
 def _differences_note(results: Results, frame: pd.DataFrame, one: str, many: str) -> str:
     """How the verdicts come about, and for how many images."""
     images = f"{frame['n_images'].median():,.0f} test images per {one}" if len(frame) else "No test images"
+    equivalent = (
+        "Equivalent: equivalence test (TOST, Bonferroni-corrected) within "
+        f"±{text.published(_margin(results))} points. Unclear: neither; this"
+    )
+    unclear = equivalent if (frame["verdict"] == EQUIVALENT).any() else "Unclear: neither; this"
     return (
         f"In percentage points. Each interval is for one {one} alone; it covers seeds and test images. With fewer than "
         f"{MIN_SEEDS} seeds of either model there is no interval, and nothing is tested. Better / worse: "
-        f"Holm-adjusted p < 5 % over all {many} of a contrast. Equivalent: equivalence test (TOST, "
-        f"Bonferroni-corrected) within ±{text.published(_margin(results))} points. Unclear: neither; this does not "
-        f"mean equal. {images}: the fewer there are, the larger a difference must be for a verdict."
+        f"Holm-adjusted p < 5 % over all {many} of a contrast, not over the contrasts. {unclear} does not mean equal. "
+        f"{images}: the fewer there are, the larger a difference must be for a verdict."
     )
 
 

@@ -118,6 +118,10 @@ def contrasts_table(results: Results) -> dict[str, Any]:
     frame["what"] = [METRICS[metric].title for metric in frame["metric"]]
     for part in ("seeds", "images"):
         frame[f"sd_{part}"] = np.sqrt(frame[f"var_{part}"])
+    frame["errors_between"] = [
+        "" if np.isnan(low) else f"{text.change(low)} to {text.change(high)}"
+        for low, high in zip(frame["error_ratio_low"], frame["error_ratio_high"], strict=True)
+    ]
     pairs = frame["n_seeds"] * frame["n_seeds_baseline"]
     frame["wins_of"] = [f"of {text.counted(count, 'pair')}" if count else "" for count in pairs]
     points = text.points
@@ -129,6 +133,7 @@ def contrasts_table(results: Results) -> dict[str, Any]:
         Column("high", "95 % high", points),
         Column("lowest", "Lowest, single runs", points),
         Column("highest", "Highest, single runs", points),
+        Column("error_ratio", "Errors", text.change, "errors_between"),
         Column("sd_seeds", "SE from seeds", partial(text.percent, digits=2)),
         Column("sd_images", "SE from images", partial(text.percent, digits=2)),
         Column("p_holm", "p, Holm", text.p_value),
@@ -148,9 +153,12 @@ def contrasts_table(results: Results) -> dict[str, Any]:
             f"{text.counted(tested, 'comparison')} of test accuracy: only those of {enough} are tested, and no other "
             "metric is."
         )
+    shown = f"{test} No interval is adjusted for their number."
+    if (frame["var_seeds"] == 0).any():
+        shown += " An SE from seeds of 0.00: not distinguishable from image noise."
     note = (
-        f"In percentage points; images are paired. {test} Probability of improvement: the share of all pairs of a seed "
-        "of the model and a seed of the baseline in which the model's is higher, ties counting half."
+        f"In percentage points; images are paired. {shown} Probability of improvement: the share of all pairs of a "
+        "seed of the model and a seed of the baseline in which the model's is higher, ties counting half."
     )
     return table("Differences", frame, columns, results.csv("contrasts"), note)
 

@@ -152,10 +152,9 @@ def _compute(results: Results) -> Section:
 
 
 def _classes(results: Results) -> Section:
-    least = topics.smallest_differences(results)
     _, *rest = classes_page(results)
     return {
-        "lead": [least] if least else [],
+        "lead": topics.about_classes(results),
         "sections": [classes_section(results)],
         "folded": [*(one for one in class_differences_page(results) if one["kind"] == "table"), *rest],
     }
