@@ -334,7 +334,7 @@ def test_pages_show_mark_and_word_and_escape_what_they_are_given(tmp_path):
 
 def test_synthetic_images_stand_beside_no_published_number(tmp_path):
     figure, landing, page = report(tmp_path / "fake", [claim_of(), claim_of()], synthetic=True)
-    assert "2 claims of the original report: not tested here. The data are synthetic." in landing
+    assert "2 claims: not tested here. The data are synthetic." in landing
     assert "iterature" not in landing.split("</style>")[1] and "iterature" not in figure
     assert page.count("not tested here") == 1  # the same in every row, so it is said once
 

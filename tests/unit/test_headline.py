@@ -88,6 +88,14 @@ def test_the_answer_names_both_models_what_else_differs_and_what_is_set_apart():
     ]
 
 
+@pytest.mark.parametrize(("compute", "said"), [(30.0, True), (10.5, False), (NAN, False)])
+def test_unequal_training_compute_is_told_where_the_study_knows_it(compute, said):
+    curve = pd.DataFrame({"model": ["b0", "cnn"], "compute": [10.0, compute]})
+    differ = answer(results_of(budget_curve=curve)).details[1]
+    assert differ.endswith(", 32 px. CNN had 3.0 times the training compute, pretraining left out.") == said
+    assert ("compute" in differ) == said
+
+
 def test_a_pair_that_the_config_names_is_called_by_its_names():
     contrasts = every_contrast(("frozen", "cnn"))
     found = answer(results_of(MANY, headline={"model": "cnn", "baseline": "frozen"}, contrasts=contrasts))

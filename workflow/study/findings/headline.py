@@ -9,6 +9,9 @@ from study.findings.compare import Compared, answers_for_pretraining, difference
 from study.findings.results import Results, best_model
 from study.findings.runs import budget, training
 
+ALIKE = 1.1  # a ratio of training compute that needs no word
+BEGUN = 0.5  # of the training accuracy of pretrained weights: below it, random ones have hardly begun to learn
+
 
 class Answer(NamedTuple):
     """What the study answers: a `claim` without a full stop, and in sentences what it rests on and does not say.
@@ -91,7 +94,19 @@ def _also_differ(results: Results, two: Compared) -> list[str]:
     also = "the two differ not only in their weights, but also" if entries[0]["weights"] != entries[1]["weights"] else (
         "the two differ")  # fmt: skip
     how = [training(results, name) for name in (two.model, two.other)]
-    return [f"{also[0].upper()}{also[1:]} in network and recipe: {how[0]}, against {how[1]}."]
+    return [f"{also[0].upper()}{also[1:]} in network and recipe: {how[0]}, against {how[1]}.{_compute(results, two)}"]
+
+
+def _compute(results: Results, two: Compared) -> str:
+    """How much more training compute one of the two had, where the study knows and they are not about equal."""
+    if "budget_curve" not in results.tables:
+        return ""
+    compute = results.tables["budget_curve"].set_index("model")["compute"].reindex([two.model, two.other])
+    less, more = compute.sort_values().index
+    ratio = compute[more] / compute[less]
+    if not ratio > ALIKE:
+        return ""
+    return f" {results.labels[more]} had {text.number(ratio, 1)} times the training compute, pretraining left out."
 
 
 def _set_apart(results: Results, two: Compared) -> list[str]:
@@ -139,10 +154,13 @@ def same_network(results: Results) -> str:
         how = f"for {budgets[0]}" if budgets[0] == budgets[1] else f"for {budgets[0]} and {budgets[1]}"
         recipe = " with the same recipe" if recipes[0] == recipes[1] else ", each with its own recipe"
         train = results.rows("models", metric="train_accuracy").set_index("model")["mean"]
+        end = "; more epochs would change the difference."
+        if train[found.other] < BEGUN * train[found.model]:
+            end = ": the second has hardly begun to learn, so more epochs would probably shrink the difference a lot."
         return (
             f"The same network at the same resolution, with and without pretrained weights, trained {how}{recipe}: "
             f"{results.labels[found.model]} minus {results.labels[found.other]} is {text.points(found.difference)} "
             f"points ({_span(found)}). On the training images they reach {text.percent(train[found.model])} and "
-            f"{text.percent(train[found.other])} %; more epochs would change the difference."
+            f"{text.percent(train[found.other])} %{end}"
         )
     return ""

@@ -94,7 +94,8 @@ def _effort(results: Results) -> str:
     used = {model["recipe"] for model in results.config["models"].values()}
     counts = {name: one["count"] for name, one in results.config["trials"].items() if one["count"]}
     found = [f"{text.counted(count, 'trial')} for {name}" for name, count in counts.items() if name in used]
-    uncounted = "the trials of the others were not counted" if used - counts.keys() else ""
+    none = "the trials of the others were not counted" if found else "no trials were counted"
+    uncounted = none if used - counts.keys() else ""
     details = "; ".join(filter(None, [text.listed(found) if found else "", uncounted]))
     return f"Each model has one recipe, and more effort went into some recipes than into others ({details})."
 

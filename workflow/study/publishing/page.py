@@ -113,16 +113,17 @@ def renewed(readme: Path, results: Results, page: Path) -> str:
         Path(os.path.relpath(path, readme.parent)).as_posix() for path in (page, page.with_name(FIGURE), results.study)
     )
     content, found = readme.read_text(encoding="utf-8"), answer(results)
-    worth_in = {one["part"]: one for one in _worth(results)}
-    finished, every = len(results.rows("runs", outcome="finished")), len(results.tables["runs"])
-    so_far = "" if finished == every else f"{finished} of {every} runs so far. "
+    runs = all_runs(results)
+    finished = int((runs["outcome"] == "finished").sum())
+    so_far = "" if finished == len(runs) else f" {finished} of {len(runs)} runs so far."
     said = {
-        "answer": _fold(f"**{found.claim}.** {' '.join(found.details)} {so_far}[More on this study]({link}).") + "\n",
+        "answer": _fold(f"**{found.claim}.** {' '.join(found.details)}{so_far} [More on this study]({link}).") + "\n",
         "figure": f"[![Test accuracy of every run]({figure})]({link})\n",
         "results": results_table(results, _in_short(results)) + "\n",
     } | {
-        part: f"{_fold(one['finding'])}\n\n[![{one['title']}]({figure.replace(FIGURE, one['figure'])})]({link})\n"
-        for part, one in worth_in.items()
+        one["part"]: f"{_fold(one['finding'] + so_far)}\n\n"
+        f"[![{one['title']}]({figure.replace(FIGURE, one['figure'])})]({link})\n"
+        for one in _worth(results)
     }
     marked = 0
     for part in said:

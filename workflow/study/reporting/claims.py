@@ -73,7 +73,7 @@ def claims_in_short(results: Results) -> dict[str, Any]:
     reasons = frame["reason"].unique()
     if len(reasons) == 1 and (frame["verdict"] == NOT_TESTED).all():
         claims = text.counted(len(frame), "claim")
-        return {"sentence": f"{claims} of the original report: not tested here. {reasons[0]}", "rows": []}
+        return {"sentence": f"{claims}: not tested here. {reasons[0]}", "rows": []}
     frame["found"] = frame["shown"] + frame["interval"].map(lambda interval: f" ({interval})" if interval else "")
     frame["found"] = frame["found"].where(frame["measured"].notna(), frame["reason"])
     return {"sentence": "", "rows": frame[["text", "mark", "verdict", "expects", "found"]].to_dict("records")}

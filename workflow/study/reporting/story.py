@@ -80,7 +80,7 @@ def _answer(results: Results) -> Section:
             *([literature(results)] if results.literature else []),
             *(claims_page(results) if claims["rows"] else []),
         ],
-        "notes": [one for one in (said and f"Claims of the original report: {said}.", claims["sentence"]) if one],
+        "notes": [one for one in (said and f"Claims: {said}.", claims["sentence"]) if one],
         "links": [
             ("how_each_model_was_trained", "How each model was trained"),
             ("claims_reproduced_or_not", "What others claim, with verdicts"),
