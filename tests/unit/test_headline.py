@@ -171,6 +171,10 @@ def test_lost_runs_are_named():
         "The only run of CNN diverged, so it has no accuracy.",
         "2 of 3 runs of B0 diverged (seeds 0 and 1) and are excluded from every mean.",
     ]
+    both = outcomes(*((name, seed, "missing") for name in ("cnn", "b0") for seed in range(3)))
+    assert lost_runs(results_of(runs=both)) == [
+        "All 3 runs of each of these models are missing, so they have no accuracy: CNN; B0."
+    ]
     missing = outcomes(("cnn", 0, "missing"), ("cnn", 1, "missing"), ("b0", 0, "missing"), ("b0", 1, "finished"))
     assert lost_runs(results_of(runs=missing)) == [
         "All 2 runs of CNN are missing, so it has no accuracy.",

@@ -154,27 +154,33 @@ def all_runs(results: Results) -> pd.DataFrame:
 
 
 def lost_runs(results: Results) -> list[str]:
-    """A sentence for every model that lost runs, and for every way in which it lost them."""
+    """A sentence for the models that lost all their runs in one way, and for each that lost some."""
     sentences, runs = [], results.tables["runs"]
+    entirely: dict[tuple[str, int], list[str]] = {}
     for model, label in results.labels.items():
         own = runs[runs["model"] == model]
         for outcome, (one, many) in LOST.items():
             seeds = own.loc[own["outcome"] == outcome, "seed"].tolist()
             if seeds and len(seeds) == len(own):
-                every = (
-                    f"The only run of {label} {one}" if len(seeds) == 1 else f"All {len(seeds)} runs of {label} {many}"
-                )
-                sentences.append(f"{every}, so it has no accuracy.")
+                entirely.setdefault((outcome, len(seeds)), []).append(label)
             elif seeds:
                 verb, are = (one, "is") if len(seeds) == 1 else (many, "are")
                 sentences.append(
                     f"{len(seeds)} of {len(own)} runs of {label} {verb} ({text.seeds(seeds)}) and {are} excluded from "
                     "every mean."
                 )
+    sentences[:0] = [_without_a_run(*lost, labels) for lost, labels in entirely.items()]
     if "label_runs" in results.tables and (lost := (results.tables["label_runs"]["outcome"] != "finished").sum()):
         every = text.counted(len(results.tables["label_runs"]), "run")
         sentences.append(f"{lost} of {every} on few images per class diverged or are missing, and no mean has them.")
     return sentences
+
+
+def _without_a_run(outcome: str, count: int, labels: list[str]) -> str:
+    every, verb = ("The only run", LOST[outcome][0]) if count == 1 else (f"All {count} runs", LOST[outcome][1])
+    if len(labels) == 1:
+        return f"{every} of {labels[0]} {verb}, so it has no accuracy."
+    return f"{every} of each of these models {verb}, so they have no accuracy: {'; '.join(labels)}."
 
 
 def notice(runs: pd.DataFrame) -> str:
