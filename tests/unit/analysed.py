@@ -7,7 +7,7 @@ import pandas as pd
 
 from study.analysis.registry import table_names
 from study.analysis.tables import write_tables
-from study.files import read_json
+from study.config.record import read_record
 from study.paths import NEAR_DUPLICATES_TABLE
 
 CLAIM = {"id": "c", "text": "t", "source": "s", "model": "cnn", "baseline": None, "metric": "test_accuracy",
@@ -17,7 +17,7 @@ CLAIM = {"id": "c", "text": "t", "source": "s", "model": "cnn", "baseline": None
 def analyse(study):
     """Every table of a study, by name."""
     write_tables(study, study / "tables")
-    names = [*table_names(read_json(study / "config.json")), NEAR_DUPLICATES_TABLE]
+    names = [*table_names(read_record(study / "config.json")), NEAR_DUPLICATES_TABLE]
     return {name: pd.read_csv(study / "tables" / f"{name}.csv") for name in names}
 
 

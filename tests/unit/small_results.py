@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from records import record_of
 
 from study.findings.results import Results
 
@@ -23,14 +24,14 @@ def results_of(of=None, superclasses=True, headline=None, baseline="cnn", **tabl
     models = of or {"cnn": (CNN, 0.40, 0.38), "b0": (B0, 0.80, 0.784)}
     rows = [(name, metric, value) for name, (_, *values) in models.items()
             for metric, value in zip(("val_accuracy", "test_accuracy"), values, strict=True)]  # fmt: skip
-    entries = {name: {"recipe": "r"} | entry for name, (entry, *_) in models.items()}
+    entries = {name: entry for name, (entry, *_) in models.items()}
     runs = [(name, seed, "finished") for name in models for seed in range(3)]
     made = {
         "models": pd.DataFrame(rows, columns=["model", "metric", "mean"]),
         "runs": pd.DataFrame(runs, columns=["model", "seed", "outcome"]),
         "contrasts": contrast("b0", "cnn", 0.404, 0.39, 0.418),
     }
-    config = {"baseline": baseline, "headline": headline, "models": entries, "recipes": {"r": RECIPE}, "contrasts": []}
+    config = record_of(baseline=baseline, headline=headline, models=entries, recipes={"r": RECIPE})
     dataset = SimpleNamespace(fine_names=NAMES, fine_to_coarse=np.zeros(3, int) if superclasses else None)
     return Results(Path(), Path(), config, made | tables, dataset)
 

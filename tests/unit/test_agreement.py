@@ -1,12 +1,14 @@
 """Agreement, McNemar, hardest images, sensitivity, ladder and front, each on a case worked by hand."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from records import record_of
 from scipy import stats
 
 from study.analysis.agreement import agreement_table, mcnemar, mcnemar_table, pair_shares
@@ -22,16 +24,15 @@ from study.data.dataset import TEST, TRAIN, Labels
 
 FINE = [0, 1, 2, 3]
 NAMES = [f"class_{number}" for number in range(100)]
-CONFIG = {
-    "models": {
+CONFIG = record_of(
+    models={
         "a": {"label": "A", "recipe": "r"},
         "b": {"label": "B", "recipe": "s"},
         "c": {"label": "C", "recipe": "r"},
     },
-    "trials": {"r": {"count": 7, "note": "x"}, "s": {"count": None, "note": "x"}},
-    "contrasts": [{"model": "b", "baseline": "a"}],
-    "suspect_labels": None,
-}
+    trials={"r": {"count": 7, "note": "x"}, "s": {"count": None, "note": "x"}},
+    contrasts=[{"model": "b", "baseline": "a"}],
+)
 
 
 def dataset(fine=FINE):
@@ -121,7 +122,7 @@ def test_sensitivity_by_hand():
     assert (row["low"], row["high"]) == pytest.approx(tuple(map(float, wilson(0.5, 3))))
     assert table.loc[("b", "all"), "n_seeds"] == 0 and np.isnan(table.loc[("b", "all"), "accuracy"])
     # positions among the test images
-    listed = CONFIG | {"suspect_labels": {"images": [2, 3]}, "known_duplicates": {"images": [1, 2, 3]}}
+    listed = replace(CONFIG, suspect_labels={"images": [2, 3]}, known_duplicates={"images": [1, 2, 3]})
     table = sensitivity_table(listed, finished, near, dataset()).set_index(["model", "subset"])
     assert table.loc[("a", "without_suspect_labels"), "accuracy"] == pytest.approx(3 / 4)
     assert table.loc[("a", "without_known_duplicates"), ["n_images", "accuracy"]].tolist() == [1, 1]
@@ -145,7 +146,7 @@ def test_a_contrast_without_doubtful_images_by_hand():
 def test_the_ladder_compares_each_step_with_the_one_before():
     finished = {"a": [run(s, 0, 1, 9, 9) for s in range(3)], "b": [run(s, 0, 1, 2, 9 - s) for s in range(4)]}
     steps = [{"model": name, "label": name.upper(), "change": "x"} for name in ("a", "b", "elsewhere", "a")]
-    table = ladder_table({"ladder": steps}, finished, dataset())
+    table = ladder_table(record_of(ladder=steps), finished, dataset())
     assert table["n_seeds"].tolist() == [3, 4, 0, 3]
     assert table["accuracy"].tolist() == pytest.approx([0.5, 0.75, np.nan, 0.5], nan_ok=True)
     right = [np.array([one.predicted == FINE for one in finished[name]]) for name in "ba"]
@@ -154,7 +155,7 @@ def test_the_ladder_compares_each_step_with_the_one_before():
         [expected.difference, expected.low, expected.high, expected.p], nan_ok=True
     )
     assert table.loc[[0, 2, 3], ["difference", "low", "high", "p"]].isna().all(axis=None)
-    assert ladder_table({"ladder": []}, finished, dataset()).empty
+    assert ladder_table(record_of(), finished, dataset()).empty
 
 
 def test_the_front_by_hand():
@@ -191,7 +192,7 @@ def timed(train, cpu, features=None, **environment):
     ],
 )
 def test_a_run_costs_cpu_time_where_all_runs_have_it_and_otherwise_the_time_that_passed(other, clock, seconds):
-    config = {"models": {"m": {"label": "M"}}}
+    config = record_of(models={"m": {"label": "M"}})
     table = costs_table(config, [timed(20, 30, 10.0), other])
     assert table["clock"].tolist() == [clock, clock]
     assert table["run_seconds"].tolist() == pytest.approx(seconds, nan_ok=True)

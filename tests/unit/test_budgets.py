@@ -11,6 +11,7 @@ from configs import COMPUTE, raw
 from study.analysis.budgets import budget_curve_table, compute_needed_table
 from study.analysis.runs import Run
 from study.config.planning import study_record
+from study.config.record import StudyRecord
 from study.config.study import load_config
 from study.data.dataset import TEST, TRAIN, Labels
 from study.findings import worth
@@ -30,7 +31,7 @@ def record() -> dict:
         config["models"][name] = network | {"recipe": name, "label": name}
     config["models"]["tuned_1"] |= {"regime": "finetune", "weights": "hub"}
     config |= {"grid": {"models": [*BUDGETS, "scratch_cnn"], "seeds": [0, 1, 2]}, "baseline": "random_1"}
-    return study_record(load_config(config), COMPUTE)
+    return StudyRecord.from_json(study_record(load_config(config), COMPUTE))
 
 
 def run(model: str, seed: int, hits: int, macs: int = 100) -> Run:
@@ -56,7 +57,7 @@ HITS = {"random_1": 200, "random_4": 500, "tuned_1": 350, "scratch_cnn": 300}
 
 
 def test_models_that_differ_in_their_budget_alone_are_a_curve():
-    assert record()["curves"] == {
+    assert record().curves == {
         "random_1": ["random_1", "random_4"], "tuned_1": ["tuned_1"], "scratch_cnn": ["scratch_cnn"]
     }  # fmt: skip
     assert "curves" not in study_record(load_config(raw()), COMPUTE)
@@ -101,7 +102,8 @@ def results_of(labels: Labels, hits: dict[str, int]) -> Results:
         "budget_curve": budget_curve_table(config, runs, labels),
         "compute_needed": compute_needed_table(config, runs, labels).replace("", np.nan),
     }
-    config["models"]["random_1"]["label"], config["models"]["random_4"]["label"] = "Random, 1 epoch", "Random, 4 epochs"
+    for name, label in (("random_1", "Random, 1 epoch"), ("random_4", "Random, 4 epochs")):
+        config.models[name] = replace(config.models[name], label=label)
     return Results(study=Path(), folder=Path(), config=config, tables=tables, dataset=labels)
 
 

@@ -14,8 +14,8 @@ from study.analysis.metrics import MAX_TEMPERATURE, MIN_TEMPERATURE, fit_tempera
 from study.analysis.runs import load_runs
 from study.analysis.tables import write_tables
 from study.analysis.uncertainty import wilson
+from study.config.record import read_record
 from study.data.dataset import TEST, read_labels
-from study.files import read_json
 
 
 def random_case(seed, images=300, classes=100, sharpness=3.0):
@@ -105,7 +105,7 @@ def study(tmp_path_factory):
 def loaded(study):
     """The dataset's labels, and the finished runs by model."""
     dataset = read_labels(study / "dataset.npz")
-    runs = list(load_runs(study, read_json(study / "config.json"), dataset))
+    runs = list(load_runs(study, read_record(study / "config.json"), dataset))
     return dataset, {name: [run for run in runs if run.model == name and run.numbers] for name in
                      dict.fromkeys(run.model for run in runs)}  # fmt: skip
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from configs import COMPUTE, raw
 from runs import make_dataset, scratch_spec, write_spec
 
 from study.__main__ import main
+from study.config.planning import study_record
+from study.config.study import load_config
 from study.errors import StudyError
 from study.files import CHECKSUMS, changed_files, file_digest, read_json, write_checksums, write_json
 from study.orchestration import jobs
@@ -21,7 +24,7 @@ def trained(tmp_path_factory):
     study = StudyPaths(tmp_path_factory.mktemp("s") / "results" / "mine")
     jobs.train(write_spec(study.folder, scratch_spec(epochs=1)))
     write_json(study.dataset_record, {"fingerprint": "tiny"})
-    write_json(study.config, {"grid": [{"model": "scratch_cnn", "seed": 0}]})
+    write_json(study.config, study_record(load_config(raw()), COMPUTE))
     study.tables.mkdir()
     study.table("runs").write_text("a\n1\n")
     write_checksums(study.folder, ("dataset.npz", "dataset.json"))

@@ -13,6 +13,7 @@ import yaml
 from configs import COMPUTE
 from hypothesis import given
 from hypothesis import strategies as st
+from records import record_of
 from study_factory import labels_of, make_study
 
 from study.analysis.claims import MEASURES, Measured, claims_table, judge, measure, one_more_run
@@ -163,14 +164,13 @@ def test_a_number_within_the_interval_of_few_seeds_is_compatible_and_the_width_i
 
 
 def test_an_untested_claim_has_the_number_of_its_model_and_no_verdict():
-    config = {
-        "dataset": {"synthetic": False, "superclasses": 20, "title": "Real"},
-        "models": {"scratch_cnn": {"label": "CNN"}},
-        "claims": [
+    config = record_of(
+        models={"scratch_cnn": {"label": "CNN"}},
+        claims=[
             claim_of() | {"untested": "Nobody knows how."},
             claim_of(model=None) | {"untested": "Nobody knows."},
         ],
-    }
+    )
     runs = [run_of(test_accuracy=accuracy) for accuracy in (0.6, 0.61, 0.62)]
     table = claims_table(config, {"scratch_cnn": runs}, labels_of([0]))
     assert table["verdict"].tolist() == ["not tested here"] * 2
@@ -200,11 +200,8 @@ def test_swapping_the_direction_swaps_the_verdict(value, below, above, expected)
 
 
 def test_what_is_not_tested_says_why():
-    config = {
-        "dataset": {"synthetic": False, "superclasses": 20, "title": "Real"},
-        "models": {"scratch_cnn": {"label": "CNN"}, "b0": {"label": "B0"}},
-    }
-    config["claims"] = [
+    models = {"scratch_cnn": {"label": "CNN"}, "b0": {"label": "B0"}}
+    claims = [
         claim_of(model=None),
         claim_of(model="b3"),
         claim_of(model="b0"),
@@ -213,7 +210,7 @@ def test_what_is_not_tested_says_why():
         claim_of(),
     ]
     runs = [run_of(test_accuracy=accuracy) for accuracy in (0.6, 0.61, 0.62)]
-    table = claims_table(config, {"scratch_cnn": runs, "b0": []}, labels_of([0]))
+    table = claims_table(record_of(models=models, claims=claims), {"scratch_cnn": runs, "b0": []}, labels_of([0]))
     assert table["verdict"].tolist() == ["not tested here"] * 5 + ["reproduced"]
     assert table["reason"].tolist()[:5] == [
         "There is no model of this kind in config.yaml yet.",
@@ -222,14 +219,13 @@ def test_what_is_not_tested_says_why():
         "b3 is not in the grid.",
         "No run of B0 finished.",
     ]
-    synthetic = claims_table(config | {"dataset": config["dataset"] | {"synthetic": True}}, {}, labels_of([0]))
+    config = record_of(models=models, claims=claims, dataset={"synthetic": True})
+    synthetic = claims_table(config, {}, labels_of([0]))
     assert set(synthetic["verdict"]) == {"not tested here"}
     assert set(synthetic["reason"]) == {"The data are synthetic."}
-    without = {
-        "dataset": config["dataset"] | {"superclasses": 0},
-        "claims": [claim_of("within_superclass"), claim_of()],
-    }
-    table = claims_table(config | without, {"scratch_cnn": runs, "b0": []}, labels_of([0], superclasses=0))
+    claims = [claim_of("within_superclass"), claim_of()]
+    without = record_of(models=models, claims=claims, dataset={"superclasses": 0})
+    table = claims_table(without, {"scratch_cnn": runs, "b0": []}, labels_of([0], superclasses=0))
     assert table["verdict"].tolist() == ["not tested here", "reproduced"]
     assert table.loc[0, "reason"] == "Real has no superclasses."
 

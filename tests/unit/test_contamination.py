@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from records import record_of
 from scipy import stats
 
 from study.analysis.contamination import contamination_table
@@ -17,7 +18,7 @@ MODELS = {
     "frozen": {"weights": "hub"},
     "vit": {"weights": "file:vit.safetensors", "origin": "unverified"},
 }
-CONFIG = {"models": MODELS}
+CONFIG = record_of(models=MODELS)
 
 
 def dataset(held_out, test):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from study_factory import make_study
 
 from study.analysis.runs import load_runs
+from study.config.record import read_record
 from study.data.dataset import read_labels
 from study.errors import StudyError
-from study.files import read_json
 
 FLIPS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4)
 CUTS = st.none() | st.floats(0, 1)
@@ -37,7 +37,7 @@ def test_a_damaged_file_is_taken_or_refused_in_a_sentence(tmp_path, name):
         (folder / name).write_bytes(damaged(original, flips, cut))
         try:
             with np.errstate(all="ignore"):
-                list(load_runs(study, read_json(study / "config.json"), read_labels(study / "dataset.npz")))
+                list(load_runs(study, read_record(study / "config.json"), read_labels(study / "dataset.npz")))
         except StudyError as error:
             assert str(folder) in str(error) or str(Path("runs") / "scratch_cnn") in str(error)
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from small_results import B0, CNN, NAN, contrast, outcomes, results_of
 
+from study.config.record import Pair
 from study.findings import text
 from study.findings.compare import headline, shown_pairs
 from study.findings.headline import answer
@@ -65,9 +66,9 @@ def test_the_config_can_name_the_headline_and_it_waits_for_its_runs():
 @pytest.mark.parametrize("stored", [("b0", "fast"), ("fast", "b0")])
 def test_tables_show_the_headline_where_the_study_does_not_ask_for_it(stored):
     results = results_of(MANY, contrasts=every_contrast(("b0", "cnn"), stored))
-    results.config["contrasts"] = [{"model": "b0", "baseline": "cnn"}]
+    results.config.contrasts[:] = [Pair("b0", "cnn")]
     assert shown_pairs(results) == [("b0", "cnn"), stored]
-    results.config["contrasts"] = [{"model": "fast", "baseline": "b0"}]
+    results.config.contrasts[:] = [Pair("fast", "b0")]
     assert shown_pairs(results) == [("fast", "b0")]
 
 

@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from records import record_of
 
 from study.analysis.registry import table_names
 from study.findings.topics import FINDINGS
@@ -23,9 +25,8 @@ def record(superclasses=20, search=None, **changes):
     """What the registry reads of config.json, with two models of which one is compared."""
     models = {"cnn": {"label": "CNN"}, "b0": {"label": "B0"}}
     contrasts = [{"model": "b0", "baseline": "cnn"}]
-    dataset = {"classes": 100, "superclasses": superclasses}
-    return {"models": models, "contrasts": contrasts, "dataset": dataset, "search": search, "ladder": [],
-            "claims": [], **changes}  # fmt: skip
+    record = record_of(models=models, contrasts=contrasts, dataset={"superclasses": superclasses}, search=search)
+    return replace(record, **changes)
 
 
 def names(study):

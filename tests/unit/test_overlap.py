@@ -1,8 +1,11 @@
 """Classes with a counterpart among ImageNet's: the list, and the gain with and without."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from records import record_of
 from scipy import stats
 from study_factory import labels_of
 from timm.data import ImageNetInfo
@@ -12,15 +15,14 @@ from study.analysis.runs import Run
 from study.data.manifest import load_manifest
 
 LISTED = read_counterparts("cifar100")
-CONFIG = {
-    "dataset": {"name": "cifar100"},
-    "models": {"cnn": {"weights": None}, "lite0": {"weights": "hub"}, "frozen": {"weights": "hub"}},
-    "contrasts": [
+CONFIG = record_of(
+    models={"cnn": {"weights": None}, "lite0": {"weights": "hub"}, "frozen": {"weights": "hub"}},
+    contrasts=[
         {"model": "cnn", "baseline": "lite0"},
         {"model": "lite0", "baseline": "frozen"},  # both are pretrained
         {"model": "frozen", "baseline": "cnn"},  # of the model there is no run
     ],
-}
+)
 
 
 def test_the_list_names_classes_of_imagenet_by_number_and_name():
@@ -68,7 +70,7 @@ def test_the_gain_with_and_without_counterpart_by_hand():
     assert table.loc["without_counterpart", "value"] == pytest.approx(without.mean())
     assert table.loc["difference", "value"] == pytest.approx(2 / 3 - without.mean())
     assert table.loc["difference_agreed", ["n_with", "n_without"]].tolist() == [67, 26]
-    assert overlap_table(CONFIG | {"dataset": {"name": "cifar10"}}, finished, dataset()).empty
+    assert overlap_table(replace(CONFIG, dataset=replace(CONFIG.dataset, name="cifar10")), finished, dataset()).empty
 
 
 def test_the_interval_is_welchs():

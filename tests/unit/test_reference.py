@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -164,9 +165,9 @@ def test_what_pretrained_weights_are_worth_in_one_network(published, tmp_path):
 )
 def test_how_a_model_was_trained_in_short(published, entry, recipe, said):
     sources = read_published(published)
-    model = sources.config["models"]["lite0_finetune"]
-    sources.config["recipes"][model["recipe"]] |= {"early_stopping": None, "input_sizes": None} | recipe
-    model |= {"input_size": 224} | entry
+    models = sources.config.models
+    sources.config.recipe_of("lite0_finetune").update({"early_stopping": None, "input_sizes": None} | recipe)
+    models["lite0_finetune"] = replace(models["lite0_finetune"], **({"input_size": 224} | entry))
     assert training(sources, "lite0_finetune") == said
 
 
@@ -220,7 +221,7 @@ def test_the_notes_on_models_stand_among_the_limits(published, tmp_path):
 
 def test_published_numbers_stand_apart(published):
     sources = read_published(published)
-    sources.config["literature"] = []
+    sources.config.literature.clear()
     assert "Published by others" not in page_text(sources)
     entry = {
         "label": "B0, tuned",
@@ -231,7 +232,7 @@ def test_published_numbers_stand_apart(published):
         "source": "A paper",
         "note": "One run.",
     }
-    sources.config["literature"] = [entry]
+    sources.config.literature.append(entry)
     section = page_text(sources).split("## Published by others, not measured here")[1].split("## ")[0]
     assert "\n| B0, tuned | 86.31 | 50,000 | the test images | A paper | One run. |\n" in section
 

@@ -155,7 +155,9 @@ def test_a_real_study_carries_no_banner(study, tmp_path):
     for name in ("dataset.npz", "runs", "figures"):
         (real / name).symlink_to(study / name)
     write_pages(real, study / "tables", real / "figures", real / "pages")
-    assert not any("Synthetic data" in (real / "pages" / name).read_text() for name in page_names(config))
+    assert not any(
+        "Synthetic data" in (real / "pages" / name).read_text() for name in page_names(config_of_study(real))
+    )
 
 
 def test_download_links_hold_the_tables_once_a_page(study):

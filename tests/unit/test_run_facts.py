@@ -1,6 +1,7 @@
 """What was run, on what machine, with which code and settings, as the report says it."""
 
 import json
+from dataclasses import replace
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -39,7 +40,8 @@ def test_what_was_run_counts_images_runs_and_minutes(study):
 def test_the_card_of_a_model_has_its_note(study):
     sources = read_results(study, study / "tables")
     assert "It is small." not in json.dumps(card_page(sources, "scratch_cnn")[0])
-    sources.config["models"]["scratch_cnn"]["note"] = "It is small."
+    noted = replace(sources.config.models["scratch_cnn"], note="It is small.")
+    sources.config.models["scratch_cnn"] = noted
     assert "It is small." in json.dumps(card_page(sources, "scratch_cnn")[0])
 
 

@@ -11,6 +11,7 @@ from runs import scratch_spec, train, write_spec
 
 from study.analysis.search import write_search
 from study.config.planning import run_spec, study_record
+from study.config.record import StudyRecord
 from study.config.search import Search
 from study.config.study import load_config
 from study.errors import StudyError
@@ -110,7 +111,7 @@ def test_the_trial_with_the_best_mean_is_chosen_among_those_that_finished_with_e
 
 
 def answer_of(study, record):
-    return answer(Searched(study, record, read_table(study / "tables" / "search.csv")))
+    return answer(Searched(study, StudyRecord.from_json(record), read_table(study / "tables" / "search.csv")))
 
 
 def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched):

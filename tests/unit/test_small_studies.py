@@ -1,11 +1,11 @@
 """Studies of which little is there still have every figure and page."""
 
-import json
 import shutil
 
 from study_factory import make_study
 from written_pages import Parsed, analyse, config_of_study, figure_names, page_names
 
+from study.files import read_json, write_json
 from study.reporting.pages import draw_figures, write_pages
 
 
@@ -31,12 +31,12 @@ def test_a_study_in_which_every_run_diverged_has_every_figure_and_page(tmp_path)
 
 def test_a_study_with_missing_runs_has_every_page_with_a_notice(tmp_path):
     folder = make_study(tmp_path / "some", {"scratch_cnn": 0.5, "lite0_finetune": 0.6})
-    config = config_of_study(folder) | {"allow_missing": True}
-    (folder / "config.json").write_text(json.dumps(config))
+    config = read_json(folder / "config.json") | {"allow_missing": True}
+    write_json(folder / "config.json", config)
     shutil.rmtree(folder / "runs" / "scratch_cnn")
     analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    for name in page_names(config):
+    for name in page_names(config_of_study(folder)):
         assert "Incomplete: 3 of 6 runs of this study are missing." in (folder / "pages" / name).read_text(), name
     assert "All 3 runs of Scratch cnn are missing" in Parsed((folder / "pages" / "index.html").read_text()).text

@@ -7,6 +7,7 @@ from small_results import results_of
 from study_factory import make_study
 
 from study.analysis.tables import write_tables
+from study.config.record import Pair
 from study.data.dataset import TEST
 from study.findings import text
 from study.findings.results import read_results
@@ -113,7 +114,8 @@ def differences(*rows):
 
 def summary_of(frame):
     results = results_of(class_differences=frame)
-    results.config.update(equivalence_margin=0.05, contrasts=[{"model": "b0", "baseline": "cnn"}])
+    config = dataclasses.replace(results.config, equivalence_margin=0.05, contrasts=[Pair("b0", "cnn")])
+    results = dataclasses.replace(results, config=config)
     return summary(results, "class_differences", "class", "classes")
 
 
@@ -182,9 +184,9 @@ def test_styles_that_repeat_become_classes_and_nothing_else_changes():
 
 def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
     assert "the same for every run." in paragraphs("data", sources)[0]
-    (short,) = sources.config["recipes"].values()
+    (short,) = sources.config.recipes.values()
     recipes = {"short": short | {"validation": {"fraction": 0.15, "seed": 3}}, "long": short}
-    own = dataclasses.replace(sources, config=sources.config | {"recipes": recipes})
+    own = dataclasses.replace(sources, config=dataclasses.replace(sources.config, recipes=recipes))
     assert paragraphs("data", own)[0].endswith(
         "the same for every run, but for recipe short, which holds out 15 %, drawn with seed 3."
     )

@@ -7,7 +7,7 @@ import pytest
 from study_factory import make_study
 
 from study.analysis.tables import write_tables
-from study.files import read_json
+from study.config.record import read_record
 from study.reporting.items import report_figures, report_pages
 from study.reporting.pages import draw_figures, write_pages
 
@@ -28,7 +28,7 @@ def said(path):
 
 
 def test_every_item_is_made_and_none_is_of_superclasses(study):
-    config = read_json(study / "config.json")
+    config = read_record(study / "config.json")
     pages, figures = report_pages(config), report_figures(config)
     assert all((study / "pages" / page.file).is_file() for page in pages)
     assert all((study / "figures" / part.file).is_file() for part in figures)

@@ -1,9 +1,9 @@
 """What tests read of a report, and the tables it is made from."""
 
-import json
 from html.parser import HTMLParser
 
 from study.analysis.tables import write_tables
+from study.config.record import read_record
 from study.reporting.items import report_figures, report_pages
 
 
@@ -13,7 +13,7 @@ def analyse(study):
 
 
 def config_of_study(study):
-    return json.loads((study / "config.json").read_text())
+    return read_record(study / "config.json")
 
 
 def figure_names(config):

@@ -12,6 +12,7 @@ import pytest
 from project import jobs_in
 
 from study.analysis.registry import table_names
+from study.config.record import read_record
 from study.files import read_json
 from study.paths import NEAR_DUPLICATES_TABLE
 
@@ -28,7 +29,7 @@ def rows(path):
 
 def test_the_demo_leaves_every_table_figure_and_page(demo):
     assert {path.name for path in (demo.results / "tables").glob("*.csv")} == {
-        f"{name}.csv" for name in (*table_names(read_json(demo.results / "config.json")), NEAR_DUPLICATES_TABLE)
+        f"{name}.csv" for name in (*table_names(read_record(demo.results / "config.json")), NEAR_DUPLICATES_TABLE)
     }
     assert len(rows(demo.results / "tables" / "runs.csv")) == 4
     assert len(rows(demo.results / "tables" / "classes.csv")) == 200

@@ -3,7 +3,7 @@
 from project import DEMO
 
 from study.analysis.registry import table_names
-from study.files import read_json
+from study.config.record import read_record
 from study.findings.results import read_table
 from study.paths import NEAR_DUPLICATES_TABLE
 
@@ -23,7 +23,7 @@ def test_seven_classes_without_superclasses_go_through_the_whole_workflow(fresh)
     done = fresh.snakemake("--report", "report.html", config=config)
     assert done.returncode == 0, done.stdout
     results = fresh.folder / "results" / "seven"
-    names = [*table_names(read_json(results / "config.json")), NEAR_DUPLICATES_TABLE]
+    names = [*table_names(read_record(results / "config.json")), NEAR_DUPLICATES_TABLE]
     assert {path.stem for path in (results / "tables").glob("*.csv")} == {*names}
     assert not [path for path in results.rglob("*superclass*") if "logs" not in path.parts]
     for path in (results / "tables").glob("*.csv"):

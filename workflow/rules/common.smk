@@ -9,6 +9,7 @@ from study.config.planning import (
     spec_of,
     study_record,
 )
+from study.config.record import StudyRecord
 from study.config.specs import weights_id
 from study.files import canonical_json, file_digest, read_json, sha256_text
 from study.fingerprints import sources_sha256, training_code_sha256
@@ -46,6 +47,7 @@ with exit_with_sentence():
 LOGS = PATHS.folder / "logs"
 RUN = PATHS.folder / "runs" / "{model}" / "{subset}seed-{seed}"
 RECORD = study_record(STUDY, START.compute)
+RECORDED = StudyRecord.from_json(RECORD)
 MODELS = {name: STUDY.models[name] for name in STUDY.grid.models}
 FEATURES_OF = {
     name: features_spec(STUDY, name, START.compute) for name in STUDY.featured()
@@ -157,8 +159,8 @@ def marked(path, title, category, caption):
     )
 
 
-FIGURES = [PATHS.folder / "figures" / part.file for part in report_figures(RECORD)]
-TOPICS = report_pages(RECORD)
+FIGURES = [PATHS.folder / "figures" / part.file for part in report_figures(RECORDED)]
+TOPICS = report_pages(RECORDED)
 PAGES = [
     *[
         marked(

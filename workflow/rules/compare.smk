@@ -3,7 +3,7 @@
 from study.analysis.registry import table_names
 from study.paths import NEAR_DUPLICATES_TABLE
 
-TABLES = [PATHS.table(name) for name in table_names(RECORD)]
+TABLES = [PATHS.table(name) for name in table_names(RECORDED)]
 NEAR_DUPLICATES = PATHS.table(NEAR_DUPLICATES_TABLE)
 
 

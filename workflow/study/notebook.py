@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from study.analysis.evidence import Evidence, NeedsLogits, NoEvidence, ThinEvidence
 from study.analysis.runs import every_run, load_predictions, planned_config
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels, read_labels
 from study.errors import StudyError
 from study.findings.results import read_table
@@ -20,7 +20,7 @@ class Study:
     """A study in a folder: its config, its tables by name, the labels of its images."""
 
     folder: Path
-    config: dict[str, Any]
+    config: StudyRecord
     tables: dict[str, pd.DataFrame]
     dataset: Labels
 

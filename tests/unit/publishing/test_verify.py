@@ -10,6 +10,7 @@ from publications import RUN, edit_evidence, seal
 
 from study.__main__ import main
 from study.analysis.runs import load_run, load_runs
+from study.config.record import read_record
 from study.data.dataset import TEST, TRAIN, read_labels
 from study.errors import StudyError
 from study.files import read_json, write_json
@@ -130,7 +131,7 @@ def test_a_run_on_few_images_is_published_with_thin_evidence_and_its_numbers(stu
         assert {name: (str(array.dtype), len(array)) for name, array in stored.items()} == {
             "test_best": ("uint8", 1000), "test_log_true": ("float16", 1000)
         }  # fmt: skip
-    config, dataset = read_json(few / "config.json"), read_labels(few / "labels.npz")
+    config, dataset = read_record(few / "config.json"), read_labels(few / "labels.npz")
     thin, full = RunKey("scratch_cnn", 0, 5), RunKey("scratch_cnn", 0)
     assert load_run(few, thin, dataset).numbers == load_run(study, full, dataset).numbers
     alone = {name: value for name, value in load_run(few, thin, dataset, True).numbers.items() if not np.isnan(value)}

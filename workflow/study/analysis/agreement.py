@@ -1,13 +1,13 @@
 """Do two networks say the same, image by image? Description only: networks, not methods, are what is compared here."""
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import bdtr
 
 from study.analysis.runs import Finished, correctness
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 SHARES = ["agreement", "both_right", "both_wrong", "same_wrong"]
@@ -45,7 +45,7 @@ def pair_shares(one: np.ndarray, other: np.ndarray, fine: np.ndarray) -> tuple[f
     return float(agree), float(both_right), float(both_wrong), float(same_wrong)
 
 
-def mcnemar_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def mcnemar_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """For every contrast, every pair of a run of the model and one of the baseline: who alone gets how many right?
 
     `p` is McNemar's exact test: two-sided, binomial with one half on the images that only one of the two gets right
@@ -54,8 +54,7 @@ def mcnemar_table(config: dict[str, Any], finished: Finished, dataset: Labels) -
     fine = dataset.fine[dataset.ids(TEST)]
     right = {model: correctness(runs, fine) for model, runs in finished.items()}
     rows = []
-    for pair in config["contrasts"]:
-        model, baseline = pair["model"], pair["baseline"]
+    for model, baseline in config.contrasts:
         for (i, run), (j, other) in itertools.product(enumerate(finished[model]), enumerate(finished[baseline])):
             only_model = int((right[model][i] & ~right[baseline][j]).sum())
             only_baseline = int((~right[model][i] & right[baseline][j]).sum())

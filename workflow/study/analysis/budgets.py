@@ -9,6 +9,7 @@ from study.analysis.inversion import Curve, amounts_to_reach
 from study.analysis.runs import Finished, Run, correctness
 from study.analysis.uncertainty import over_seeds
 from study.config.options import at_step
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 RESAMPLING = 0  # the seed, so that the same runs give the same bytes
@@ -19,7 +20,7 @@ NEEDED = ["model", "curve", "accuracy", "compute", "needed", "needed_low", "need
 TERA = 1e12
 
 
-def budget_curve_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def budget_curve_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Test accuracy of each model against what its runs computed; models that differ in their budget alone are a curve.
 
     `compute` are 10^12 multiply-accumulates of forward passes over the `images_seen` of one run; an image of another
@@ -27,12 +28,12 @@ def budget_curve_table(config: dict[str, Any], finished: Finished, dataset: Labe
     about twice as much again and less where layers are frozen, are not in it; frozen backbones have no row.
     """
     rows = []
-    for curve, models in config["curves"].items():
+    for curve, models in config.curves.items():
         for model in models:
             runs = finished[model]
-            if not runs or config["models"][model]["regime"] == "frozen" or _compute(config, runs) is None:
+            if not runs or config.models[model].regime == "frozen" or _compute(config, runs) is None:
                 continue
-            shown = {"curve": curve, "model": model, "label": config["models"][model]["label"]}
+            shown = {"curve": curve, "model": model, "label": config.models[model].label}
             measured = {
                 "images_seen": round(np.mean([_images_seen(config, run) for run in runs])),
                 "macs": runs[0].record["macs"],
@@ -44,7 +45,7 @@ def budget_curve_table(config: dict[str, Any], finished: Finished, dataset: Labe
     return table.sort_values(["curve", "compute"], key=_in_order(table), kind="stable", ignore_index=True)
 
 
-def compute_needed_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def compute_needed_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """For each model with pretrained weights on a curve: the compute that each curve without them needs to be as good.
 
     `times` is how many times the model's own compute that is; the compute of the pretraining is not in it. As in
@@ -53,7 +54,7 @@ def compute_needed_table(config: dict[str, Any], finished: Finished, dataset: La
     """
     table = budget_curve_table(config, finished, dataset)
     curves = {name: _curve(rows, finished, dataset) for name, rows in table.groupby("curve", sort=False)}
-    pretrained = {name for name, rows in table.groupby("curve") if config["models"][rows["model"].iloc[0]]["weights"]}
+    pretrained = {name for name, rows in table.groupby("curve") if config.models[rows["model"].iloc[0]].weights}
     rows: list[dict[str, Any]] = []
     for one, other in ((one, other) for one in curves for other in curves):
         if one not in pretrained or other in pretrained or len(curves[other].amounts) < 2:
@@ -72,28 +73,28 @@ def compute_needed_table(config: dict[str, Any], finished: Finished, dataset: La
     return pd.DataFrame(rows, columns=NEEDED)
 
 
-def _images_seen(config: dict[str, Any], run: Run) -> float:
+def _images_seen(config: StudyRecord, run: Run) -> float:
     """How many images a run saw, each counted as often as it was seen."""
-    recipe = config["recipes"][config["models"][run.model]["recipe"]]
+    recipe = config.recipe_of(run.model)
     epochs = run.record["epochs"]
     whole, images = recipe.get("images_seen"), run.record["data"]["train"]
     if isinstance(whole, dict):
         whole = at_step(
-            {int(key): value for key, value in whole.items()}, images / config["dataset"]["classes"], "images_seen"
+            {int(key): value for key, value in whole.items()}, images / config.dataset.classes, "images_seen"
         )
     return whole * epochs / recipe["epochs"] if whole else epochs * images
 
 
-def _compute(config: dict[str, Any], runs: list[Run]) -> float | None:
+def _compute(config: StudyRecord, runs: list[Run]) -> float | None:
     """The multiply-accumulates of a run's forward passes, on average; None where a run has not those of an image."""
-    model = config["models"][runs[0].model]
-    sizes = config["recipes"][model["recipe"]].get("input_sizes")
+    model = config.models[runs[0].model]
+    sizes = config.recipe_of(runs[0].model).get("input_sizes")
     if any(run.record.get("macs") is None for run in runs):
         return None
     computed = []
     for run in runs:
-        used = sizes[: run.record["epochs"]] if sizes else [model["input_size"]]
-        pixels = np.mean([(size / model["input_size"]) ** 2 for size in used])
+        used = sizes[: run.record["epochs"]] if sizes else [model.input_size]
+        pixels = np.mean([(size / model.input_size) ** 2 for size in used])
         computed.append(run.record["macs"] * _images_seen(config, run) * pixels)
     return float(np.mean(computed))
 

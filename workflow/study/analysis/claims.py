@@ -25,6 +25,7 @@ from study.analysis.groups import by_class
 from study.analysis.heterogeneity import estimates, spread
 from study.analysis.runs import Finished, Run, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, VALIDATION, Labels
 
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
@@ -46,10 +47,10 @@ class Measured(NamedTuple):
     over: str
 
 
-def claims_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def claims_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """One row per claim, in the config's order; n_seeds is the smaller number where two models are compared."""
     rows = []
-    for claim in config["claims"]:
+    for claim in config.claims:
         measured, reason = Measured(np.nan, np.nan, np.nan, 0, ""), why_untested(claim, config, finished)
         if not reason:
             measured = measure(claim, finished, dataset)
@@ -61,23 +62,23 @@ def claims_table(config: dict[str, Any], finished: Finished, dataset: Labels) ->
     return pd.DataFrame(rows, columns=COLUMNS).astype(numbers)
 
 
-def why_untested(claim: Claim, config: dict[str, Any], finished: Finished) -> str:
+def why_untested(claim: Claim, config: StudyRecord, finished: Finished) -> str:
     """Why nothing here can be held against the claim; empty where something can."""
     return next(_obstacles(claim, config, finished), "")
 
 
-def _obstacles(claim: Claim, config: dict[str, Any], finished: Finished) -> Iterator[str]:
-    if config["dataset"]["synthetic"]:
+def _obstacles(claim: Claim, config: StudyRecord, finished: Finished) -> Iterator[str]:
+    if config.dataset.synthetic:
         yield "The data are synthetic."
-    if claim["metric"] == "within_superclass" and not config["dataset"]["superclasses"]:
-        yield f"{config['dataset']['title']} has no superclasses."
+    if claim["metric"] == "within_superclass" and not config.dataset.superclasses:
+        yield f"{config.dataset.title} has no superclasses."
     if claim["model"] is None:
         yield "There is no model of this kind in config.yaml yet."
     for name in filter(None, (claim["model"], claim["baseline"])):
-        if name not in config["models"]:
+        if name not in config.models:
             yield f"{name} is not in the grid."
         elif not finished[name]:
-            yield f"No run of {config['models'][name]['label']} finished."
+            yield f"No run of {config.models[name].label} finished."
 
 
 def measure(claim: Claim, finished: Finished, dataset: Labels) -> Measured:

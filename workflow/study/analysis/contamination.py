@@ -17,18 +17,19 @@ from study.analysis.contrasts import SEEDS_AND_IMAGES, TOO_FEW_SEEDS, SeedPart, 
 from study.analysis.ranking import best_by_validation
 from study.analysis.runs import Finished, Run, correctness
 from study.analysis.uncertainty import MIN_SEEDS
+from study.config.record import ModelRecord, StudyRecord
 from study.data.dataset import TEST, VALIDATION, Labels
 
 COLUMNS = ["model", "reference", "gain_validation", "gain_test", "difference", "low", "high", "n_validation", "n_test",
            "n_seeds", "n_seeds_reference", "method"]  # fmt: skip
 
 
-def is_of_unverified_origin(model: dict[str, Any]) -> bool:
+def is_of_unverified_origin(model: ModelRecord) -> bool:
     """Whether a model's entry in config.json says so."""
-    return model.get("origin") == "unverified"
+    return model.origin == "unverified"
 
 
-def contamination_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def contamination_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """One row per model of unverified origin: its gain over the reference on validation minus that on test, a fraction.
 
     The reference is the best pretrained model of known origin by validation accuracy. Runs whose recipe has a
@@ -38,13 +39,13 @@ def contamination_table(config: dict[str, Any], finished: Finished, dataset: Lab
     known = {
         model: float(np.mean([run.numbers["val_accuracy"] for run in runs])) if runs else np.nan
         for model, runs in shared.items()
-        if config["models"][model]["weights"] and not is_of_unverified_origin(config["models"][model])
+        if config.models[model].weights and not is_of_unverified_origin(config.models[model])
     }
     reference = best_by_validation(known)
     rows = [
         {"model": model, "reference": reference} | _compared(runs, shared[reference], dataset)
         for model, runs in shared.items()
-        if reference and runs and is_of_unverified_origin(config["models"][model])
+        if reference and runs and is_of_unverified_origin(config.models[model])
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

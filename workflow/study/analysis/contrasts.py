@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from scipy.special import stdtr, stdtrit
 
 from study.analysis.runs import Finished, Run, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval
+from study.config.record import Pair, StudyRecord
 from study.data.dataset import TEST, Labels
 
 SEEDS_AND_IMAGES = "seeds and images"
@@ -48,7 +49,7 @@ class Contrast(NamedTuple):
     method: str
 
 
-def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Every pair of models, for each accuracy on test; see `contrast` for the interval.
 
     `asked` is 1 for the contrasts of the config, which come first. p_holm adjusts their p values of test_accuracy, the
@@ -57,13 +58,13 @@ def contrasts_table(config: dict[str, Any], finished: Finished, dataset: Labels)
     """
     correct, rows = measures(dataset), []
     for pair, metric in itertools.product(every_pair(config), correct):
-        matrices = [correct[metric](finished[pair[side]]) for side in ("model", "baseline")]
+        matrices = [correct[metric](finished[name]) for name in pair]
         result = contrast(*matrices)._asdict()
         method = result.pop("method")
         ratio = dict(zip(RATIO, error_ratio(*matrices), strict=True))
         counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
-        asked = int(pair in config["contrasts"])
-        rows.append(pair | {"metric": metric, "asked": asked} | result | counts | {"method": method} | ratio)
+        asked = int(pair in config.contrasts)
+        rows.append(pair._asdict() | {"metric": metric, "asked": asked} | result | counts | {"method": method} | ratio)
     columns = ["model", "baseline", "metric", "asked", "difference", "low", "high", "lowest", "highest", "df",
                *VARIANCES, "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline",
                "method", *RATIO]  # fmt: skip
@@ -85,13 +86,13 @@ def measures(dataset: Labels) -> dict[str, Callable[[list[Run]], np.ndarray]]:
     return correct
 
 
-def every_pair(config: dict[str, Any]) -> list[dict[str, str]]:
+def every_pair(config: StudyRecord) -> list[Pair]:
     """The contrasts of the config, then every other pair of its models, the later in report order minus the other."""
-    asked = config["contrasts"]
-    known = {frozenset(pair.values()) for pair in asked}
+    asked = config.contrasts
+    known = {frozenset(pair) for pair in asked}
     others = [
-        {"model": later, "baseline": earlier}
-        for earlier, later in itertools.combinations(config["models"], 2)
+        Pair(model=later, baseline=earlier)
+        for earlier, later in itertools.combinations(config.models, 2)
         if {earlier, later} not in known
     ]
     return [*asked, *others]

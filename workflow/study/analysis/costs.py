@@ -8,6 +8,7 @@ import pandas as pd
 
 from study.analysis.ranking import on_front
 from study.analysis.runs import Finished, Run
+from study.config.record import StudyRecord
 
 MEASURED = ["train_seconds", "cpu_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
 MACHINE = ["device_name", "precision", "threads"]
@@ -18,7 +19,7 @@ FRONT = ["model", "label", "accuracy", "run_seconds", "clock", "macs", "paramete
          "images_per_second", "on_front", "trials"]  # fmt: skip
 
 
-def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
+def costs_table(config: StudyRecord, runs: list[Run]) -> pd.DataFrame:
     """What every run of the grid took, diverged ones too; a missing run's numbers are empty.
 
     `run_seconds` is what a run takes on its own, by the study's `clock`; `shared_seconds` of it went into a frozen
@@ -29,7 +30,7 @@ def costs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
     rows = [
         {
             "model": run.model,
-            "label": config["models"][run.model]["label"],
+            "label": config.models[run.model].label,
             "seed": run.seed,
             "parameters": run.record.get("parameters"),
             "macs": run.record.get("macs"),
@@ -70,7 +71,7 @@ def _seconds(record: dict[str, Any], clock: str) -> dict[str, float | None]:
     return {"run_seconds": own + (shared or 0.0), "shared_seconds": shared}
 
 
-def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.DataFrame:
+def front_table(config: StudyRecord, finished: Finished, clock: str) -> pd.DataFrame:
     """Mean test accuracy of each model with a finished run, and what one of its runs takes on average by this clock.
 
     `on_front` is 1 for models on the Pareto front of accuracy and seconds; seconds of different devices compare devices
@@ -84,7 +85,7 @@ def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.Da
         rows.append(
             {
                 "model": model,
-                "label": config["models"][model]["label"],
+                "label": config.models[model].label,
                 "accuracy": np.mean([run.numbers["test_accuracy"] for run in runs]),
                 "run_seconds": np.mean([_seconds(run.record, clock)["run_seconds"] for run in runs]),
                 "clock": clock,
@@ -92,7 +93,7 @@ def front_table(config: dict[str, Any], finished: Finished, clock: str) -> pd.Da
                 "parameters": runs[0].record["parameters"],
                 "peak_memory_mb": _mean([cost["peak_memory_mb"] for cost in costs]),
                 "images_per_second": _mean([cost["images_per_second"] for cost in costs]),
-                "trials": config["trials"].get(config["models"][model]["recipe"], {}).get("count"),
+                "trials": config.trials.get(config.models[model].recipe, {}).get("count"),
             }
         )
     table = pd.DataFrame(rows, columns=FRONT)

@@ -26,7 +26,6 @@ verdict is `not tested`.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,6 +36,7 @@ from study.analysis.groups import Grouping, by_class, by_superclass
 from study.analysis.heterogeneity import estimates, gain_probability, shrunken
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import MIN_SEEDS
+from study.config.record import StudyRecord
 from study.data.dataset import Labels
 
 VERDICTS = BETTER, WORSE, EQUIVALENT, UNCLEAR, NOT_TESTED = "better", "worse", "equivalent", "unclear", "not tested"
@@ -45,12 +45,12 @@ COUNTS = ["n_images", "n_seeds", "n_seeds_baseline"]
 MEASURED = ["difference", "low", "high", "p", "p_holm", "verdict", "shrunken", "shrunken_sd", "gain_probability"]
 
 
-def class_differences_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def class_differences_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """One row per pair of models and class; a pair with a model that has no finished run has none."""
     return _table(config, finished, by_class(dataset))
 
 
-def superclass_differences_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def superclass_differences_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """As `class_differences_table`; an image counts as right if the top class belongs to its superclass."""
     return _table(config, finished, by_superclass(dataset))
 
@@ -90,12 +90,12 @@ def reachable(results: Sequence[Contrast], comparisons: int, margin: float) -> f
     return margin if len(ends) and np.median(ends[:, 1] - ends[:, 0]) / 2 <= margin else 0.0
 
 
-def _table(config: dict[str, Any], finished: Finished, grouping: Grouping) -> pd.DataFrame:
+def _table(config: StudyRecord, finished: Finished, grouping: Grouping) -> pd.DataFrame:
     """Rows by pair of models and group."""
     right = {model: correctness(runs, grouping.true, grouping.of_class) for model, runs in finished.items()}
     groups = [np.flatnonzero(grouping.true == number) for number in range(grouping.size)]
     parts = []
-    for model, baseline in ((pair["model"], pair["baseline"]) for pair in every_pair(config)):
+    for model, baseline in every_pair(config):
         if not (len(right[model]) and len(right[baseline])):
             continue
         results = [small_contrast(right[model][:, images], right[baseline][:, images]) for images in groups]
@@ -107,7 +107,7 @@ def _table(config: dict[str, Any], finished: Finished, grouping: Grouping) -> pd
         for name in ("difference", "low", "high"):
             part[name] = np.clip([getattr(result, name) for result in results], -1, 1)
         part["p"], part["p_holm"] = p, p_holm
-        margin = reachable(results, len(groups), config["equivalence_margin"])
+        margin = reachable(results, len(groups), config.equivalence_margin)
         part["verdict"] = [
             verdict(result, adjusted, len(groups), margin) for result, adjusted in zip(results, p_holm, strict=True)
         ]

@@ -21,7 +21,7 @@ image on which only one of the two is right, 1/n².
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ from study.analysis.contrasts import LEAST_P, every_pair, seed_part
 from study.analysis.groups import by_class, by_superclass
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
+from study.config.record import StudyRecord
 from study.data.dataset import Labels
 
 COLUMNS = ["model", "baseline", "level", "n_groups", "mean", "observed_sd", "sampling_sd", "true_sd", "low", "high",
@@ -52,7 +53,7 @@ class Spread(NamedTuple):
     p: float
 
 
-def heterogeneity_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def heterogeneity_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Per level (class or superclass) one row per model, of accuracies, then one per pair of models, of differences.
 
     Of differences, `expected_losing` is the number of groups expected to have a true difference below 0, and `surely_*`
@@ -67,7 +68,7 @@ def heterogeneity_table(config: dict[str, Any], finished: Finished, dataset: Lab
         right = {model: correctness(runs, grouping.true, grouping.of_class) for model, runs in finished.items() if runs}
         groups = [np.flatnonzero(grouping.true == number) for number in range(grouping.size)]
         alone = [(model, None) for model in right]
-        pairs = [(pair["model"], pair["baseline"]) for pair in every_pair(config)]
+        pairs = every_pair(config)
         enough = {model for model, runs in right.items() if len(runs) >= MIN_SEEDS}
         for model, baseline in [*alone, *(pair for pair in pairs if enough.issuperset(pair))]:
             values, variances = estimates([right[model]] + ([right[baseline]] if baseline else []), groups)

@@ -8,6 +8,7 @@ import pandas as pd
 from study.analysis.inversion import Amount, Curve, amounts_to_reach
 from study.analysis.runs import Run, correctness
 from study.analysis.uncertainty import over_seeds
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, TRAIN, Labels
 
 RESAMPLING = 0  # the seed, so that the same runs give the same bytes
@@ -19,12 +20,12 @@ EFFECTIVE = ["model", "baseline", "same_network", "images_per_class", "n_seeds",
              "beyond", "low_beyond", "high_beyond"]  # fmt: skip
 
 
-def label_runs_table(config: dict[str, Any], every_run: list[Run]) -> pd.DataFrame:
+def label_runs_table(config: StudyRecord, every_run: list[Run]) -> pd.DataFrame:
     """One row per run on few images per class; those on all are in runs.csv."""
     rows = [
         {
             "model": run.model,
-            "label": config["models"][run.model]["label"],
+            "label": config.models[run.model].label,
             "images_per_class": run.images_per_class,
             "seed": run.seed,
             "outcome": run.record["outcome"],
@@ -38,7 +39,7 @@ def label_runs_table(config: dict[str, Any], every_run: list[Run]) -> pd.DataFra
     return pd.DataFrame(rows).astype({"epochs": "Int64"})
 
 
-def label_curve_table(config: dict[str, Any], every_run: list[Run], dataset: Labels) -> pd.DataFrame:
+def label_curve_table(config: StudyRecord, every_run: list[Run], dataset: Labels) -> pd.DataFrame:
     """Test accuracy at each number of images per class: mean, spread and intervals over seeds, as in models.csv.
 
     A seed draws the images too, so the interval over seeds is one over sets of images.
@@ -47,12 +48,12 @@ def label_curve_table(config: dict[str, Any], every_run: list[Run], dataset: Lab
     for model in _models(config):
         for amount, finished in _by_amount(model, every_run, dataset):
             values = np.array([run.numbers["test_accuracy"] for run in finished])
-            shown = {"model": model, "label": config["models"][model]["label"], "images_per_class": _shown(amount)}
+            shown = {"model": model, "label": config.models[model].label, "images_per_class": _shown(amount)}
             rows.append(shown | over_seeds(values, len(dataset.ids(TEST))))
     return pd.DataFrame(rows, columns=CURVE)
 
 
-def effective_data_table(config: dict[str, Any], every_run: list[Run], dataset: Labels) -> pd.DataFrame:
+def effective_data_table(config: StudyRecord, every_run: list[Run], dataset: Labels) -> pd.DataFrame:
     """For each model with pretrained weights: how many images per class each model without them needs to be as good.
 
     `effective` is that number, `transferred` what it is more than the model's own images per class, `multiplier` how
@@ -60,7 +61,7 @@ def effective_data_table(config: dict[str, Any], every_run: list[Run], dataset: 
     `same_network`). Nothing is extrapolated: `beyond` is ">" where the number is more than the largest that the
     baseline was trained on, which then stands there, "<" where it is fewer than the smallest; so for the ends.
     """
-    weights = {name: config["models"][name]["weights"] for name in _models(config)}
+    weights = {name: config.models[name].weights for name in _models(config)}
     curves = {name: _curve(name, every_run, dataset) for name in weights}
     rows: list[dict[str, Any]] = []
     for model, baseline in (
@@ -87,10 +88,10 @@ def _effective(own: float, found: Amount, amounts: np.ndarray) -> dict[str, Any]
     return row | sides
 
 
-def _models(config: dict[str, Any]) -> list[str]:
+def _models(config: StudyRecord) -> list[str]:
     """The models that are trained on few images too, in the tables' order."""
-    few = {run["model"] for run in config["labels"]}
-    return [model for model in config["models"] if model in few]
+    few = {run.model for run in config.labels or ()}
+    return [model for model in config.models if model in few]
 
 
 def _images_per_class(run: Run, dataset: Labels) -> float:
@@ -113,11 +114,10 @@ def _curve(model: str, runs: list[Run], dataset: Labels) -> Curve:
     return Curve(np.array([amount for amount, _ in points]), [correctness(finished, true) for _, finished in points])
 
 
-def _is_same_network(config: dict[str, Any], model: str, other: str) -> bool:
-    return all(
-        config["models"][model][key] == config["models"][other][key]
-        for key in ("architecture", "arguments", "input_size")
-    )
+def _is_same_network(config: StudyRecord, model: str, other: str) -> bool:
+    one, two = ((entry.architecture, entry.arguments, entry.input_size)
+                for entry in (config.models[model], config.models[other]))  # fmt: skip
+    return one == two
 
 
 def _shown(images_per_class: float) -> str:

@@ -1,18 +1,17 @@
 """The ladder of the config: models that differ by one change from one step to the next, and what each change brings."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from study.analysis.contrasts import contrast
 from study.analysis.runs import Finished, correctness
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 COLUMNS = ["step", "model", "label", "change", "n_seeds", "accuracy", "difference", "low", "high", "p"]
 
 
-def ladder_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def ladder_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """One row per step, from 1: mean test accuracy, and the difference to the step before with `contrast`'s interval.
 
     Each step answers a question of its own, so p is adjusted for nothing. A step whose model has no finished run here
@@ -21,7 +20,7 @@ def ladder_table(config: dict[str, Any], finished: Finished, dataset: Labels) ->
     """
     fine = dataset.fine[dataset.ids(TEST)]
     rows, before = [], correctness([], fine)
-    for number, step in enumerate(config["ladder"], 1):
+    for number, step in enumerate(config.ladder, 1):
         right = correctness(finished.get(step["model"], []), fine)
         found = contrast(right, before)
         accuracy = float(right.mean()) if len(right) else np.nan

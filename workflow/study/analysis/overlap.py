@@ -11,7 +11,6 @@ kinds would give. Classes with a counterpart may differ from the others in more 
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from scipy.special import stdtrit
 from study.analysis.contrasts import every_pair
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import UPPER_TAIL, t_interval
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 COUNTERPARTS = Path(__file__).parents[1] / "data" / "counterparts"
@@ -38,14 +38,14 @@ def read_counterparts(dataset: str) -> pd.DataFrame | None:
     return table.assign(**{name: table[name] == "yes" for name in answers})
 
 
-def overlap_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def overlap_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Rows per pair of pretrained and random weights: the mean gain of classes with and without counterpart.
 
     `gain` says of which: with_counterpart, without_counterpart; their difference; the difference between classes in
     which the baseline is equally good (difference_adjusted); and without the classes on which the two readings differ
     (difference_agreed). Empty for data that have no list.
     """
-    listed = read_counterparts(config["dataset"]["name"])
+    listed = read_counterparts(config.dataset.name)
     if listed is None or set(listed.index) != set(dataset.fine_names):
         return pd.DataFrame(columns=COLUMNS)
     listed = listed.loc[dataset.fine_names]
@@ -70,10 +70,10 @@ def overlap_table(config: dict[str, Any], finished: Finished, dataset: Labels) -
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _pretrained_and_random(config: dict[str, Any]) -> list[tuple[str, str]]:
+def _pretrained_and_random(config: StudyRecord) -> list[tuple[str, str]]:
     """(model, baseline) of every pair of a pretrained model and one from random weights."""
-    pretrained = {name for name, entry in config["models"].items() if entry["weights"] is not None}
-    pairs = [sorted(pair.values(), key=pretrained.__contains__) for pair in every_pair(config)]
+    pretrained = {name for name, entry in config.models.items() if entry.weights is not None}
+    pairs = [sorted(pair, key=pretrained.__contains__) for pair in every_pair(config)]
     return [(model, baseline) for baseline, model in pairs if model in pretrained and baseline not in pretrained]
 
 

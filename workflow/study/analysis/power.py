@@ -1,6 +1,6 @@
 """What more seeds, or fewer, would do to the interval of a difference, from the variances that a study has measured."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from scipy.special import nctdtr, stdtrit
 from study.analysis.contrasts import SeedPart, combined, every_pair, seed_part
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 FAR = 8.0  # standard errors, beyond which the wrong tail is below 1e-16, and scipy's series may not converge
@@ -45,7 +46,7 @@ class Foreseen(NamedTuple):
     var_images: float
 
 
-def more_seeds_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def more_seeds_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Of every pair of models, what `foresee` says of test accuracy with each number of SEEDS, and with ENDLESS.
 
     `half_width` is half the 95 % interval, `variance` that of the difference, `var_lasting` what no number of seeds
@@ -57,11 +58,11 @@ def more_seeds_table(config: dict[str, Any], finished: Finished, dataset: Labels
     columns = ["model", "baseline", "seeds", "half_width", "variance", "var_lasting", *DIFFERENCES]
     rows = []
     for pair in every_pair(config):
-        measured = variances(right[pair["model"]], right[pair["baseline"]])
+        measured = variances(right[pair.model], right[pair.baseline])
         for seeds in (*SEEDS, ENDLESS) if measured else ():
             step = foresee(measured, seeds)
             powers = [power(step, size) for size in DIFFERENCES.values()]
-            rows.append((*pair.values(), seeds, step.half, step.var_seeds + step.var_images, measured.lasting, *powers))
+            rows.append((*pair, seeds, step.half, step.var_seeds + step.var_images, measured.lasting, *powers))
     return pd.DataFrame(rows, columns=columns)
 
 

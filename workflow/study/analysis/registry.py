@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from study.config.record import StudyRecord
 from study.paths import NEAR_DUPLICATES_TABLE, SEARCH_TABLE
 
 
@@ -77,17 +78,18 @@ TABLES = (
 TEXT = {table.name: table.text for table in TABLES} | {NEAR_DUPLICATES_TABLE: (), SEARCH_TABLE: ("trial", "outcome")}
 
 
-def tables_written(record: Mapping[str, Any]) -> list[Table]:
+def tables_written(record: StudyRecord) -> list[Table]:
     """The tables that `analyse` writes for the comparison whose config.json holds `record`."""
-    has = {key: key in record for key in ("labels", "curves")} | {"superclasses": record["dataset"]["superclasses"] > 0}
+    has = {key: getattr(record, key) is not None for key in ("labels", "curves")}
+    has["superclasses"] = record.dataset.superclasses > 0
     return [table for table in TABLES if table.needs is None or has[table.needs]]
 
 
-def table_names(record: Mapping[str, Any]) -> list[str]:
+def table_names(record: StudyRecord) -> list[str]:
     """The names of these tables; near-duplicates are not among them."""
     return [table.name for table in tables_written(record)]
 
 
-def tables_of(record: Mapping[str, Any]) -> list[str]:
+def tables_of(record: StudyRecord) -> list[str]:
     """Names of all tables that the study whose config.json holds `record` has."""
-    return [SEARCH_TABLE] if record["search"] else [*table_names(record), NEAR_DUPLICATES_TABLE]
+    return [SEARCH_TABLE] if record.search else [*table_names(record), NEAR_DUPLICATES_TABLE]

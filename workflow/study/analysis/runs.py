@@ -1,7 +1,7 @@
 """What a study left under results/<study>, read and checked against each other: config, dataset, runs."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 from study.analysis import metrics
 from study.analysis.evidence import TOP, Evidence, NoEvidence, ThinEvidence
 from study.analysis.scores import Predictions, run_metrics
+from study.config.record import StudyRecord, read_record
 from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION, Labels
 from study.errors import StudyError
@@ -54,25 +55,29 @@ class Run:
 Finished = dict[str, list[Run]]  # the finished runs of every model
 
 
-def planned_config(paths: StudyPaths) -> dict[str, Any]:
-    """The study's config: as the workflow planned it last, which is there before the first run has ended."""
-    return read_json(paths.planned_config if paths.planned_config.exists() else paths.config)
+def planned_file(paths: StudyPaths) -> Path:
+    """The study's config.json: as the workflow planned it last, which is there before the first run has ended."""
+    return paths.planned_config if paths.planned_config.exists() else paths.config
 
 
-def grid(config: dict[str, Any]) -> list[RunKey]:
+def planned_config(paths: StudyPaths) -> StudyRecord:
+    """The study as `planned_file` records it."""
+    return read_record(planned_file(paths))
+
+
+def grid(config: StudyRecord) -> list[RunKey]:
     """Every run on all images, in the tables' order: models as config.json has them, then seeds."""
-    return _ordered(config, config["grid"])
+    return _ordered(config, config.grid)
 
 
-def every_run(config: dict[str, Any]) -> list[RunKey]:
+def every_run(config: StudyRecord) -> list[RunKey]:
     """Every run of the study: the grid's, then those on few images of each class, the fewest first."""
-    return [*grid(config), *_ordered(config, config.get("labels", []))]
+    return [*grid(config), *_ordered(config, config.labels or {})]
 
 
-def _ordered(config: dict[str, Any], runs: list[dict[str, Any]]) -> list[RunKey]:
-    place = {model: number for number, model in enumerate(config["models"])}
-    keys = [RunKey(run["model"], run["seed"], run.get("images_per_class")) for run in runs]
-    return sorted(keys, key=lambda run: (run.images_per_class or 0, place[run.model], run.seed))
+def _ordered(config: StudyRecord, runs: Iterable[RunKey]) -> list[RunKey]:
+    place = {model: number for number, model in enumerate(config.models)}
+    return sorted(runs, key=lambda run: (run.images_per_class or 0, place[run.model], run.seed))
 
 
 def is_trained(study: Path, run: RunKey) -> bool:
@@ -93,14 +98,14 @@ def load_record(study: Path, run: RunKey) -> dict[str, Any]:
     return read_json(path)
 
 
-def load_runs(study: Path, config: dict[str, Any], dataset: Labels, evidence_alone: bool = False) -> Iterator[Run]:
+def load_runs(study: Path, config: StudyRecord, dataset: Labels, evidence_alone: bool = False) -> Iterator[Run]:
     """Every run of the study in the tables' order, one at a time: only one run's logits are ever in memory.
 
     With `allow_missing`, a run that has not been trained has the outcome "missing". Of a published study, numbers that
     the evidence does not determine are as they were published, or with `evidence_alone` NaN or rounded.
     """
     for run in every_run(config):
-        if config["allow_missing"] and not is_trained(study, run):
+        if config.allow_missing and not is_trained(study, run):
             missing = {"outcome": "missing"}
             yield Run(run.model, run.seed, missing, pd.DataFrame(), images_per_class=run.images_per_class)
         else:

@@ -10,8 +10,8 @@ from study.analysis import metrics
 from study.analysis.ranking import best_by_validation
 from study.analysis.runs import grid, is_trained, load_record, open_npz
 from study.analysis.tables import write_table
+from study.config.record import StudyRecord, read_record
 from study.data.dataset import Labels, read_labels
-from study.files import read_json
 from study.paths import PREDICTIONS, RunKey, StudyPaths
 
 
@@ -21,11 +21,11 @@ def write_search(study: Path, out: Path) -> None:
     Raises StudyError if a run is missing or cannot be read.
     """
     paths = StudyPaths(study)
-    config, dataset = read_json(paths.config), read_labels(paths.dataset)
+    config, dataset = read_record(paths.config), read_labels(paths.dataset)
     write_table(out, search_table(study, config, dataset))
 
 
-def search_table(study: Path, config: dict[str, Any], dataset: Labels) -> pd.DataFrame:
+def search_table(study: Path, config: StudyRecord, dataset: Labels) -> pd.DataFrame:
     """One row per trial and seed: its settings, and accuracy and loss on the validation images.
 
     The chosen trial has the highest mean accuracy over its seeds (ties: the first); a trial with a seed that diverged
@@ -33,8 +33,8 @@ def search_table(study: Path, config: dict[str, Any], dataset: Labels) -> pd.Dat
     """
     rows = []
     for run in grid(config):
-        outcome = _outcome(study, run, config["allow_missing"])
-        settings = {key: _cell(value) for key, value in config["search"]["trials"][run.model].items()}
+        outcome = _outcome(study, run, config.allow_missing)
+        settings = {key: _cell(value) for key, value in config.search["trials"][run.model].items()}
         judged = _validation_metrics(study, run, dataset)
         rows.append({"trial": run.model, **settings, "seed": run.seed, **outcome, **judged})
     table = pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})

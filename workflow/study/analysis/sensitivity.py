@@ -1,20 +1,19 @@
 """Do accuracies and differences hang on doubtful test images: near-duplicates of images seen before, doubted labels?"""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from study.analysis.contrasts import contrast, every_pair
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import wilson
+from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 COLUMNS = ["model", "label", "subset", "n_images", "n_seeds", "accuracy", "low", "high", "difference"]
 OF_CONTRASTS = ["model", "baseline", "subset", "n_images", "difference", "low", "high", "shift"]
 
 
-def subsets(config: dict[str, Any], near_duplicates: pd.DataFrame, dataset: Labels) -> dict[str, np.ndarray]:
+def subsets(config: StudyRecord, near_duplicates: pd.DataFrame, dataset: Labels) -> dict[str, np.ndarray]:
     """Masks bool [T] of the test images in each subset; those of lists that the user names only where there is one."""
     ids = dataset.ids(TEST)
     found = {
@@ -22,13 +21,13 @@ def subsets(config: dict[str, Any], near_duplicates: pd.DataFrame, dataset: Labe
         "without_near_duplicates": ~np.isin(ids, near_duplicates["image_id"].to_numpy()),
     }
     for name in ("known_duplicates", "suspect_labels"):
-        if config.get(name):
-            found[f"without_{name}"] = ~np.isin(np.arange(len(ids)), config[name]["images"])
+        if listed := getattr(config, name):
+            found[f"without_{name}"] = ~np.isin(np.arange(len(ids)), listed["images"])
     return found
 
 
 def sensitivity_table(
-    config: dict[str, Any], finished: Finished, near_duplicates: pd.DataFrame, dataset: Labels
+    config: StudyRecord, finished: Finished, near_duplicates: pd.DataFrame, dataset: Labels
 ) -> pd.DataFrame:
     """Test accuracy of each model on each subset, mean over finished seeds, with Wilson's interval over the images.
 
@@ -44,14 +43,14 @@ def sensitivity_table(
             n_images = int(kept.sum())
             accuracy = float(share[kept].mean()) if n_images else np.nan
             low, high = wilson(accuracy * n_images, n_images)
-            values = (model, config["models"][model]["label"], name, n_images, len(runs), accuracy, float(low),
+            values = (model, config.models[model].label, name, n_images, len(runs), accuracy, float(low),
                       float(high), accuracy - float(share.mean()))  # fmt: skip
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def sensitivity_contrasts_table(
-    config: dict[str, Any], finished: Finished, near_duplicates: pd.DataFrame, dataset: Labels
+    config: StudyRecord, finished: Finished, near_duplicates: pd.DataFrame, dataset: Labels
 ) -> pd.DataFrame:
     """The difference in test accuracy of every pair of models on each subset, with `contrast`'s interval.
 
@@ -61,11 +60,11 @@ def sensitivity_contrasts_table(
     masks = subsets(config, near_duplicates, dataset)
     rows = []
     for pair in every_pair(config):
-        model, baseline = (correctness(finished[pair[side]], fine) for side in ("model", "baseline"))
+        model, baseline = (correctness(finished[name], fine) for name in pair)
         on_all = contrast(model, baseline).difference
         for name, kept in masks.items():
             found = contrast(model[:, kept], baseline[:, kept])
-            values = (*pair.values(), name, int(kept.sum()), found.difference, found.low, found.high,
+            values = (*pair, name, int(kept.sum()), found.difference, found.low, found.high,
                       found.difference - on_all)  # fmt: skip
             rows.append(dict(zip(OF_CONTRASTS, values, strict=True)))
     return pd.DataFrame(rows, columns=OF_CONTRASTS)

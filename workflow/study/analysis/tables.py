@@ -9,7 +9,6 @@ superclass_differences. Data without superclasses have no tables, metrics and co
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +20,9 @@ from study.analysis.registry import tables_written
 from study.analysis.runs import Finished, Run, load_runs
 from study.analysis.scores import METRICS, metric_names
 from study.analysis.uncertainty import over_seeds
+from study.config.record import StudyRecord, read_record
 from study.data.dataset import TEST, Labels, read_labels
-from study.files import atomic_write, read_json
+from study.files import atomic_write
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths
 
 SMALL = [*VARIANCES, "variance", "var_lasting", "p", "p_holm"]
@@ -36,14 +36,14 @@ def write_tables(study: Path, out: Path) -> None:
     Raises StudyError if a run of the grid is missing (unless the config allows it) or does not fit the dataset.
     """
     paths = StudyPaths(study)
-    config, dataset = read_json(paths.config), read_labels(paths.labels)
+    config, dataset = read_record(paths.config), read_labels(paths.labels)
     near_duplicates = read_near_duplicates(out / f"{NEAR_DUPLICATES_TABLE}.csv", paths.dataset, dataset.split)
     for name, table in compute_tables(config, dataset, list(load_runs(study, config, dataset)), near_duplicates):
         write_table(out / f"{name}.csv", table)
 
 
 def compute_tables(
-    config: dict[str, Any], dataset: Labels, runs: list[Run], near_duplicates: pd.DataFrame
+    config: StudyRecord, dataset: Labels, runs: list[Run], near_duplicates: pd.DataFrame
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Every table's name and content, with numbers as they were computed, unrounded."""
     of_all_images = [run for run in runs if run.images_per_class is None]
@@ -55,30 +55,29 @@ def compute_tables(
         "every_run": runs,
         "runs": of_all_images,
         "clock": clock_of(of_all_images),
-        "finished": {name: [run for run in finished if run.model == name] for name in config["models"]},
+        "finished": {name: [run for run in finished if run.model == name] for name in config.models},
     }
     for table in tables_written(config):
         yield table.name, table.compute(given)
 
 
-def runs_table(config: dict[str, Any], runs: list[Run]) -> pd.DataFrame:
+def runs_table(config: StudyRecord, runs: list[Run]) -> pd.DataFrame:
     """One row per run of the grid; the metrics of a run that diverged or is missing are empty.
 
     `as_configured` says whether the run was trained with the config's settings, yes or no; empty where that is not
     known. With `allow_missing` a run of other settings may be compared.
     """
-    asked = {(cell["model"], cell["seed"]): cell["settings_sha256"] for cell in config["grid"]}
     chosen_by = ["train_accuracy", "val_accuracy"]
-    names = [*chosen_by, *(name for name in metric_names(config["dataset"]["superclasses"]) if name not in chosen_by)]
+    names = [*chosen_by, *(name for name in metric_names(config.dataset.superclasses) if name not in chosen_by)]
     rows = [
         {
             "model": run.model,
-            "label": config["models"][run.model]["label"],
+            "label": config.models[run.model].label,
             "seed": run.seed,
             "outcome": run.record["outcome"],
             "epochs": run.record.get("epochs"),
             "chosen_epoch": run.record.get("chosen_epoch"),
-            "as_configured": run.settings_sha256 and _yes(run.settings_sha256 == asked[run.model, run.seed]),
+            "as_configured": run.settings_sha256 and _yes(run.settings_sha256 == config.grid[run.key]),
         }
         | {name: run.numbers.get(name, np.nan) for name in names}
         for run in runs
@@ -90,7 +89,7 @@ def _yes(true: bool) -> str:
     return "yes" if true else "no"
 
 
-def models_table(config: dict[str, Any], finished: Finished, dataset: Labels) -> pd.DataFrame:
+def models_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Mean, spread and intervals over a model's finished seeds; the two sources of variance stand apart, and together.
 
     ci_* is where the mean over ever more seeds would lie on these test images; test_* where the accuracy on ever more
@@ -99,9 +98,9 @@ def models_table(config: dict[str, Any], finished: Finished, dataset: Labels) ->
     """
     rows, correct, test_images = [], measures(dataset), len(dataset.ids(TEST))
     for model, runs in finished.items():
-        for metric in metric_names(config["dataset"]["superclasses"]):
+        for metric in metric_names(config.dataset.superclasses):
             values = np.array([run.numbers[metric] for run in runs])
-            row = {"model": model, "label": config["models"][model]["label"], "metric": metric}
+            row = {"model": model, "label": config.models[model].label, "metric": metric}
             row |= over_seeds(values, test_images if METRICS[metric].of_images else None)
             both = over_seeds_and_images(correct[metric](runs)) if metric in correct else (np.nan, np.nan)
             rows.append(row | dict(zip(("both_low", "both_high"), both, strict=True)))

@@ -72,9 +72,9 @@ def headline(results: Results) -> Compared | None:
     weights have a known origin and the best from random weights, or where one of these kinds is missing, the best of
     all and the baseline; where the best is the baseline, it and the next best. Best is by validation accuracy.
     """
-    named = results.config["headline"]
+    named = results.config.headline
     if named:
-        pair = named["model"], named["baseline"]
+        pair = named
     else:
         pair = best_of(results, PRETRAINED), best_of(results, SCRATCH)
         pair = _best_and_baseline(results) if None in pair else pair
@@ -93,18 +93,18 @@ def best_of(results: Results, regimes: Sequence[str], without: str | None = None
     Models whose weights are of unverified origin do not count, nor does the model `without`.
     """
     means = results.rows("models", metric="val_accuracy").set_index("model")["mean"]
-    entries = results.config["models"]
-    counted = [name for name in results.models if entries[name]["regime"] in regimes and name != without]
+    entries = results.config.models
+    counted = [name for name in results.models if entries[name].regime in regimes and name != without]
     return best_by_validation({name: means[name] for name in counted if not unverified(results, name)})
 
 
 def unverified(results: Results, model: str) -> bool:
     """Are the model's weights of unverified origin?"""
-    return is_of_unverified_origin(results.config["models"][model])
+    return is_of_unverified_origin(results.config.models[model])
 
 
 def _best_and_baseline(results: Results) -> tuple[str | None, str | None]:
-    baseline = results.config["baseline"]
+    baseline = results.config.baseline
     best = best_of(results, (*PRETRAINED, *SCRATCH))
     return best, baseline if best != baseline else best_of(results, (*PRETRAINED, *SCRATCH), without=baseline)
 

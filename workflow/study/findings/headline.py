@@ -88,10 +88,10 @@ def _errors(two: Compared) -> str:
 
 def _also_differ(results: Results, two: Compared) -> list[str]:
     """A sentence on what else differs between a pretrained model and one from random weights, if anything does."""
-    entries = [results.config["models"][name] for name in (two.model, two.other)]
-    if entries[0]["architecture"] == entries[1]["architecture"]:
+    entries = [results.config.models[name] for name in (two.model, two.other)]
+    if entries[0].architecture == entries[1].architecture:
         return []
-    also = "the two differ not only in their weights, but also" if entries[0]["weights"] != entries[1]["weights"] else (
+    also = "the two differ not only in their weights, but also" if entries[0].weights != entries[1].weights else (
         "the two differ")  # fmt: skip
     how = [training(results, name) for name in (two.model, two.other)]
     return [f"{also[0].upper()}{also[1:]} in network and recipe: {how[0]}, against {how[1]}.{_compute(results, two)}"]
@@ -123,7 +123,7 @@ def _set_apart(results: Results, two: Compared) -> list[str]:
 
 
 def _baseline(results: Results, two: Compared) -> list[str]:
-    baseline = results.config["baseline"]
+    baseline = results.config.baseline
     found = difference(results, two.model, baseline)
     if found is None or baseline in (two.model, two.other):
         return []
@@ -139,17 +139,17 @@ def _span(found: Compared) -> str:
 
 def same_network(results: Results) -> str:
     """What pretrained weights are worth in one network at one resolution; empty where the study does not test it."""
-    models = results.config["models"]
-    for pair in results.config["contrasts"]:
-        first, second = (models[pair[side]] for side in ("model", "baseline"))
-        is_same = all(first[key] == second[key] for key in ("architecture", "input_size"))
-        if not is_same or (first["weights"] is None) == (second["weights"] is None):
+    models = results.config.models
+    for pair in results.config.contrasts:
+        first, second = (models[name] for name in pair)
+        is_same = (first.architecture, first.input_size) == (second.architecture, second.input_size)
+        if not is_same or (first.weights is None) == (second.weights is None):
             continue
-        names = (pair["model"], pair["baseline"]) if first["weights"] else (pair["baseline"], pair["model"])
+        names = pair if first.weights else reversed(pair)
         found = difference(results, *names)
         if found is None:
             continue
-        recipes = [results.config["recipes"][models[name]["recipe"]] for name in names]
+        recipes = [results.config.recipe_of(name) for name in names]
         budgets = [budget(recipe) for recipe in recipes]
         how = f"for {budgets[0]}" if budgets[0] == budgets[1] else f"for {budgets[0]} and {budgets[1]}"
         recipe = " with the same recipe" if recipes[0] == recipes[1] else ", each with its own recipe"

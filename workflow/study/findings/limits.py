@@ -9,7 +9,7 @@ from study.findings.runs import lost_runs, machines, sharing
 
 def limits(results: Results) -> list[str]:
     """Every limit in a sentence or two, those of single models and of unfinished studies first."""
-    data = results.config["dataset"]["title"]
+    data = results.config.dataset.title
     sentences = [*_of_models(results), *lost_runs(results), *_budget(results)]
     sentences += [
         _effort(results),
@@ -19,15 +19,15 @@ def limits(results: Results) -> list[str]:
     ]
     if results.synthetic:
         return ["The images are synthetic: the numbers show only that the workflow works.", *sentences]
-    models = results.config["models"].values()
-    larger = sorted({model["input_size"] for model in models if model["input_size"] > 32})
+    models = results.config.models.values()
+    larger = sorted({model.input_size for model in models if model.input_size > 32})
     if larger:
         sizes = text.listed([f"{size}" for size in larger])
         sentences.append(
             f"Images of 32 pixels are enlarged to {sizes} pixels for some models. They gain no detail, but the network "
             "works at the scale that its architecture was designed for, and costs accordingly."
         )
-    if any(model["weights"] for model in models):
+    if any(model.weights for model in models):
         sentences += overlap(results) or [
             f"Classes that ImageNet has too may gain more from its weights than others; of {data} there is no list of "
             "them here."
@@ -38,9 +38,9 @@ def limits(results: Results) -> list[str]:
 def _of_models(results: Results) -> list[str]:
     """The notes of the config on its models, each once, and the models with too few seeds for an interval."""
     labels_of: dict[str, list[str]] = {}
-    for model in results.config["models"].values():
-        if "note" in model:
-            labels_of.setdefault(model["note"], []).append(model["label"])
+    for model in results.config.models.values():
+        if model.note:
+            labels_of.setdefault(model.note, []).append(model.label)
     notes = [f"{'; '.join(labels)}: {note}" for note, labels in labels_of.items()]
     accuracy = results.rows("models", metric="test_accuracy")
     few = [results.labels[row.model] for row in accuracy.itertuples() if 0 < row.n_seeds < MIN_SEEDS]
@@ -55,7 +55,7 @@ def _budget(results: Results) -> list[str]:
         return []
     span = text.counted(epochs.max(), "epoch")
     span = span if epochs.min() == epochs.max() else f"{epochs.min()} to {span}"
-    if any(recipe.get("images_seen") for recipe in results.config["recipes"].values()):  # whose epochs are no passes
+    if any(recipe.get("images_seen") for recipe in results.config.recipes.values()):  # whose epochs are no passes
         span = "as many images as their recipes name"
     return [
         f"The runs trained for {span}. Larger budgets would probably raise most accuracies, most of all from random "
@@ -91,8 +91,8 @@ def how_to_read(results: Results) -> list[str]:
 
 def _effort(results: Results) -> str:
     """What finding the recipes took, as far as the config records it."""
-    used = {model["recipe"] for model in results.config["models"].values()}
-    counts = {name: one["count"] for name, one in results.config["trials"].items() if one["count"]}
+    used = {model.recipe for model in results.config.models.values()}
+    counts = {name: one["count"] for name, one in results.config.trials.items() if one["count"]}
     found = [f"{text.counted(count, 'trial')} for {name}" for name, count in counts.items() if name in used]
     none = "the trials of the others were not counted" if found else "no trials were counted"
     uncounted = none if used - counts.keys() else ""
@@ -102,9 +102,9 @@ def _effort(results: Results) -> str:
 
 def _pretraining(results: Results) -> list[str]:
     """What no interval covers where networks start from weights."""
-    models = results.config["models"].values()
-    if not any(model["weights"] for model in models):
+    models = results.config.models.values()
+    if not any(model.weights for model in models):
         return []
-    frozen = any(model["regime"] == "frozen" for model in models)
+    frozen = any(model.regime == "frozen" for model in models)
     said = "Each pretrained network is one checkpoint; no interval covers another run of its pretraining."
     return [said + " The seeds of a frozen network vary its head alone." * frozen]

@@ -13,9 +13,9 @@ from study.analysis.answers import Answers, read_answers
 from study.analysis.older_code import is_of_older_code
 from study.analysis.ranking import best_by_validation
 from study.analysis.registry import TEXT, tables_of
+from study.config.record import StudyRecord, read_record
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
-from study.files import read_json
 from study.findings import text
 from study.paths import StudyPaths
 
@@ -26,24 +26,24 @@ class Results:
 
     study: Path
     folder: Path
-    config: dict[str, Any]
+    config: StudyRecord
     tables: dict[str, pd.DataFrame]
     dataset: Dataset
 
     @property
     def models(self) -> list[str]:
         """Names of the models in report order."""
-        return list(self.config["models"])
+        return list(self.config.models)
 
     @property
     def labels(self) -> dict[str, str]:
         """What a reader sees for each model."""
-        return {name: model["label"] for name, model in self.config["models"].items()}
+        return {name: model.label for name, model in self.config.models.items()}
 
     @property
     def synthetic(self) -> bool:
         """Are the images a stand-in for real ones?"""
-        return bool(self.config["dataset"]["synthetic"])
+        return bool(self.config.dataset.synthetic)
 
     @property
     def coarse_of(self) -> np.ndarray | None:
@@ -62,7 +62,7 @@ class Results:
     @property
     def literature(self) -> list[dict[str, Any]]:
         """Published numbers to stand beside the measured ones; none beside those of other images."""
-        return [] if self.synthetic else self.config["literature"]
+        return [] if self.synthetic else self.config.literature
 
     def rows(self, table: str, **equal: Any) -> pd.DataFrame:
         """The rows of a table in which every named column has the given value."""
@@ -101,7 +101,7 @@ class Results:
     @property
     def contrasts(self) -> list[tuple[str, str]]:
         """(model, baseline) of every difference that the study asks for."""
-        return [(one["model"], one["baseline"]) for one in self.config["contrasts"]]
+        return list(self.config.contrasts)
 
     def contrast_label(self, model: str, baseline: str) -> str:
         """The name of a contrast."""
@@ -136,7 +136,7 @@ def best_model(models: pd.DataFrame) -> str | None:
 
 def read_results(study: Path, tables: Path) -> Results:
     """Read the study in folder `study` and its `tables`. Raises StudyError for what is missing or cannot be read."""
-    config = read_json(study / "config.json")
+    config = read_record(study / "config.json")
     dataset = read_dataset(study / "dataset.npz")
     return Results(
         study=study,

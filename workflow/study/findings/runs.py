@@ -50,7 +50,7 @@ def was_run(results: Results) -> list[str]:
     once = shared.groupby(costs["model"]).max().sum()  # not for each seed
     total = text.duration(costs["run_seconds"].sum() - shared.sum() + once)
     return [
-        f"Data: {results.config['dataset']['title']}, {parts[0]} training, {parts[1]} validation and {parts[2]} test "
+        f"Data: {results.config.dataset.title}, {parts[0]} training, {parts[1]} validation and {parts[2]} test "
         "images of 32 × 32 pixels, resized to each model's input.",
         f"Runs: {text.counted(len(results.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on "
         f"{machine(results)}, {total} of {'CPU time' if is_cpu_time(costs) else 'training'} in all.",
@@ -69,9 +69,9 @@ def _on_few_images(results: Results) -> list[str]:
 
 def training(results: Results, model: str) -> str:
     """For how long a model may train, and at what sizes of the images."""
-    entry = results.config["models"][model]
-    recipe, tested = results.config["recipes"][entry["recipe"]], entry["input_size"]
-    if entry["regime"] == "frozen":
+    entry = results.config.models[model]
+    recipe, tested = results.config.recipe_of(model), entry.input_size
+    if entry.regime == "frozen":
         return f"head only, {tested} px"
     sizes = recipe.get("input_sizes") or [tested]
     trained = "–".join(map(str, sorted({min(sizes), max(sizes)})))

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from study.config.record import read_record
 from study.config.specs import read_run_spec
 from study.errors import StudyError
 from study.files import CHECKSUMS, changed_files, file_digest, read_json, write_checksums
@@ -44,9 +45,9 @@ def record_tables(folder: Path) -> None:
 def refuse_changed_runs(folder: Path) -> None:
     """Raise StudyError if a file of a run that config.json names is not as the run wrote it."""
     paths = StudyPaths(folder)
-    config = read_json(paths.config)
-    for run in [*config["grid"], *config.get("labels", [])]:
-        where = paths.run(run["model"], run["seed"], run.get("images_per_class"))
+    config = read_record(paths.config)
+    for run in [*config.grid, *(config.labels or {})]:
+        where = paths.run(*run)
         for name, wrong in changed_files(where).items() if (where / RUN_RECORD).exists() else ():
             if name != MODEL:  # which no table is computed from
                 raise StudyError(f"{where / name} {wrong}; train the run again: {_remove(where)}, {AGAIN}.")

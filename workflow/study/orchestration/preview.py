@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from study.analysis.runs import every_run, is_trained, planned_config
+from study.analysis.runs import every_run, is_trained, planned_config, planned_file
 from study.analysis.tables import write_tables
 from study.errors import StudyError
-from study.files import write_json
+from study.files import read_json, write_json
 from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths
 
 FOLDER = "preview"
@@ -20,12 +20,12 @@ def preview(folder: Path) -> None:
     from study.reporting.pages import draw_figures, write_pages
 
     study, shown = StudyPaths(folder), StudyPaths(folder / FOLDER)
-    config = planned_config(study) | {"allow_missing": True}
+    config = planned_config(study)
     runs = every_run(config)
     ended = [run for run in runs if is_trained(folder, run)]
     if not ended:
         raise StudyError(f"{folder}: no run has ended yet; `python -m study status {folder}` says how far they are.")
-    write_json(shown.config, config)
+    write_json(shown.config, read_json(planned_file(study)) | {"allow_missing": True})
     for path in (study.labels, folder / "runs", study.table(NEAR_DUPLICATES_TABLE)):
         _link(path, shown.folder / path.relative_to(folder))
     write_tables(shown.folder, shown.tables)

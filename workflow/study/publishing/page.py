@@ -14,9 +14,10 @@ import jinja2
 import numpy as np
 
 from study.analysis.registry import tables_of
+from study.config.record import read_record
 from study.data.dataset import read_labels
 from study.errors import StudyError
-from study.files import read_json, write_text
+from study.files import write_text
 from study.findings import text, topics, worth
 from study.findings.compare import SCRATCH, best_of, between_runs, difference, headline
 from study.findings.headline import answer, same_network
@@ -56,7 +57,7 @@ def read_published(published: Path) -> Results:
     paths = StudyPaths(published)
     if not paths.published_labels.exists():
         raise StudyError(f"{published} is not a published study; `python -m study publish` makes one.")
-    config = read_json(paths.config)
+    config = read_record(paths.config)
     return Results(
         study=published,
         folder=paths.tables,
@@ -77,7 +78,7 @@ def page_text(results: Results) -> str:
     return (
         template.render(
             folder=results.study.as_posix(),
-            title=f"What pretraining is worth: {results.config['dataset']['title']}, on a {_device(results)}",
+            title=f"What pretraining is worth: {results.config.dataset.title}, on a {_device(results)}",
             answer=f"**{found.claim}.** {' '.join(found.details)}",
             same_network=same_network(results),
             notice=notice(all_runs(results)),
@@ -101,7 +102,7 @@ def page_text(results: Results) -> str:
 
 
 def _device(results: Results) -> str:
-    return {"cpu": "CPU", "cuda": "GPU"}[results.config["compute"]["device"]]
+    return {"cpu": "CPU", "cuda": "GPU"}[results.config.compute.device]
 
 
 def renewed(readme: Path, results: Results, page: Path) -> str:
@@ -142,7 +143,7 @@ def renewed(readme: Path, results: Results, page: Path) -> str:
 def _in_short(results: Results) -> list[str]:
     """The baseline, the models of the headline, and the best of every kind, in report order."""
     two = headline(results)
-    kept = {results.config["baseline"], *(best_of(results, kinds) for kinds in (SCRATCH, ("frozen",), ("finetune",)))}
+    kept = {results.config.baseline, *(best_of(results, kinds) for kinds in (SCRATCH, ("frozen",), ("finetune",)))}
     return [model for model in results.models if model in kept | ({two.model, two.other} if two else set())]
 
 

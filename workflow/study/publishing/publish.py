@@ -8,7 +8,6 @@ published folder can itself be published: into another machine's, or into itself
 import dataclasses
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,13 +21,15 @@ from study.analysis.runs import (
     load_record,
     load_run,
     planned_config,
+    planned_file,
     read_predictions,
 )
 from study.analysis.scores import METRICS, run_metrics
 from study.analysis.tables import write_tables
+from study.config.record import StudyRecord
 from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
-from study.files import CHECKSUMS, atomic_write, changed_files, file_digest, write_json
+from study.files import CHECKSUMS, atomic_write, changed_files, file_digest, read_json, write_json
 from study.paths import (
     EVIDENCE,
     FROM_LOGITS,
@@ -60,8 +61,8 @@ def publish(study: Path, dest: Path) -> None:
     there = [run for run in runs if is_trained(dest, run)]
     if not there:
         raise StudyError(f"{study}: no run has finished yet; publish it when one has.")
-    config["allow_missing"] |= len(there) < len(runs)
-    write_json(StudyPaths(dest).config, config)
+    given = read_json(planned_file(StudyPaths(study)))
+    write_json(StudyPaths(dest).config, given | {"allow_missing": config.allow_missing or len(there) < len(runs)})
     _take_near_duplicates(study, dest, dataset)
     write_tables(dest, StudyPaths(dest).tables)
     files = published_files(dest)
@@ -77,9 +78,9 @@ def published_files(dest: Path) -> list[str]:
     return sorted(path.relative_to(dest).as_posix() for path in found if path.is_file() and path.name[0] != ".")
 
 
-def _refuse(study: Path, dest: Path, config: dict[str, Any], dataset: Labels, damaged: dict[str, str]) -> None:
+def _refuse(study: Path, dest: Path, config: StudyRecord, dataset: Labels, damaged: dict[str, str]) -> None:
     """Raise StudyError if the study cannot be added to what is in `dest`."""
-    if config["search"]:
+    if config.search:
         raise StudyError(f"{study} is a search; only comparisons can be published.")
     paths, runs = StudyPaths(dest), {StudyPaths(dest).run(*run): run for run in every_run(config)}
     if _is_whole(paths.published_labels, dest, damaged) and read_labels(paths.published_labels).meta != dataset.meta:

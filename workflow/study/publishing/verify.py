@@ -16,6 +16,7 @@ import pandas as pd
 from study.analysis.runs import Run, load_runs
 from study.analysis.scores import METRICS
 from study.analysis.tables import SMALL, compute_tables
+from study.config.record import read_record
 from study.data.dataset import Labels, read_labels
 from study.errors import StudyError
 from study.files import CHECKSUMS, changed_files, read_json
@@ -42,7 +43,7 @@ def verify(dest: Path) -> None:
     """Print what was checked, table by table. Raises StudyError at the first file or number that differs."""
     _check_files(dest)
     paths = StudyPaths(dest)
-    config, dataset = read_json(paths.config), read_labels(paths.labels)
+    config, dataset = read_record(paths.config), read_labels(paths.labels)
     runs, alone = (list(load_runs(dest, config, dataset, evidence_alone=only)) for only in (False, True))
     for run, determined in zip(runs, alone, strict=True):
         _check_run(paths.run(*run.key) / FROM_LOGITS, run, determined)

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS
+from study.config.record import ModelRecord
 from study.findings import text
 from study.findings.limits import limits
 from study.findings.results import Results
@@ -29,13 +30,13 @@ TRAIN = "#8A8A8A"
 
 def card_page(results: Results, model: str) -> list[dict[str, Any]]:
     """The card of one model of the study."""
-    entry = results.config["models"][model]
+    entry = results.config.models[model]
     runs = results.rows("runs", model=model)
     seeds = runs.loc[runs["outcome"] == "finished", "seed"].tolist()
-    recipe = results.config["recipes"][entry["recipe"]]
+    recipe = results.config.recipe_of(model)
     return [
         facts("What it is", _identity(results, model, entry)),
-        facts(f"Recipe {entry['recipe']}", text.settings_that_are_on(recipe)),
+        facts(f"Recipe {entry.recipe}", text.settings_that_are_on(recipe)),
         prose("Data", paragraphs("data", results)),
         _results(results, model),
         *([_superclasses(results, model)] if results.has_superclasses else []),
@@ -45,31 +46,31 @@ def card_page(results: Results, model: str) -> list[dict[str, Any]]:
     ]
 
 
-def _identity(results: Results, model: str, entry: dict[str, Any]) -> list[tuple[str, str]]:
+def _identity(results: Results, model: str, entry: ModelRecord) -> list[tuple[str, str]]:
     runs = results.rows("runs", model=model)
     parameters = results.rows("costs", model=model)["parameters"].max()
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in runs["outcome"].value_counts().items())
     pairs = [
-        ("model", entry["label"]),
-        ("training", text.REGIMES[entry["regime"]].long),
-        ("architecture", entry["architecture"]),
-        ("input", f"{entry['input_size']} × {entry['input_size']} pixels, RGB"),
+        ("model", entry.label),
+        ("training", text.REGIMES[entry.regime].long),
+        ("architecture", entry.architecture),
+        ("input", f"{entry.input_size} × {entry.input_size} pixels, RGB"),
         ("output", f"{len(results.dataset.fine_names)} classes"),
         ("parameters", text.whole(parameters) + _trained(results, model, entry, runs)),
         ("runs", f"seeds {text.numbers(runs['seed'].tolist())}: {outcomes}"),
     ]
-    if entry["weights"]:
+    if entry.weights:
         hashes = results.rows("provenance", model=model)["weights_sha256"].dropna()
         pairs += [
-            ("starts from", weights_name(entry["weights"], entry.get("redraw", ()))),
+            ("starts from", weights_name(entry.weights, entry.redraw)),
             ("their SHA-256", hashes.iloc[0] if len(hashes) else "not recorded"),
         ]
-    return pairs + ([("note", entry["note"])] if "note" in entry else [])
+    return pairs + ([("note", entry.note)] if entry.note else [])
 
 
-def _trained(results: Results, model: str, entry: dict[str, Any], runs: pd.DataFrame) -> str:
+def _trained(results: Results, model: str, entry: ModelRecord, runs: pd.DataFrame) -> str:
     """Which of the parameters are trained, where it is not all of them."""
-    if entry["regime"] != "frozen":
+    if entry.regime != "frozen":
         part = trained_part(results.config, model)
         return f", {part}" if part else ""
     seeds = runs.loc[runs["outcome"] == "finished", "seed"]
@@ -134,7 +135,7 @@ def _cost(results: Results, model: str) -> list[tuple[str, str]]:
     time = f"{text.minutes(mean['run_seconds'])} {minutes_unit(costs)}"
     devices = ", ".join(sorted(costs["device_name"].dropna().unique()))
     macs = text.NOTHING if pd.isna(mean["macs"]) else text.millions(mean["macs"]) + " million"
-    frozen = results.config["models"][model]["regime"] == "frozen"
+    frozen = results.config.models[model].regime == "frozen"
     speed = "images per second through the head alone, on stored features" if frozen else "images per second"
     return [
         ("device", devices or text.NOTHING),
@@ -145,12 +146,12 @@ def _cost(results: Results, model: str) -> list[tuple[str, str]]:
     ]
 
 
-def _use(results: Results, entry: dict[str, Any]) -> str:
-    data = results.config["dataset"]["title"]
+def _use(results: Results, entry: ModelRecord) -> str:
+    data = results.config.dataset.title
     return (
         f"Made to compare ways of training on {data}: it names one of that data's classes for any picture it is given, "
         "even one that shows none of them. Not made for decisions about people, and not tested on other pictures. "
-        + ("It inherits the biases of the data of its pretrained weights. " if entry["weights"] else "")
+        + ("It inherits the biases of the data of its pretrained weights. " if entry.weights else "")
         + "Known limits of the measurements:"
     )
 
@@ -159,7 +160,7 @@ def _usage(results: Results, model: str, seeds: list[int]) -> dict[str, Any]:
     title = "How to use it"
     if not seeds:
         return prose(title, ["No run finished, so there is no network to use."])
-    path = f"results/{results.config['study']}/runs/{model}/seed-{min(seeds)}/model.safetensors"
+    path = f"results/{results.config.study}/runs/{model}/seed-{min(seeds)}/model.safetensors"
     said = (
         "From the project's folder, after `export PYTHONPATH=workflow`. The file holds the weights, and in its "
         f"metadata the specification of the run and the names of the classes. Finished seeds: {text.numbers(seeds)}."

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
+from study.config.record import StudyRecord
 from study.findings import text
 from study.findings.compare import headline, shown_pairs
 from study.findings.results import Results
@@ -83,9 +84,9 @@ def _table(results: Results, name: str, one: str) -> dict[str, Any]:
     return table(f"Accuracy by {one}", frame, columns, results.csv(name), note)
 
 
-def baselines_of(config: dict[str, Any], model: str) -> list[str]:
+def baselines_of(config: StudyRecord, model: str) -> list[str]:
     """What `model` is compared with in config.json."""
-    return [one["baseline"] for one in config["contrasts"] if one["model"] == model]
+    return [one.baseline for one in config.contrasts if one.model == model]
 
 
 def draw_class_differences(results: Results, model: str) -> Figure:
@@ -104,7 +105,7 @@ def draw_class_differences(results: Results, model: str) -> Figure:
 
 
 def _margin(results: Results) -> float:
-    return float(results.config["equivalence_margin"])
+    return float(results.config.equivalence_margin)
 
 
 def _forest(figure: Figure, rows: pd.DataFrame, margin: float) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.ranking import on_front
+from study.config.record import StudyRecord
 from study.findings import text
 from study.findings.results import Results
 from study.findings.runs import is_cpu_time, sharing
@@ -25,18 +26,18 @@ SPEEDS = [
 
 def with_speeds(results: Results, costs: pd.DataFrame) -> pd.DataFrame:
     """`costs` with images per second in one of two columns, a network's or a head's, and what of it was `trained`."""
-    frozen = costs["model"].map(lambda model: results.config["models"][model]["regime"]) == "frozen"
+    frozen = costs["model"].map(lambda model: results.config.models[model].regime) == "frozen"
     speed = costs["images_per_second"]
     trained = costs["model"].map(lambda model: trained_part(results.config, model))
     return costs.assign(network_speed=speed.where(~frozen), head_speed=speed.where(frozen), trained=trained)
 
 
-def trained_part(config: dict[str, Any], model: str) -> str:
+def trained_part(config: StudyRecord, model: str) -> str:
     """Which of a model's parameters are trained, where regime or recipe leave some as they were."""
-    entry = config["models"][model]
-    if entry["regime"] == "frozen":
+    entry = config.models[model]
+    if entry.regime == "frozen":
         return "only the head trained"
-    recipe = config["recipes"][entry["recipe"]]
+    recipe = config.recipe_of(model)
     return "part of them trained" if recipe.get("frozen_blocks") or recipe.get("frozen_depthwise") else ""
 
 

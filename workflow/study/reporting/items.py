@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from study.analysis.registry import tables_of
+from study.config.record import StudyRecord
 
 REPORT = Path(__file__).parents[3] / "report"
 REGISTRY = REPORT / "items.yaml"
@@ -80,7 +81,7 @@ class Page:
         return f"page_{self.name}.rst"
 
 
-def report_pages(record: dict[str, Any], registry: Path = REGISTRY) -> list[Page]:
+def report_pages(record: StudyRecord, registry: Path = REGISTRY) -> list[Page]:
     """The pages of the study whose config.json holds `record`, in the order of the menu."""
     pages: list[Page] = []
     for entry in yaml.safe_load(registry.read_text(encoding="utf-8")):
@@ -91,14 +92,15 @@ def report_pages(record: dict[str, Any], registry: Path = REGISTRY) -> list[Page
     return pages
 
 
-def report_figures(record: dict[str, Any], registry: Path = REGISTRY) -> list[Part]:
+def report_figures(record: StudyRecord, registry: Path = REGISTRY) -> list[Part]:
     """The figures of the study whose config.json holds `record`."""
     return [part for page in report_pages(record, registry) for part in page.parts if part.kind == "figure"]
 
 
-def _parts(entry: dict[str, Any], page: dict[str, Any], record: dict[str, Any]) -> list[Part]:
+def _parts(entry: dict[str, Any], page: dict[str, Any], record: StudyRecord) -> list[Part]:
     """The parts that one entry of a `page` stands for; none where the study does not have what they are made from."""
-    if not set(tables_of(record)).issuperset(entry["tables"]) or (entry.get("given") and not record[entry["given"]]):
+    is_given = "given" not in entry or getattr(record, entry["given"])
+    if not is_given or not set(tables_of(record)).issuperset(entry["tables"]):
         return []
     kind = "figure" if "figure" in entry else "section"
     return [
@@ -107,9 +109,9 @@ def _parts(entry: dict[str, Any], page: dict[str, Any], record: dict[str, Any]) 
     ]
 
 
-def _models(each: str | None, record: dict[str, Any]) -> list[str | None]:
+def _models(each: str | None, record: StudyRecord) -> list[str | None]:
     """The models that have a part of their own; [None] where there is one for the whole study."""
     if each is None:
         return [None]
-    compared = {one["model"] for one in record["contrasts"]}
-    return [model for model in record["models"] if each == "model" or model in compared]
+    compared = {one.model for one in record.contrasts}
+    return [model for model in record.models if each == "model" or model in compared]

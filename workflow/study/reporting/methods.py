@@ -58,20 +58,20 @@ def _facts(results: Results) -> dict[str, Any]:
 
 
 def _data_facts(results: Results) -> dict[str, Any]:
-    data, dataset = results.config["dataset"], results.dataset
+    data, dataset = results.config.dataset, results.dataset
     parts = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-    per_class = np.unique(np.bincount(dataset.fine[dataset.ids(TEST)], minlength=data["classes"]))
+    per_class = np.unique(np.bincount(dataset.fine[dataset.ids(TEST)], minlength=data.classes))
     return {
         "data": data,
         "synthetic": results.synthetic,
         "images": {name: f"{len(dataset.ids(part)):,}" for name, part in parts.items()},
-        "classes": data["classes"],
-        "superclasses": data["superclasses"],
+        "classes": data.classes,
+        "superclasses": data.superclasses,
         "test_per_class": text.numbers(per_class.tolist()),
-        "held_out": _split(data["validation"]),
+        "held_out": _split(data.validation),
         "own_splits": [
             {"recipe": name} | _split(recipe["validation"])
-            for name, recipe in results.config["recipes"].items()
+            for name, recipe in results.config.recipes.items()
             if recipe.get("validation")
         ],
         "fingerprint": text.short_hash(dataset.meta["fingerprint"]),
@@ -83,24 +83,24 @@ def _split(validation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _model_facts(results: Results) -> dict[str, Any]:
-    models, recipes = results.config["models"].values(), results.config["recipes"].values()
+    models, recipes = results.config.models.values(), results.config.recipes.values()
     rules = {recipe["best_epoch"] for recipe in recipes}
     return {
         "machine": machine(results),
         "chosen": sorted(CHOSEN[rule] for rule in rules),
-        "larger": sorted({model["input_size"] for model in models if model["input_size"] > 32}),
-        "pretrained": any(model["weights"] for model in models),
+        "larger": sorted({model.input_size for model in models if model.input_size > 32}),
+        "pretrained": any(model.weights for model in models),
     }
 
 
 def _statistics_facts(results: Results) -> dict[str, Any]:
     config, bins = results.config, results.tables["calibration"]["bin"]
     subsets = [one for one in dict.fromkeys(results.tables["sensitivity"]["subset"]) if one != "all"]
-    listed = config["suspect_labels"]
+    listed = config.suspect_labels
     return {
         "min_seeds": MIN_SEEDS,
         "tested": int(results.tables["contrasts"]["p_holm"].notna().sum()),
-        "margin": text.published(config["equivalence_margin"]),
+        "margin": text.published(config.equivalence_margin),
         "bins": int(bins.max()) if len(bins) else 0,
         "subsets": [SUBSETS[one] for one in subsets],
         "near": near_duplicate(results),
@@ -110,20 +110,20 @@ def _statistics_facts(results: Results) -> dict[str, Any]:
             "file": listed["file"],
             "sha256": text.short_hash(listed["sha256"]),
         },
-        "ladder": ORDER if config["ladder"] else "",
+        "ladder": ORDER if config.ladder else "",
     }
 
 
 def _models(results: Results) -> dict[str, Any]:
     rows = []
-    for name, model in results.config["models"].items():
-        seeds = [cell["seed"] for cell in results.config["grid"] if cell["model"] == name]
+    for name, model in results.config.models.items():
+        seeds = [run.seed for run in results.config.grid if run.model == name]
         rows.append({
-            "label": model["label"], "regime": text.REGIMES[model["regime"]].long,
-            "architecture": model["architecture"], "weights": weights_name(model["weights"], model.get("redraw", ())),
-            "input": f"{model['input_size']} px", "normalisation": text.setting(model.get("normalisation")),
-            "arguments": ", ".join(f"{key} {said}" for key, said in text.settings(model.get("arguments") or {})),
-            "recipe": model["recipe"], "seeds": f"{'seed' if len(seeds) == 1 else 'seeds'} {text.numbers(seeds)}",
+            "label": model.label, "regime": text.REGIMES[model.regime].long,
+            "architecture": model.architecture, "weights": weights_name(model.weights, model.redraw),
+            "input": f"{model.input_size} px", "normalisation": text.setting(model.normalisation),
+            "arguments": ", ".join(f"{key} {said}" for key, said in text.settings(model.arguments)),
+            "recipe": model.recipe, "seeds": f"{'seed' if len(seeds) == 1 else 'seeds'} {text.numbers(seeds)}",
         })  # fmt: skip
     frame = pd.DataFrame(rows)
     csv = ("methods_models.csv", frame.to_csv(index=False, lineterminator="\n").encode())
@@ -139,13 +139,13 @@ def _models(results: Results) -> dict[str, Any]:
 
 def _recipes(results: Results) -> dict[str, Any]:
     """The settings that any recipe uses, whatever their keys: settings as rows, recipes as columns."""
-    recipes = {name: dict(text.settings(recipe)) for name, recipe in results.config["recipes"].items()}
+    recipes = {name: dict(text.settings(recipe)) for name, recipe in results.config.recipes.items()}
     frame = pd.DataFrame(recipes, dtype=str)
     names = list(dict.fromkeys(name for recipe in recipes.values() for name in recipe))
     frame = frame.reindex(sorted(names)).rename_axis("setting").reset_index()
     on = frame[~frame[list(recipes)].isin(OFF).all(axis=1)]
     used = {
-        name: ", ".join(model["label"] for model in results.config["models"].values() if model["recipe"] == name)
+        name: ", ".join(model.label for model in results.config.models.values() if model.recipe == name)
         for name in recipes
     }
     csv = ("methods_recipes.csv", frame.to_csv(index=False, lineterminator="\n").encode())
@@ -235,7 +235,7 @@ def citation(results: Results, file: Path = PROJECT / "CITATION.cff") -> str:
         return ""
     finished = results.tables["provenance"]["finished"].dropna()
     record = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return bibtex(record, results.config["study"], finished.max()[:4] if len(finished) else "")
+    return bibtex(record, results.config.study, finished.max()[:4] if len(finished) else "")
 
 
 def command(study: str, project: Path = PROJECT) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from study.analysis.registry import tables_of
+from study.config.record import StudyRecord
 from study.errors import StudyError
 from study.files import atomic_write
 from study.findings.results import read_results
@@ -47,8 +48,8 @@ def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
     common = {
         "banner": BANNER if results.synthetic else "",
         "notice": " ".join(filter(None, [notice(all_runs(results)), settings_sentence(runs, results.labels)])),
-        "study": results.config["study"],
-        "dataset": results.config["dataset"]["title"],
+        "study": results.config.study,
+        "dataset": results.config.dataset.title,
     }
     archive = write_archive(out, tables, results.config)
     parts = story(results, lambda name: figure(drawn[name], figures, results.config))
@@ -89,7 +90,7 @@ def _made(part: Part, results: Any, figures: Path) -> list[Section]:
     return [made | {"title": f"{part.title}: {results.labels[part.model]}" if part.model else part.title}]
 
 
-def figure(part: Part, figures: Path, record: dict[str, Any]) -> Section:
+def figure(part: Part, figures: Path, record: StudyRecord) -> Section:
     """The section that shows a figure with its caption. Raises StudyError where it is not drawn."""
     path = figures / part.file
     try:
@@ -110,16 +111,16 @@ def figure(part: Part, figures: Path, record: dict[str, Any]) -> Section:
     }
 
 
-def caption(part: Part, record: dict[str, Any]) -> str:
+def caption(part: Part, record: StudyRecord) -> str:
     """A figure's caption, which says nothing of what the study whose config.json holds `record` does not have."""
     has = {
-        "superclasses": record["dataset"]["superclasses"],
-        "literature": record["literature"] and not record["dataset"]["synthetic"],
+        "superclasses": record.dataset.superclasses,
+        "literature": record.literature and not record.dataset.synthetic,
     }
     return " ".join(plain_environment().from_string(part.caption).render(**has).split())
 
 
-def write_archive(out: Path, tables: Path, record: dict[str, Any]) -> dict[str, str]:
+def write_archive(out: Path, tables: Path, record: StudyRecord) -> dict[str, str]:
     """Write the archive of all tables into folder `out`; its name and its content as a link has them."""
     content = packed(tables, tables_of(record))
     with atomic_write(out / ALL_TABLES) as temporary:

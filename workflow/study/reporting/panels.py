@@ -94,7 +94,7 @@ def by_level(results: Results, level: str) -> dict[str, Any]:
     }
     return data | {
         "images": int(table["n_images"].max()) if len(table) else 0,
-        "margin": float(results.config["equivalence_margin"]),
+        "margin": float(results.config.equivalence_margin),
         "pairs": differences(results, level),
     }
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.files import read_json
+from study.config.record import StudyRecord, read_record
 from study.findings import text
 from study.findings.results import read_table
 from study.paths import StudyPaths
@@ -27,17 +27,17 @@ UNTESTED = (
 
 def write_search_report(study: Path) -> None:
     """Draw the figure and write the pages of the search in folder `study`. Raises StudyError for what is missing."""
-    config = read_json(study / "config.json")
+    config = read_record(study / "config.json")
     search = Searched(study, config, read_table(StudyPaths(study).table("search")))
     figures, out = study / "figures", study / "pages"
     with settings():
         for part in report_figures(config):
-            save(part.make(search), figures / part.file, config["dataset"]["synthetic"])
+            save(part.make(search), figures / part.file, config.dataset.synthetic)
     common = {
-        "banner": BANNER if config["dataset"]["synthetic"] else "",
+        "banner": BANNER if config.dataset.synthetic else "",
         "notice": "",
-        "study": config["study"],
-        "dataset": config["dataset"]["title"],
+        "study": config.study,
+        "dataset": config.dataset.title,
     }
     pages = report_pages(config)
     for page in pages:
@@ -59,13 +59,13 @@ class Searched:
     """A search: its folder, its config.json, and search.csv as `trials`."""
 
     study: Path
-    config: dict[str, Any]
+    config: StudyRecord
     trials: pd.DataFrame
 
 
-def varied(config: dict[str, Any]) -> list[str]:
+def varied(config: StudyRecord) -> list[str]:
     """The settings that the search varies, those with one value left out."""
-    settings = list(config["search"]["trials"].values())
+    settings = list(config.search["trials"].values())
     return [key for key in settings[0] if len({str(one[key]) for one in settings}) > 1]
 
 
@@ -104,7 +104,7 @@ def _panel(axis: Axes, means: pd.DataFrame, key: str) -> None:
 
 def answer(found: Searched) -> str:
     """What the search found, in a sentence or two."""
-    trials, search = found.trials, found.config["search"]
+    trials, search = found.trials, found.config.search
     label = search["model"]
     number, seeds = trials["trial"].nunique(), trials["seed"].nunique()
     counted = f"{text.counted(number, 'trial')} of {label}, {text.counted(seeds, 'seed')} each"
@@ -129,7 +129,7 @@ def answer(found: Searched) -> str:
 def search_page(search: Searched) -> list[dict[str, Any]]:
     """Every trial and seed."""
     frame = search.trials.sort_values("mean_val_accuracy", ascending=False, kind="stable").copy()
-    keys = list(search.config["search"]["trials"]["t001"])
+    keys = list(search.config.search["trials"]["t001"])
     frame[keys] = frame[keys].astype(str)
     frame["is_chosen"] = frame["chosen"].map({1: "chosen", 0: ""})
     columns = [

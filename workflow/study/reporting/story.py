@@ -66,11 +66,11 @@ def _part(results: Results, topic: Topic, pages: dict[str, Page], figures: Calla
 
 def _answer(results: Results) -> Section:
     found = answer(results)
-    claims = claims_in_short(results) if results.config["claims"] else {"sentence": "", "rows": []}
+    claims = claims_in_short(results) if results.config.claims else {"sentence": "", "rows": []}
     verdicts = results.tables["claims"]["verdict"].value_counts() if claims["rows"] else {}
     said = ", ".join(f"{count} {verdict}" for verdict, count in dict(verdicts).items())
     top = {"kind": "hero", "title": "Test accuracy of every run", "answer": found, "dots": dots(results),
-           "baseline": results.labels[results.config["baseline"]]}  # fmt: skip
+           "baseline": results.labels[results.config.baseline]}  # fmt: skip
     only = only_one_right(results, headline(results))
     return {
         "lead": lost_runs(results),
@@ -97,13 +97,13 @@ def models_in_numbers(results: Results) -> Section:
     costs, best = results.finished_costs(), best_model(models)
     seconds = costs.groupby("model")["run_seconds"].mean()
     rows = []
-    for name, entry in results.config["models"].items():
+    for name, entry in results.config.models.items():
         planned, seeds = int((runs["model"] == name).sum()), int(frame.loc[name, "n_seeds"])
-        tags = ["best by validation"] * (name == best) + ["baseline"] * (name == results.config["baseline"])
-        kind = f"{text.REGIMES[entry['regime']].short}, {entry['input_size']} px"
-        weights = f", weights: {weights_name(entry['weights'], entry.get('redraw', ()))}" if entry["weights"] else ""
+        tags = ["best by validation"] * (name == best) + ["baseline"] * (name == results.config.baseline)
+        kind = f"{text.REGIMES[entry.regime].short}, {entry.input_size} px"
+        weights = f", weights: {weights_name(entry.weights, entry.redraw)}" if entry.weights else ""
         rows.append({
-            "label": entry["label"], "kind": "; ".join([kind + weights, *tags]),
+            "label": entry.label, "kind": "; ".join([kind + weights, *tags]),
             "seeds": str(seeds) if seeds == planned else f"{seeds} of {planned}",
             "test": frame.loc[name, "mean"], "sd": frame.loc[name, "sd"],
             "interval": text.spread(frame.loc[name, "ci_low"], frame.loc[name, "ci_high"]),
@@ -184,7 +184,7 @@ def _methods(results: Results) -> Section:
         "sections": [
             prose("What was run", paragraphs("training", results), was_run(results)),
             prose("How to read it", points=how_to_read(results)),
-            prose("How to repeat it", ["From the project's folder:"], command=command(results.config["study"])),
+            prose("How to repeat it", ["From the project's folder:"], command=command(results.config.study)),
             repeat(results),
             *([prose("How to cite it", command=cite)] if cite else []),
         ],

@@ -96,8 +96,8 @@ def colours(results: Results) -> dict[str, str]:
     two = headline(results)
     accented = (two.model, two.other) if two else ()
     return {
-        model: (RANDOM if entry["regime"] in SCRATCH else PRETRAINED)[model not in accented]
-        for model, entry in results.config["models"].items()
+        model: (RANDOM if entry.regime in SCRATCH else PRETRAINED)[model not in accented]
+        for model, entry in results.config.models.items()
     }
 
 
