@@ -33,7 +33,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     const found = tested
       ? [["up", `${label(to)} wins`], ["down", `${label(from)} wins`], ["equivalent", `equivalent within ±${Number((100 * data.margin).toPrecision(3))} points`], ["unclear", "unclear"]]
       : [["up", `${label(to)} is higher`], ["down", `${label(from)} is higher`], ["same", "the same"]];
-    return [["all", `all ${rows.length}`], ...found.map(([name, text]) => [name, `${SIGNS[name]} ${text}: ${count(name)}`])];
+    return [["all", `all ${rows.length}`], ...found.filter(([name]) => name !== "equivalent" || count(name)).map(([name, text]) => [name, `${SIGNS[name]} ${text}: ${count(name)}`])];
   }
 
   const by = (value, sign = -1) => (a, b) => sign * ((value(a) ?? 2 * sign) - (value(b) ?? 2 * sign)) || a.label - b.label;

@@ -61,7 +61,7 @@ def _claim(results: Results, two: Compared) -> str:
         if not two.is_clear:
             return f"{name} and {other} do not differ clearly"
     size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "less"
-    return f"{name} is {size} percentage points {more} accurate than {other}"
+    return f"{name} is {size} percentage points {more} accurate than {other}{_compute(results, two)}"
 
 
 def _mean(results: Results, model: str) -> str:
@@ -94,19 +94,19 @@ def _also_differ(results: Results, two: Compared) -> list[str]:
     also = "the two differ not only in their weights, but also" if entries[0].weights != entries[1].weights else (
         "the two differ")  # fmt: skip
     how = [training(results, name) for name in (two.model, two.other)]
-    return [f"{also[0].upper()}{also[1:]} in network and recipe: {how[0]}, against {how[1]}.{_compute(results, two)}"]
+    return [f"{also[0].upper()}{also[1:]} in network and recipe: {how[0]}, against {how[1]}."]
 
 
 def _compute(results: Results, two: Compared) -> str:
-    """How much more training compute one of the two had, where the study knows and they are not about equal."""
+    """How much more training compute one of the two had, where the study knows and it is not about equal."""
     if "budget_curve" not in results.tables:
         return ""
-    compute = results.tables["budget_curve"].set_index("model")["compute"].reindex([two.model, two.other])
-    less, more = compute.sort_values().index
-    ratio = compute[more] / compute[less]
-    if not ratio > ALIKE:
+    compute = results.tables["budget_curve"].set_index("model")["compute"]
+    ratio = compute.get(two.other, np.nan) / compute.get(two.model, np.nan)
+    if np.isnan(ratio) or 1 / ALIKE <= ratio <= ALIKE:
         return ""
-    return f" {results.labels[more]} had {text.number(ratio, 1)} times the training compute, pretraining left out."
+    times = f"{text.number(max(ratio, 1 / ratio), 1)} times its training compute (pretraining left out)"
+    return f", which had {times}" if ratio > 1 else f", but had {times}"
 
 
 def _set_apart(results: Results, two: Compared) -> list[str]:

@@ -49,7 +49,10 @@ def _section(results: Results, many: str, one: str) -> dict[str, Any]:
     count = f"{images.min()}" if images.min() == images.max() else f"{images.min()} to {images.max()}"
     has_card = one == "class"
     note = f"Mean accuracy over seeds on {count} test images of each {one}. " if len(images) else ""
-    note += f"Lines through the marks are 95 % Wilson intervals; verdicts are those of the differences by {one}."
+    note += (
+        f"Lines through the marks are 95 % Wilson intervals. A {one} is a win only by a test of its own, adjusted for "
+        f"the number of {many}: these are fewer than those that gain with a probability of at least 95 %."
+    )
     note += " Choose a class for its card: every model's accuracy, its mistakes and its pictures." * has_card
     data = shared(results, one, *["mistakes"] * has_card)
     scripts = ["card"] * has_card
