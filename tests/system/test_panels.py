@@ -262,4 +262,4 @@ def test_small_studies_open_without_an_error(tmp_path, opened, accuracies, seeds
     said = page.locator("[data-chart=how_sure] .said").inner_text()
     assert said.startswith("There is one model" if len(accuracies) == 1 else "With 3 seeds of each model")
     if dataset == "cifar10" and len(accuracies) == 2:
-        assert "No verdicts, for want of seeds" in page.locator("[data-chart=classes]").inner_text()
+        assert "Too few seeds for verdicts" in page.locator("[data-chart=classes]").inner_text()
