@@ -13,45 +13,29 @@ _MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Cannot al
 _GPU = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "No CUDA GPUs are available")
 
 
-def _is_windows(error: BaseException, text: str) -> bool:
-    return isinstance(error, ModuleNotFoundError) and error.name in ("fcntl", "resource")
-
-
-def _is_missing_package(error: BaseException, text: str) -> bool:
-    return isinstance(error, ModuleNotFoundError) and bool(error.name)
-
-
 def _is_full_disk(error: BaseException, text: str) -> bool:
     cut_short = " requested and " in text and " written" in text  # numpy's words for it
     return _number(error) in (errno.ENOSPC, errno.EDQUOT) or _says(text, _FULL) or cut_short
-
-
-def _is_denied(error: BaseException, text: str) -> bool:
-    return _number(error) in (errno.EACCES, errno.EPERM, errno.EROFS)
-
-
-def _is_full_gpu(error: BaseException, text: str) -> bool:
-    return "CUDA out of memory" in text
 
 
 def _is_out_of_memory(error: BaseException, text: str) -> bool:
     return isinstance(error, MemoryError) or _number(error) == errno.ENOMEM or _says(text, _MEMORY)
 
 
-def _is_broken_gpu(error: BaseException, text: str) -> bool:
-    return _says(text, _GPU)
-
-
 # the first that fits is said
 _SENTENCES: list[tuple[Callable[[BaseException, str], bool], str]] = [
-    (_is_windows, "The study runs on Linux and macOS: on Windows, use the Windows Subsystem for Linux (WSL)."),
-    (_is_missing_package, f"{{name}} is not installed for {sys.executable}: activate the study's environment "
-                          f"({ACTIVATE})."),
+    (lambda error, text: isinstance(error, ModuleNotFoundError) and error.name in ("fcntl", "resource"),
+     "The study runs on Linux and macOS: on Windows, use the Windows Subsystem for Linux (WSL)."),
+    (lambda error, text: isinstance(error, ModuleNotFoundError) and bool(error.name),
+     f"{{name}} is not installed for {sys.executable}: activate the study's environment ({ACTIVATE})."),
     (_is_full_disk, f"The disk is full{{where}}: free some space {RESUME}."),
-    (_is_denied, f"{{file}} cannot be opened or written ({{reason}}): fix its permissions {RESUME}."),
-    (_is_full_gpu, f"The GPU's memory is used up: lower compute: runs_per_gpu or the recipe's batch_size {RESUME}."),
+    (lambda error, text: _number(error) in (errno.EACCES, errno.EPERM, errno.EROFS),
+     f"{{file}} cannot be opened or written ({{reason}}): fix its permissions {RESUME}."),
+    (lambda error, text: "CUDA out of memory" in text,
+     f"The GPU's memory is used up: lower compute: runs_per_gpu or the recipe's batch_size {RESUME}."),
     (_is_out_of_memory, f"The memory is used up: give the job more, or start fewer at once (--cores), {RESUME}."),
-    (_is_broken_gpu, f"The GPU failed ({{text}}): see what nvidia-smi says of it {RESUME}."),
+    (lambda error, text: _says(text, _GPU),
+     f"The GPU failed ({{text}}): see what nvidia-smi says of it {RESUME}."),
 ]  # fmt: skip
 
 
