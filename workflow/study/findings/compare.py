@@ -131,7 +131,7 @@ def class_differences(results: Results, two: Compared, table: str = "class_diffe
 
 def shown_pairs(results: Results) -> list[tuple[str, str]]:
     """(model, baseline) of the contrasts that the study asks for, and last the headline where it is none of them."""
-    two, pairs = headline(results), results.contrasts
+    two, pairs = headline(results), results.config.contrasts
     if two is None or {two.model, two.other} in map(set, pairs):
         return pairs
     is_stored = len(results.rows("contrasts", model=two.model, baseline=two.other))

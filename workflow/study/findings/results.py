@@ -98,11 +98,6 @@ class Results:
         """How many test images there are."""
         return int((self.dataset.split == TEST).sum())
 
-    @property
-    def contrasts(self) -> list[tuple[str, str]]:
-        """(model, baseline) of every difference that the study asks for."""
-        return list(self.config.contrasts)
-
     def contrast_label(self, model: str, baseline: str) -> str:
         """The name of a contrast."""
         return f"{self.labels[model]} − {self.labels[baseline]}"

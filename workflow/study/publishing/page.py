@@ -225,7 +225,7 @@ def _contrasts(results: Results) -> str:
     ladder = results.tables["ladder"]["model"].tolist()
     steps = set(zip(ladder[1:], ladder[:-1], strict=True))
     rows = []
-    for pair in results.contrasts:
+    for pair in results.config.contrasts:
         found = difference(results, *pair)
         if pair in steps or found is None:
             continue

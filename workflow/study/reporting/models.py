@@ -212,7 +212,7 @@ def sensitivity_page(results: Results) -> list[dict[str, Any]]:
 
 def _differences_without(results: Results) -> dict[str, Any]:
     """The contrasts that the config asks for, on each subset of the test images."""
-    frame = results.rows_of_pairs("sensitivity_contrasts", results.contrasts)
+    frame = results.rows_of_pairs("sensitivity_contrasts", results.config.contrasts)
     frame["contrast"] = [results.contrast_label(row.model, row.baseline) for row in frame.itertuples()]
     frame["subset"] = frame["subset"].map(SUBSETS)
     points = partial(text.points, digits=2)
