@@ -7,7 +7,7 @@ import pytest
 from small_results import NAN, outcomes, results_of
 
 from study.files import write_json
-from study.findings import topics
+from study.findings import text, topics
 from study.fingerprints import training_code_sha256
 
 
@@ -48,6 +48,24 @@ def test_classes_are_counted_by_their_probability_to_gain_and_the_smallest_gains
     turned = results_of(class_differences=differences(*opposite, model="cnn", baseline="b0"))
     assert topics.classes(turned) == topics.classes(told)
     assert topics.smallest_differences(turned) == topics.smallest_differences(told)
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("B0, fine-tuned", "fine-tuned B0"),
+        ("Fine-tuned B0", "fine-tuned B0"),
+        ("B0 (altered, new), frozen", "frozen B0 (altered, new)"),
+        ("B0, fine-tuned without augmentation", "B0 fine-tuned without augmentation"),
+        ("B0 (altered), 8 epochs", "B0 (altered) after 8 epochs"),
+        ("CNN, modern recipe", "CNN with the modern recipe"),
+        ("Fast network from scratch", "Fast network from scratch"),
+        ("iBOT, large", "iBOT, large"),
+    ],
+)
+def test_what_a_sentence_calls_a_model(label, said):
+    assert text.running(label) == said
+    assert text.opening(said) == (said[0].upper() + said[1:] if said[0] == "f" else said)
 
 
 @pytest.mark.parametrize("pair", [("b0", "cnn"), ("cnn", "b0")])

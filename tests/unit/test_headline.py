@@ -107,7 +107,7 @@ def test_unequal_training_compute_is_told_where_the_study_knows_it(compute, said
 def test_a_pair_that_the_config_names_is_called_by_its_names():
     contrasts = every_contrast(("frozen", "cnn"))
     found = answer(results_of(MANY, headline={"model": "cnn", "baseline": "frozen"}, contrasts=contrasts))
-    assert found.claim == "CNN is 34.0 percentage points less accurate than B0, frozen"
+    assert found.claim == "CNN is 34.0 percentage points less accurate than frozen B0"
     assert found.number == "−34.0"
 
 

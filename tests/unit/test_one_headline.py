@@ -54,12 +54,15 @@ def test_report_readme_and_page_give_the_same_number(told):
 def test_report_readme_and_page_name_the_same_pair(told):
     results, readme, page, parts = told
     two = headline(results)
-    pair = results.labels[two.model], results.labels[two.other]
+    pair = results.names[two.model], results.names[two.other]
     for text in (readme, page, " ".join(parts["answer"]["sections"][0]["answer"].details)):
         assert re.search(REACHED, text).group(2, 4) == pair
-    assert parts["answer"]["sections"][0]["answer"].pair.startswith(" − ".join(pair))
+    assert parts["answer"]["sections"][0]["answer"].pair.startswith(results.contrast_label(two.model, two.other))
     panels = panel_models(results)
-    assert (panels["models"][panels["to"]]["label"], panels["models"][panels["from"]]["label"]) == pair
+    assert (panels["models"][panels["to"]]["label"], panels["models"][panels["from"]]["label"]) == (
+        results.labels[two.model],
+        results.labels[two.other],
+    )
     assert re.search(CLASSES, parts["classes"]["finding"]).group(1, 2) == pair
     assert all(label in parts["cost"]["finding"] for label in pair) or "shared its GPU" in parts["cost"]["finding"]
     assert parts["confusions"]["finding"].startswith(pair[0])

@@ -43,13 +43,13 @@ def without_duplicates(results: Results) -> list[str]:
         row = found.iloc[0]
         left_out = results.rows("sensitivity", model=best, subset="all")["n_images"].iloc[0] - row["n_images"]
         sentence = (
-            f"Without the {text.counted(left_out, 'test image')} {which}, {results.labels[best]} has "
+            f"Without the {text.counted(left_out, 'test image')} {which}, {results.names[best]} has "
             f"{text.percent(row['accuracy'])} % ({text.points(row['difference'])} points)"
         )
         if two is not None:
             other = results.rows("sensitivity", model=two.other, subset=subset)["accuracy"].iloc[0]
             sentence += (
-                f", and its difference to {results.labels[two.other]} is {text.points(row['accuracy'] - other)} points "
+                f", and its difference to {results.names[two.other]} is {text.points(row['accuracy'] - other)} points "
                 f"instead of {text.points(two.difference)}"
             )
         said.append(sentence + ".")
@@ -68,10 +68,10 @@ def overlap(results: Results) -> list[str]:
     )
     return [
         f"{int(apart['n_with'])} of the {int(apart['n_with'] + apart['n_without'])} classes have a counterpart among "
-        f"ImageNet's 1,000. In these {results.labels[two.model]} gains {text.points(inside['value'])} points over "
-        f"{results.labels[two.other]}, in the others {text.points(outside['value'])}. The difference is "
+        f"ImageNet's 1,000. In these {results.names[two.model]} gains {text.points(inside['value'])} points over "
+        f"{results.names[two.other]}, in the others {text.points(outside['value'])}. The difference is "
         f"{_difference(*apart[ENDS])} and {_difference(*equal[ENDS])} between classes in which "
-        f"{results.labels[two.other]} is equally good. The two groups may differ in more than that."
+        f"{results.names[two.other]} is equally good. The two groups may differ in more than that."
     ]
 
 
@@ -81,11 +81,11 @@ def contamination(results: Results) -> list[str]:
     for row in results.tables["contamination"].itertuples():
         verdict = "No sign that" if row.low <= 0 else "There are too few seeds to tell whether"
         verdict = "It may be that" if row.low > 0 else verdict
-        said = f"{_difference(row.difference, row.low, row.high)} for {results.labels[row.model]}"
+        said = f"{_difference(row.difference, row.low, row.high)} for {results.names[row.model]}"
         found.setdefault(verdict, []).append(said)
     return [
         f"{verdict} weights of unverified origin have seen the training images, of which the validation images are a "
-        f"part: the gain over {results.labels[results.tables['contamination']['reference'].iloc[0]]}, whose weights "
+        f"part: the gain over {results.names[results.tables['contamination']['reference'].iloc[0]]}, whose weights "
         f"have a known origin, on validation minus that on test is {'; '.join(differences)} (in points)."
         for verdict, differences in found.items()
     ]

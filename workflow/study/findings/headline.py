@@ -35,7 +35,7 @@ def answer(results: Results) -> Answer:
             [_reached(results, two), *_also_differ(results, two), *_set_apart(results, two), *_baseline(results, two)],
             text.points(two.difference),
             "percentage points of test accuracy",
-            f"{results.labels[two.model]} − {results.labels[two.other]}, {two.span}",
+            f"{results.contrast_label(two.model, two.other)}, {two.span}",
         )
     model = best_model(results.tables["models"])
     if model is None:
@@ -46,7 +46,7 @@ def answer(results: Results) -> Answer:
     if finished > 1:
         why = "The study's headline cannot be given before both of its models have a finished run."
     mean = _mean(results, model)
-    claim = f"{results.labels[model]} classifies {mean} % of the test images correctly"
+    claim = f"{text.opening(results.names[model])} classifies {mean} % of the test images correctly"
     return Answer(claim, [why], f"{mean} %", "of the test images", results.labels[model])
 
 
@@ -57,7 +57,7 @@ def _claim(results: Results, two: Compared) -> str:
             return f"The best models with ImageNet weights{known} and from random weights do not differ clearly"
         name, other = f"With ImageNet weights{known}, the best model trained here", "the best from random weights"
     else:
-        name, other = results.labels[two.model], results.labels[two.other]
+        name, other = text.opening(results.names[two.model]), results.names[two.other]
         if not two.is_clear:
             return f"{name} and {other} do not differ clearly"
     size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "less"
@@ -72,7 +72,7 @@ def _reached(results: Results, two: Compared) -> str:
     parts = []
     for model in (two.model, two.other):
         seeds = len(results.rows("runs", model=model, outcome="finished"))
-        parts.append(f"{_mean(results, model)} % for {results.labels[model]} ({text.counted(seeds, 'seed')})")
+        parts.append(f"{_mean(results, model)} % for {results.names[model]} ({text.counted(seeds, 'seed')})")
     said = f"That is {parts[0]}, against {parts[1]}: {text.points(two.difference)} points ({_span(two)})"
     return f"{said}{_errors(two)}."
 
@@ -116,7 +116,7 @@ def _set_apart(results: Results, two: Compared) -> list[str]:
     for model in known[[unverified(results, name) for name in known.index]].sort_values(ascending=False).index:
         gain = difference(results, model, two.other)
         points = "" if gain is None else f" ({text.points(gain.difference)} points)"
-        said.append(f"{results.labels[model]} {text.percent(known[model])} %{points}")
+        said.append(f"{results.names[model]} {text.percent(known[model])} %{points}")
     if not said:
         return []
     return [f"Set apart, because where their weights are from is not verified: {'; '.join(said)}."]
@@ -128,7 +128,7 @@ def _baseline(results: Results, two: Compared) -> list[str]:
     if found is None or baseline in (two.model, two.other):
         return []
     return [
-        f"The gain over the baseline, {results.labels[baseline]}, is {text.points(found.difference)} points "
+        f"The gain over the baseline, {results.names[baseline]}, is {text.points(found.difference)} points "
         f"({_span(found)})."
     ]
 
@@ -159,7 +159,7 @@ def same_network(results: Results) -> str:
             end = ": the second has hardly begun to learn, so more epochs would probably shrink the difference a lot."
         return (
             f"The same network at the same resolution, with and without pretrained weights, trained {how}{recipe}: "
-            f"{results.labels[found.model]} minus {results.labels[found.other]} is {text.points(found.difference)} "
+            f"{results.names[found.model]} minus {results.names[found.other]} is {text.points(found.difference)} "
             f"points ({_span(found)}). On the training images they reach {text.percent(train[found.model])} and "
             f"{text.percent(train[found.other])} %{end}"
         )

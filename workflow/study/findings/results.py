@@ -41,6 +41,11 @@ class Results:
         return {name: model.label for name, model in self.config.models.items()}
 
     @property
+    def names(self) -> dict[str, str]:
+        """What a sentence calls each model."""
+        return {name: text.running(label) for name, label in self.labels.items()}
+
+    @property
     def synthetic(self) -> bool:
         """Are the images a stand-in for real ones?"""
         return bool(self.config.dataset.synthetic)

@@ -157,16 +157,16 @@ def lost_runs(results: Results) -> list[str]:
     """A sentence for the models that lost all their runs in one way, and for each that lost some."""
     sentences, runs = [], results.tables["runs"]
     entirely: dict[tuple[str, int], list[str]] = {}
-    for model, label in results.labels.items():
+    for model, name in results.names.items():
         own = runs[runs["model"] == model]
         for outcome, (one, many) in LOST.items():
             seeds = own.loc[own["outcome"] == outcome, "seed"].tolist()
             if seeds and len(seeds) == len(own):
-                entirely.setdefault((outcome, len(seeds)), []).append(label)
+                entirely.setdefault((outcome, len(seeds)), []).append(name)
             elif seeds:
                 verb, are = (one, "is") if len(seeds) == 1 else (many, "are")
                 sentences.append(
-                    f"{len(seeds)} of {len(own)} runs of {label} {verb} ({text.seeds(seeds)}) and {are} excluded from "
+                    f"{len(seeds)} of {len(own)} runs of {name} {verb} ({text.seeds(seeds)}) and {are} excluded from "
                     "every mean."
                 )
     sentences[:0] = [_without_a_run(*lost, labels) for lost, labels in entirely.items()]

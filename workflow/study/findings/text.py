@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 NOTHING = "–"
+DONE = ("fine-tuned", "frozen")  # to a model, where its label says it behind a comma
 OFF = ("none", "no", "0")  # what a recipe's setting says when it is switched off
 
 
@@ -130,6 +131,26 @@ def words(name: str) -> str:
 def model_name(label: str, regime: str) -> str:
     """A model's label, with what was done to it in brackets where the label does not say it."""
     return label if REGIMES[regime].said_by in label.lower() else f"{label} ({REGIMES[regime].long})"
+
+
+def running(label: str) -> str:
+    """A model's label as it reads in a sentence, without a comma: "fine-tuned B0" for "B0, fine-tuned"."""
+    name, _, how = label.rpartition(", ")
+    if name and how in DONE:
+        return f"{how} {name}"
+    if name and how.startswith(DONE):
+        return f"{name} {how}"
+    if name and how.endswith((" epoch", " epochs")):
+        return f"{name} after {how}"
+    if name and how.endswith(" recipe"):
+        return f"{name} with the {how}"
+    lowered = label[:1].lower() + label[1:]
+    return lowered if lowered.startswith(DONE) else label
+
+
+def opening(name: str) -> str:
+    """A `running` name at the start of a sentence."""
+    return name[0].upper() + name[1:] if name.startswith(DONE) else name
 
 
 def setting(value: Any) -> str:

@@ -51,8 +51,8 @@ def classes(results: Results) -> str:
     if rows.empty:
         return f"How accurate each of the {len(results.dataset.fine_names)} classes is"
     name, other, every = (
-        results.labels[two.model],
-        results.labels[two.other],
+        text.opening(results.names[two.model]),
+        results.names[two.other],
         text.counted(len(rows), "class", "classes"),
     )
     gains = rows["gain_probability"]
@@ -143,8 +143,8 @@ def confusions(results: Results) -> str:
     first, second, share = pairs[0]
     names = [text.words(results.dataset.fine_names[number]) for number in (first, second)]
     said = (
-        f"{results.labels[model]} most often confuses {names[0]} with {names[1]}: {text.percent(share, 0)} % of their "
-        "images"
+        f"{text.opening(results.names[model])} most often confuses {names[0]} with {names[1]}: "
+        f"{text.percent(share, 0)} % of their images"
     )
     if not results.has_superclasses:
         return said
@@ -164,8 +164,8 @@ def remaining_errors(results: Results) -> str:
     wrong = np.sort(matrix.sum(axis=1) - matrix.diagonal())[::-1]
     top5 = results.rows("models", model=model, metric="test_top5")["mean"].iloc[0]
     said = (
-        f"{results.labels[model]} gets {text.percent(wrong.sum() / matrix.sum())} % of the test images wrong; for "
-        f"{text.percent(1 - top5)} % the true class is not among its five best."
+        f"{text.opening(results.names[model])} gets {text.percent(wrong.sum() / matrix.sum())} % of the test images "
+        f"wrong; for {text.percent(1 - top5)} % the true class is not among its five best."
     )
     if not wrong.any():
         return said
@@ -209,7 +209,7 @@ def calibrations(results: Results) -> list[str]:
         before, after = row["test_ece"], row["test_ece_scaled"]
         if after > before and text.percent(after) != text.percent(before):
             remarks.append(
-                f"Temperature scaling made the probabilities of {results.labels[model]} worse on the test images: "
+                f"Temperature scaling made the probabilities of {results.names[model]} worse on the test images: "
                 f"ECE {text.percent(before)} % before, {text.percent(after)} % after."
             )
     return remarks
@@ -223,16 +223,17 @@ def costs(results: Results) -> str:
         return "What a run of each model costs"
     if sharing(results) > 1:
         return "What a run of each model took while others shared its GPU"
-    name, other, ratio = results.labels[two.model], results.labels[two.other], seconds[two.model] / seconds[two.other]
+    name, other, ratio = results.names[two.model], results.names[two.other], seconds[two.model] / seconds[two.other]
     is_cpu = is_cpu_time(results.tables["costs"])
     if 1 / CLEARLY <= ratio <= CLEARLY:
-        return f"{name} and {other} {'need' if is_cpu else 'take'} about the same {'CPU ' * is_cpu}time to train"
+        need = "need about the same CPU time" if is_cpu else "take about the same time"
+        return f"{text.opening(name)} and {other} {need} to train"
     if is_cpu:
         dear, cheap = (name, other) if ratio > 1 else (other, name)
-        return f"{dear} needs {_times(max(ratio, 1 / ratio))} times as much CPU time to train as {cheap}"
+        return f"{text.opening(dear)} needs {_times(max(ratio, 1 / ratio))} times as much CPU time to train as {cheap}"
     if ratio > 1:
-        return f"{name} takes {_times(ratio)} times as long to train as {other}"
-    return f"{name} trains {_times(1 / ratio)} times as fast as {other}"
+        return f"{text.opening(name)} takes {_times(ratio)} times as long to train as {other}"
+    return f"{text.opening(name)} trains {_times(1 / ratio)} times as fast as {other}"
 
 
 def _times(ratio: float) -> str:

@@ -18,7 +18,7 @@ def labels(results: Results) -> str:
     row = labels_row(results)
     if row is None:
         return "Accuracy by labelled images per class"
-    model, other = results.labels[row["model"]], results.labels[row["baseline"]]
+    model, other = text.opening(results.names[row["model"]]), results.names[row["baseline"]]
     own = f"{model} with {_images(row['images_per_class'])} of each class"
     if row["beyond"] == "<":
         return f"{own} is less accurate than {other} with {text.number(row['effective'], 0)}"
@@ -49,7 +49,7 @@ def compute(results: Results) -> str:
     row = compute_row(results)
     if row is None:
         return "Accuracy by training compute"
-    model, other = results.labels[row["model"]], start_of(results, row["curve"])
+    model, other = results.names[row["model"]], start_of(results, row["curve"])
     if row["beyond"] == ">":
         return f"{other} does not reach {model} with {text.number(row['times'], 1)} times its training compute"
     if row["beyond"] == "<":

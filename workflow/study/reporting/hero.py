@@ -80,9 +80,9 @@ def only_one_right(results: Results, two: Compared | None) -> dict[str, Any] | N
     for one, other in ((two.model, two.other), (two.other, two.model)):
         found = np.flatnonzero(right[one].all(axis=0) & ~right[other].any(axis=0))
         count = text.counted(len(found), "test image")
-        rule = f"every run of {results.labels[one]} is right, every run of {results.labels[other]} wrong"
+        rule = f"every run of {results.names[one]} is right, every run of {results.names[other]} wrong"
         pictures = [_picture(results, test, named[other], int(place), other) for place in spread(found)]
-        title = f"Only {results.labels[one]} gets these right"
+        title = f"Only {results.names[one]} gets these right"
         groups.append({"title": title, "count": f"{count}: {rule}", "pictures": pictures})
     return {"kind": "only", "title": "Images that only one of the two gets right", "groups": groups}
 
