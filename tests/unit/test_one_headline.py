@@ -9,6 +9,7 @@ import pytest
 
 from study.data.dataset import Dataset
 from study.findings.compare import class_differences, headline
+from study.findings.text import opening
 from study.publishing.page import read_published
 from study.reporting.panels import study as panel_models
 from study.reporting.story import story
@@ -63,9 +64,9 @@ def test_report_readme_and_page_name_the_same_pair(told):
         results.labels[two.model],
         results.labels[two.other],
     )
-    assert re.search(CLASSES, parts["classes"]["finding"]).group(1, 2) == pair
+    assert re.search(CLASSES, parts["classes"]["finding"]).group(1, 2) == (opening(pair[0]), pair[1])
     assert all(label in parts["cost"]["finding"] for label in pair) or "shared its GPU" in parts["cost"]["finding"]
-    assert parts["confusions"]["finding"].startswith(pair[0])
+    assert parts["confusions"]["finding"].startswith(opening(pair[0]))
 
 
 def test_report_and_page_count_the_same_classes(told):
