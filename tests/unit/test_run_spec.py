@@ -24,12 +24,15 @@ def specs(config: dict[str, Any]) -> dict[str, str]:
     return {name: run_spec(study, name, 0, COMPUTE).sha256() for name in study.models}
 
 
+FROZEN = {name for name, model in raw()["models"].items() if model["regime"] == "frozen"}
+
+
 @pytest.mark.parametrize(
     ("where", "value", "touched"),
     [
         ("recipes.report_scratch.epochs", 61, {"scratch_cnn"}),
         ("recipes.report.batch_size", 8, {"efficientnet_b0", "efficientnet_b3", "efficientnet_lite0"}),
-        ("recipes.linear_head.weight_decay", 0.1, {name for name in raw()["models"] if name.endswith("_frozen")}),
+        ("recipes.linear_head.weight_decay", 0.1, FROZEN),
         ("models.efficientnet_b0.input_size", 192, {"efficientnet_b0"}),
         ("models.efficientnet_b0.arguments.drop_rate", 0.4, {"efficientnet_b0"}),
         ("models.efficientnet_b0.architecture", "timm/tf_efficientnet_b0.ap_in1k", {"efficientnet_b0"}),

@@ -108,16 +108,18 @@ def test_only_what_is_missing_is_made(changed):
 
 
 def test_another_validation_split_trains_every_run_again_on_the_same_features(changed):
-    """Also where the data could not be prepared at first."""
+    """Also where the data could not be prepared at first, but then the features' job looks at its data again."""
     overlay = changed.overlay("split", {"dataset": {"validation": {"seed": 7}}})
     config = ("workflow/presets/demo.yaml", overlay)
+    runs = [f"train {model} {seed}" for model in MODELS for seed in (0, 1)]
+    expected = sorted([*AFTER_TRAINING, "duplicates", "prepare", "record", *runs])
+    assert changed.planned(*config) == expected
     path = changed.folder / "workflow" / "study" / "data" / "manifests" / "synthetic.yaml"
     content = path.read_text()
     path.write_text(re.sub("sha256: .{8}", "sha256: 00000000", content))
     assert "not with that of the manifest" in changed.snakemake(config=config).stdout
     path.write_text(content)
-    runs = [f"train {model} {seed}" for model in MODELS for seed in (0, 1)]
-    assert changed.planned(*config) == sorted([*AFTER_TRAINING, "duplicates", "prepare", "record", *runs])
+    assert changed.planned(*config) == sorted([*expected, "features"])
 
 
 def test_a_changed_recipe_retrains_exactly_its_runs(changed):
