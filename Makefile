@@ -17,7 +17,7 @@ STUDY ?= $(if $(wildcard results/reference/config.json),results/reference,refere
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-env: $(READY) ## install the environment of the lock file in .venv (5.5 GB)
+env: $(READY) ## install the environment of the lock file in .venv (6.5 GB)
 
 $(READY): envs/requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

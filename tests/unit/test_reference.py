@@ -72,6 +72,11 @@ def code_of(page):
     return re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
 
 
+def test_the_page_counts_the_runs_that_are_there(published, started):
+    assert "each: 12 runs on" in flat(page_text(read_published(published)))
+    assert "each: 5 of 12 runs on" in flat(page_text(read_published(started)))
+
+
 def test_the_first_sentence_compares_the_best_pretrained_model_with_the_best_from_scratch(published):
     contrasts = read_table(published / "tables/contrasts.csv")
     row = contrasts.query("metric == 'test_accuracy' and asked").set_index("baseline")

@@ -49,10 +49,12 @@ def was_run(results: Results) -> list[str]:
     shared = costs["shared_seconds"]
     once = shared.groupby(costs["model"]).max().sum()  # not for each seed
     total = text.duration(costs["run_seconds"].sum() - shared.sum() + once)
+    there, every = len(runs) - runs["outcome"].eq("missing").sum(), text.counted(len(runs), "run")
+    done = every if there == len(runs) else f"{there} of {every}"
     return [
         f"Data: {results.config.dataset.title}, {parts[0]} training, {parts[1]} validation and {parts[2]} test "
         "images of 32 × 32 pixels, resized to each model's input.",
-        f"Runs: {text.counted(len(results.models), 'model')}, {each}: {text.counted(len(runs), 'run')} on "
+        f"Runs: {text.counted(len(results.models), 'model')}, {each}: {done} on "
         f"{machine(results)}, {total} of {'CPU time' if is_cpu_time(costs) else 'training'} in all.",
         *_on_few_images(results),
     ]
