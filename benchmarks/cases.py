@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from study.config.models import NORMALISATIONS
 from study.config.recipes import Augmentation, Recipe, Validation
 from study.config.specs import ComputeSpec, DataSpec, InputSpec, NetworkSpec, RunSpec
+from study.config.timm_names import NORMALISATIONS
 from study.data.dataset import Dataset
 from study.paths import StudyPaths
 from study.training.loop import Setup

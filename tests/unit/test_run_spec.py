@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from configs import COMPUTE, changed, raw, refusal
 
-from study.config.models import NORMALISATIONS
 from study.config.planning import data_folder, features_spec, run_spec, study_record
 from study.config.recipes import Augmentation, EarlyStopping, Muon, Probe, Recipe, Schedule
 from study.config.specs import ComputeSpec, InputSpec, RunSpec
 from study.config.study import Config, load_config
+from study.config.timm_names import NORMALISATIONS
 from study.errors import StudyError
 from study.files import canonical_json
 

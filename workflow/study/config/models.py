@@ -11,14 +11,6 @@ from study.config.own_code import own_network
 from study.config.timm_names import check_timm, has_weights, timm_network
 from study.files import canonical_json
 
-NORMALISATIONS = {
-    # mean and standard deviation per RGB channel of pixels scaled to [0, 1]
-    "cifar100": ([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]),  # of CIFAR-100's training images
-    "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # torchvision and timm
-    "half": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # TensorFlow's EfficientNet-Lite and augreg ViT weights
-    "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
-}
-
 Seeds = Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Field(min_length=1)]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from study.config.comparison import list_record
-from study.config.models import NORMALISATIONS, Model, Statistics, resolved_arguments
+from study.config.models import Model, Statistics, resolved_arguments
 from study.config.own_code import own_network
 from study.config.recipes import Recipe
 from study.config.search import trials
@@ -21,6 +21,7 @@ from study.config.specs import (
     weights_id,
 )
 from study.config.study import Config
+from study.config.timm_names import NORMALISATIONS
 from study.data.manifest import files_fingerprint, fingerprint
 from study.errors import StudyError
 from study.machine.hardware import cpu_has_bfloat16, resolve_compute

@@ -7,6 +7,14 @@ from pathlib import Path
 
 from study.errors import nearest
 
+NORMALISATIONS = {
+    # mean and standard deviation per RGB channel of pixels scaled to [0, 1]
+    "cifar100": ([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]),  # of CIFAR-100's training images
+    "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # torchvision and timm
+    "half": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # TensorFlow's EfficientNet-Lite and augreg ViT weights
+    "none": ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]),
+}
+
 TABLE = Path(__file__).with_suffix(".csv")
 
 
@@ -77,8 +85,6 @@ def check_timm(name: str) -> None:
 def listing() -> str:
     """Return the content of the table for the installed timm: a line for the tags of an architecture that agree."""
     import timm
-
-    from study.config.models import NORMALISATIONS
 
     named = {(*mean, *std): name for name, (mean, std) in NORMALISATIONS.items()}
     tags: dict[str, list[str]] = {name: [] for name in timm.list_models()}
