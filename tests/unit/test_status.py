@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from runs import scratch_spec, train, write_spec
@@ -16,6 +17,7 @@ from study.machine.locks import is_locked
 from study.training import checkpoint
 from study.training.outputs import write_history
 
+WORKFLOW = Path(__file__).parents[2] / "workflow"
 HOLD = """
 import sys, pathlib
 from study.machine.locks import locked
@@ -32,7 +34,8 @@ def hold():
 
     def start(path):
         command = [sys.executable, "-c", HOLD, str(path)]
-        holders.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        holders.append(subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(WORKFLOW)}, **pipes))
         assert holders[-1].stdout.readline() == "held\n"
 
     yield start
