@@ -70,6 +70,13 @@ def test_environment_pins_what_its_steps_import_at_the_locked_versions(kind):
     assert pins == [line for name in sorted(wanted) for line in locked()[name]]
 
 
+def test_the_environment_without_cuda_pins_all_that_is_locked_but_torch_and_what_comes_with_it():
+    *conda, pip = yaml.safe_load((ROOT / "envs" / "cpu.yaml").read_text())["dependencies"]
+    of_torch = re.compile("(torch|torchvision|triton)$|(cuda|nvidia)-")
+    assert pip["pip"] == [line for name, lines in locked().items() if not of_torch.match(name) for line in lines]
+    assert {"pytorch-cpu", "torchvision"} <= {re.match("[a-z-]+", one)[0] for one in conda}
+
+
 def test_every_rule_names_an_environment():
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         text = path.read_text()
