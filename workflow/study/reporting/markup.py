@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from PIL import Image
 
 from study.files import write_text
@@ -120,6 +121,16 @@ def chart(
 def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = (), command: str = "") -> dict[str, Any]:
     """A heading, and below it a command to type, paragraphs and a list."""
     return {"kind": "prose", "title": title, "command": command, "paragraphs": paragraphs, "points": points}
+
+
+def fragment(title: str, html: Markup, note: str = "", **more: Any) -> dict[str, Any]:
+    """A heading above `html`, which is fit to stand in the page: whoever makes it escapes the names in it.
+
+    An inline SVG in it takes its colours from the page's variables, such as var(--random) and var(--pretrained), and
+    has a viewBox, so that it is right in the dark, on paper and on a phone. `more` may have `scripts` and `groups`,
+    lists of {"pictures": [Picture, …]} whose images `html` shows as <img data-image="NUMBER">.
+    """
+    return {"kind": "fragment", "title": title, "html": html, "note": note, **more}
 
 
 def facts(title: str, pairs: Sequence[tuple[str, str]], note: str = "") -> dict[str, Any]:
