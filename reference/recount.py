@@ -18,6 +18,7 @@ import numpy as np
 KEYS = ("model", "baseline", "images_per_class", "seed", "metric", "scaled", "bin",
         "class_id", "superclass_id", "true_id", "predicted_id")  # fmt: skip
 BINS = 15
+USUAL = 255  # in place of a class, the true one; of a superclass, that of the best class
 ROUNDED = ("test_nll", "test_ece")
 
 
@@ -35,14 +36,13 @@ def recount(study):
     for folder in sorted((study / "runs").iterdir()):
         runs = {}
         for path in sorted(folder.glob("seed-*/evidence.npz")):
-            with np.load(path) as stored:
-                runs[int(path.parent.name.removeprefix("seed-"))] = dict(stored)
-        for table, rows in of_model(runs, labels, truth).items() if runs else ():
+            runs[int(path.parent.name.removeprefix("seed-"))] = evidence_of(path, labels, truth)
+        for table, rows in of_model(runs, truth).items() if runs else ():
             found[table] += [{"model": folder.name} | row for row in rows]
         for path in sorted(folder.glob("per-class-*/seed-*/evidence.npz")):  # runs on few images of each class
             few, seed = (int(part.rpartition("-")[2]) for part in path.parts[-3:-1])
             with np.load(path) as stored:
-                accuracy = (stored["test_best"] == truth["fine"]).mean()
+                accuracy = (with_true(stored["test_best"], truth["fine"]) == truth["fine"]).mean()
             run = {"model": folder.name, "images_per_class": few, "seed": seed}
             found["label_runs"].append(run | {"test_accuracy": accuracy})
     errors = {row["model"]: row["errors"] for row in found["errors"]}
@@ -53,11 +53,28 @@ def recount(study):
     return found
 
 
-def of_model(runs, labels, truth):
+def evidence_of(path, labels, truth):
+    """The arrays of an evidence.npz, with every class, superclass and log-probability in its place."""
+    with np.load(path) as stored:
+        found = dict(stored)
+    held_out = found.get("val_ids", np.flatnonzero(labels["split"] == 1))
+    found["val_right"] = with_true(found["val_best"], labels["fine"][held_out]) == labels["fine"][held_out]
+    found["best"] = with_true(found["test_top"][:, 0], truth["fine"])
+    found["log_true"] = np.where(found["test_rank"] == 0, found["test_log_top"], found["test_log_true"])
+    if "coarse" in truth:
+        found["superclass"] = with_true(found["test_superclass"], truth["of_class"][found["best"]])
+    return found
+
+
+def with_true(stored, usual):
+    return np.where(stored == USUAL, usual, stored).astype(int)
+
+
+def of_model(runs, truth):
     """Rows of one model, without its name, from the evidence of its runs by seed."""
     fine = truth["fine"]
-    numbers = {seed: of_run(evidence, labels, truth) for seed, evidence in runs.items()}
-    named = np.array([evidence["test_top5"][:, 0] for evidence in runs.values()]).astype(int)
+    numbers = {seed: of_run(evidence, truth) for seed, evidence in runs.items()}
+    named = np.array([evidence["best"] for evidence in runs.values()])
     pairs, counts = np.unique(np.stack([np.tile(fine, len(named)), named.ravel()]), axis=1, return_counts=True)
     bins = bin_of(np.array([evidence["test_log_top"] for evidence in runs.values()]))
     rows = {
@@ -82,22 +99,21 @@ def of_model(runs, labels, truth):
     return rows
 
 
-def of_run(evidence, labels, truth):
+def of_run(evidence, truth):
     """The numbers of one run."""
-    fine, top5 = truth["fine"], evidence["test_top5"].astype(int)
+    right = evidence["best"] == truth["fine"]
     confidence, bins = np.exp(evidence["test_log_top"].astype(float)), bin_of(evidence["test_log_top"])
-    gap = (top5[:, 0] == fine) - confidence
-    held_out = evidence.get("val_ids", np.flatnonzero(labels["split"] == 1))
+    gap = right - confidence
     numbers = {
-        "test_accuracy": (top5[:, 0] == fine).mean(),
-        "test_top5": (top5 == fine[:, None]).any(axis=1).mean(),
-        "val_accuracy": (evidence["val_top5"][:, 0] == labels["fine"][held_out]).mean(),
-        "test_nll": -evidence["test_log_true"].astype(float).mean(),
-        "test_ece": sum(abs(gap[bins == number].sum()) for number in range(1, BINS + 1)) / len(fine),
+        "test_accuracy": right.mean(),
+        "test_top5": (evidence["test_rank"] < 5).mean(),
+        "val_accuracy": evidence["val_right"].mean(),
+        "test_nll": -evidence["log_true"].astype(float).mean(),
+        "test_ece": sum(abs(gap[bins == number].sum()) for number in range(1, BINS + 1)) / len(right),
     }
     if "coarse" in truth:
-        numbers["test_superclass"] = (truth["of_class"][top5[:, 0]] == truth["coarse"]).mean()
-        numbers["test_superclass_summed"] = (evidence["test_superclass"] == truth["coarse"]).mean()
+        numbers["test_superclass"] = (truth["of_class"][evidence["best"]] == truth["coarse"]).mean()
+        numbers["test_superclass_summed"] = (evidence["superclass"] == truth["coarse"]).mean()
     return numbers
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.analysis.evidence import Evidence, NeedsLogits, NoEvidence, ThinEvidence
+from study.analysis.evidence import BestClasses, Evidence, NoEvidence, ThinEvidence
 from study.analysis.runs import every_run, load_predictions, planned_config
 from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels, read_labels
@@ -57,19 +57,19 @@ def load(folder: Path | str) -> Study:
     return Study(paths.folder, planned_config(paths), tables, read_labels(paths.labels))
 
 
-def _frame(evidence: Evidence | ThinEvidence | NoEvidence, ids: np.ndarray, dataset: Labels) -> pd.DataFrame:
+def _frame(
+    evidence: Evidence | BestClasses | ThinEvidence | NoEvidence, ids: np.ndarray, dataset: Labels
+) -> pd.DataFrame:
     names, fine = np.array(dataset.fine_names), dataset.fine[ids]
-    try:
-        predicted, log_true = evidence.predicted, evidence.log_true
-    except NeedsLogits:
-        raise StudyError("Of a run on few images, only the test images' predictions are published.") from None
-    thin = isinstance(evidence, ThinEvidence)
+    if type(evidence) is NoEvidence:
+        raise StudyError("Of a run on few images, only the test images' predictions are published.")
+    right, is_whole = evidence.predicted == fine, isinstance(evidence, Evidence)
     return pd.DataFrame({
         "image_id": ids,
         "class": names[fine],
-        "predicted": names[predicted],
-        "right": predicted == fine,
-        "rank": np.where(predicted == fine, 1, np.nan) if thin else evidence.rank(fine) + 1.0,
-        "probability": np.nan if thin else np.exp(evidence.log_top),
-        "probability_of_class": np.exp(log_true),
+        "predicted": names[evidence.predicted],
+        "right": right,
+        "rank": evidence.rank + 1.0 if is_whole else np.where(right, 1, np.nan),
+        "probability": np.exp(evidence.log_top) if is_whole else np.nan,
+        "probability_of_class": np.nan if isinstance(evidence, BestClasses) else np.exp(evidence.log_true),
     })  # fmt: skip

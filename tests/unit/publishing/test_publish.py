@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from publications import RUN, content, without
 from study_factory import make_study
 
-from study.analysis.evidence import Evidence, in_its_bin, rounding_of_mean
+from study.analysis.evidence import USUAL, Evidence, in_its_bin, rounding_of_mean
 from study.analysis.metrics import bin_of
 from study.analysis.tables import write_tables
 from study.data.dataset import TRAIN, read_labels
@@ -184,7 +184,7 @@ def test_a_run_with_a_validation_split_of_its_own_is_published_with_it(study, tm
     verify(tmp_path / "published")
     assert (tmp_path / "published/tables/runs.csv").read_bytes() == (own / "tables/runs.csv").read_bytes()
     with np.load(tmp_path / "published" / RUN / "evidence.npz") as stored:
-        right = stored["val_top5"][:, 0] == labels.fine[arrays["val_ids"]]
+        right = stored["val_best"] == USUAL
         assert (stored["val_ids"] == arrays["val_ids"]).all()
     runs = pd.read_csv(own / "tables/runs.csv").set_index(["model", "seed"])
     assert runs.loc[("lite0_frozen", 2), "val_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
@@ -208,13 +208,26 @@ def test_untouched_evidence_of_networks_near_chance_is_verified(tmp_path, datase
 def test_evidence_by_hand():
     logits = np.log(np.array([[0.4, 0.3, 0.3], [0.1, 0.2, 0.7]])).astype(np.float32)
     found = Evidence.of_logits(logits, np.array([1, 2]), np.array([0, 1, 1]))
-    assert found.top5.tolist() == [[0, 1, 2], [2, 1, 0]]  # ties: the lowest class first
+    assert found.top.tolist() == [[0, 1, 2], [2, 1, 0]]  # ties: the lowest class first
     assert np.exp(found.log_top) == pytest.approx([0.4, 0.7])
     assert np.exp(found.log_true) == pytest.approx([0.3, 0.7])
     assert found.superclass.tolist() == [1, 1]  # 0.6 against 0.4, though class 0 is the best of the first image
-    assert found.rank(np.array([1, 2])).tolist() == [1, 0]
+    assert found.rank.tolist() == [1, 0]
     logits = np.arange(7.0)[None].repeat(2, axis=0)
-    assert Evidence.of_logits(logits, np.array([1, 5]), None).rank(np.array([1, 5])).tolist() == [5, 1]
+    assert Evidence.of_logits(logits, np.array([1, 5]), None).rank.tolist() == [5, 1]
+
+
+def test_evidence_is_read_back_with_what_is_usual_in_its_place():
+    logits = np.log(np.array([[0.4, 0.3, 0.3], [0.1, 0.2, 0.7]])).astype(np.float32)
+    fine, coarse_of = np.array([1, 2]), np.array([0, 1, 1])
+    found = Evidence.of_logits(logits, fine, coarse_of)
+    stored = found.to_arrays(fine, coarse_of)
+    assert stored["test_top"].tolist() == [[0, USUAL, 2], [USUAL, 1, 0]]
+    assert stored["test_log_true"][1] == 0 and stored["test_superclass"].tolist() == [1, USUAL]
+    again = Evidence.from_arrays(stored, fine, coarse_of)
+    for name in ("top", "rank", "superclass"):
+        assert (getattr(again, name) == getattr(found, name)).all()
+    assert np.exp(again.log_true) == pytest.approx([0.3, 0.7], abs=4e-4)
 
 
 def test_rounding_moves_a_mean_by_a_step_where_all_are_alike_and_by_less_where_they_differ():

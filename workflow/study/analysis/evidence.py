@@ -1,15 +1,18 @@
 """What a run says of each image, in little: all that most numbers need, and small enough to publish.
 
-A published study has `evidence.npz` in place of a run's logits: for the validation images (`val_...`) and the test
-images (`test_...`), in the order of their rows in labels.npz,
+A published study has `evidence.npz` in place of a run's logits, of images in the order of their rows in labels.npz:
 
-* `top5` uint8 [N, 5], the five most probable classes, the best first (fewer where there are fewer classes),
-* `log_top` and `log_true` float16 [N], the log-probability of the best and of the true class,
-* `superclass` uint8 [N], the most probable superclass, where the data have superclasses,
+* `test_top` uint8 [T, 3], the three most probable classes, the best first (fewer where there are fewer classes),
+* `test_rank` uint8 [T], the place of the true class, 0 for the best; 5 where it is not among the five best,
+* `test_log_top` and `test_log_true` float16 [T], the log-probability of the best and of the true class,
+* `test_superclass` uint8 [T], the most probable superclass, where the data have superclasses,
+* `val_best` uint8 [V], the most probable class of each validation image,
 * `val_ids` int64 [V], the validation images' rows, only of a run whose recipe has a validation split of its own.
 
-Of a run on few images of each class, of which there are many, it is thin, 30 kB: `test_best` uint8 [N], the most
-probable class, and `test_log_true`.
+Of a run on few images of each class, of which there are many, it is thin: `test_best` uint8 [T] and `test_log_true`.
+
+What is so for most images takes next to no space: a class of `USUAL` is the true one, a superclass of `USUAL` that of
+the best class, and a log-probability of 0 in `log_true`, where the true class is the best, is the one in `log_top`.
 
 A log-probability is rounded to the nearest float16 that leaves its probability in the same bin of confidence, so that
 the bins' counts are exact. Over 10,000 images the rounding moves NLL and ECE by some 1e-5, of networks near chance by
@@ -17,7 +20,7 @@ some 1e-3; see `rounding_of_mean`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NoReturn, Self
 
 import numpy as np
@@ -25,7 +28,8 @@ from scipy.special import log_softmax
 
 from study.analysis import metrics
 
-TOP = 5
+TOP, NAMED = 5, 3  # the best classes that the true one is looked for among; those that are kept
+USUAL = 255
 
 
 class NeedsLogits(AttributeError):
@@ -34,9 +38,10 @@ class NeedsLogits(AttributeError):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of N images: classes `top5` uint8 [N, TOP], `log_top` and `log_true` float64 [N], `superclass` uint8 [N]."""
+    """Of N images: `top` uint8 [N, NAMED], `rank` uint8 [N], `log_top` and `log_true` float64 [N], and `superclass`."""
 
-    top5: np.ndarray
+    top: np.ndarray
+    rank: np.ndarray
     log_top: np.ndarray
     log_true: np.ndarray
     superclass: np.ndarray | None
@@ -46,49 +51,59 @@ class Evidence:
         """Boil logits float [N, C] down; fine int [N] are the true classes, fine_to_coarse int [C] the superclasses."""
         images = np.arange(len(logits))
         log_probability = log_softmax(logits.astype(np.float64), axis=1)
-        top5 = best_classes(logits, TOP)
+        best = best_classes(logits, TOP)
+        found = best == fine[:, None]
         return cls(
-            top5=top5,
-            log_top=log_probability[images, top5[:, 0]],
+            top=best[:, :NAMED],
+            rank=np.where(found.any(axis=1), found.argmax(axis=1), TOP).astype(np.uint8),
+            log_top=log_probability[images, best[:, 0]],
             log_true=log_probability[images, fine],
             superclass=None if fine_to_coarse is None else metrics.summed_superclass(logits, fine_to_coarse),
         )
 
     @classmethod
-    def from_arrays(cls, stored: Mapping[str, np.ndarray], part: str, images: int, has_superclasses: bool) -> Self:
-        """Read back what `to_arrays` gave. Raises ValueError if it is not evidence of so many images."""
-        names = ["top5", "log_top", "log_true", *(["superclass"] if has_superclasses else [])]
-        arrays = {name: stored[f"{part}_{name}"] for name in names}
+    def from_arrays(cls, stored: Mapping[str, np.ndarray], fine: np.ndarray, coarse_of: np.ndarray | None) -> Self:
+        """Read back what `to_arrays` gave. Raises ValueError if it is not evidence of as many images."""
+        names = ["top", "rank", "log_top", "log_true", *(["superclass"] if coarse_of is not None else [])]
+        arrays = {name: stored[f"test_{name}"] for name in names}
         kinds = {name: np.float16 if name.startswith("log") else np.uint8 for name in names}
-        if any(len(array) != images or array.dtype != kinds[name] for name, array in arrays.items()):
-            raise ValueError(f"{part}: not the evidence of {images} images")
+        if any(len(array) != len(fine) or array.dtype != kinds[name] for name, array in arrays.items()):
+            raise ValueError(f"not the evidence of {len(fine)} images")
+        top, superclass = with_true(arrays["top"], fine[:, None]), None
+        if coarse_of is not None:
+            superclass = np.where(arrays["superclass"] == USUAL, coarse_of[top[:, 0]], arrays["superclass"])
+        log_true = np.where(arrays["rank"] == 0, arrays["log_top"], arrays["log_true"])
         return cls(
-            top5=arrays["top5"],
+            top=top,
+            rank=arrays["rank"],
             log_top=arrays["log_top"].astype(np.float64),
-            log_true=arrays["log_true"].astype(np.float64),
-            superclass=arrays.get("superclass"),
+            log_true=log_true.astype(np.float64),
+            superclass=superclass,
         )
 
-    def to_arrays(self, part: str) -> dict[str, np.ndarray]:
-        """Return the arrays of evidence.npz, named for `part`, val or test."""
-        arrays = {name: array for name, array in asdict(self).items() if array is not None}
-        rounded = {name: in_its_bin(array) for name, array in arrays.items() if name.startswith("log")}
-        return {f"{part}_{name}": array for name, array in (arrays | rounded).items()}
+    def to_arrays(self, fine: np.ndarray, coarse_of: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Return the arrays of evidence.npz; fine int [N] are the true classes, coarse_of int [C] the superclasses."""
+        arrays = {
+            # column by column, which compresses better
+            "test_top": np.asfortranarray(without_true(self.top, fine[:, None])),
+            "test_rank": self.rank,
+            "test_log_top": in_its_bin(self.log_top),
+            "test_log_true": np.where(self.rank == 0, np.float16(0), in_its_bin(self.log_true)),
+        }
+        if coarse_of is None:
+            return arrays
+        is_usual = self.superclass == coarse_of[self.predicted]
+        return arrays | {"test_superclass": np.where(is_usual, USUAL, self.superclass).astype(np.uint8)}
 
     @property
     def predicted(self) -> np.ndarray:
         """The best class, uint8 [N]."""
-        return self.top5[:, 0]
+        return self.top[:, 0]
 
     @property
     def rounding(self) -> float:
         """How far rounding may have moved a mean over the images of what is stored as float16."""
         return max(rounding_of_mean(self.log_top), rounding_of_mean(self.log_true))
-
-    def rank(self, fine: np.ndarray) -> np.ndarray:
-        """The place of the true classes `fine` int [N], 0 to 4; 5 where the class is not among the five best."""
-        found = self.top5 == fine[:, None]
-        return np.where(found.any(axis=1), found.argmax(axis=1), TOP)
 
 
 class NoEvidence:
@@ -99,6 +114,13 @@ class NoEvidence:
 
 
 @dataclass(frozen=True)
+class BestClasses(NoEvidence):
+    """Of N validation images: the best class, `predicted` uint8 [N]."""
+
+    predicted: np.ndarray
+
+
+@dataclass(frozen=True)
 class ThinEvidence(NoEvidence):
     """Of N test images: the best class, `predicted` uint8 [N], and `log_true` float64 [N]; see `Evidence`."""
 
@@ -106,21 +128,31 @@ class ThinEvidence(NoEvidence):
     log_true: np.ndarray
 
     @classmethod
-    def from_arrays(cls, stored: Mapping[str, np.ndarray], images: int) -> Self:
-        """Read back what `to_arrays` gave. Raises ValueError if it is not evidence of so many images."""
+    def from_arrays(cls, stored: Mapping[str, np.ndarray], fine: np.ndarray) -> Self:
+        """Read back what `to_arrays` gave. Raises ValueError if it is not the thin evidence of as many images."""
         best, log_true = stored["test_best"], stored["test_log_true"]
-        if not len(best) == len(log_true) == images or (best.dtype, log_true.dtype) != (np.uint8, np.float16):
-            raise ValueError(f"not the thin evidence of {images} images")
-        return cls(best, log_true.astype(np.float64))
+        if not len(best) == len(log_true) == len(fine) or (best.dtype, log_true.dtype) != (np.uint8, np.float16):
+            raise ValueError(f"not the thin evidence of {len(fine)} images")
+        return cls(with_true(best, fine), log_true.astype(np.float64))
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays of a thin evidence.npz."""
-        return {"test_best": self.predicted, "test_log_true": in_its_bin(self.log_true)}
+    def to_arrays(self, fine: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the arrays of a thin evidence.npz; fine int [N] are the true classes."""
+        return {"test_best": without_true(self.predicted, fine), "test_log_true": in_its_bin(self.log_true)}
 
     @property
     def rounding(self) -> float:
         """How far rounding may have moved a mean over the images of `log_true`."""
         return rounding_of_mean(self.log_true)
+
+
+def without_true(classes: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """Return classes uint8 with `USUAL` for the true ones, `fine`."""
+    return np.where(classes == fine, USUAL, classes).astype(np.uint8)
+
+
+def with_true(stored: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """Return the classes that `without_true` was given."""
+    return np.where(stored == USUAL, fine, stored).astype(np.uint8)
 
 
 def best_classes(logits: np.ndarray, count: int) -> np.ndarray:

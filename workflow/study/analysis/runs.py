@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.evidence import TOP, Evidence, NoEvidence, ThinEvidence
+from study.analysis.evidence import TOP, BestClasses, Evidence, NoEvidence, ThinEvidence, with_true
 from study.analysis.scores import Predictions, run_metrics
 from study.config.record import StudyRecord, read_record
 from study.config.specs import trained_settings
@@ -151,7 +151,7 @@ def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = F
             bins = None if is_thin else np.array(measured["bins"])
     val_predicted = None if is_thin or has_own_split(record, dataset) else predictions.val.predicted
     return Run(run.model, run.seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
-               in_top5=None if is_thin else predictions.rank < TOP, bins=bins, val_predicted=val_predicted,
+               in_top5=None if is_thin else predictions.test.rank < TOP, bins=bins, val_predicted=val_predicted,
                rounding=predictions.test.rounding if published else 0.0, **known)  # fmt: skip
 
 
@@ -189,17 +189,15 @@ def read_predictions(folder: Path, record: dict[str, Any], train_accuracy: float
 def read_evidence(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:
     """A published run's evidence.npz, checked against the dataset."""
     path = folder / EVIDENCE
+    held_out, fine = dataset.ids(VALIDATION), dataset.fine[dataset.ids(TEST)]
     with reading(path, PUBLISH_AGAIN), open_npz(path, PUBLISH_AGAIN) as file:
-        held_out, images = dataset.ids(VALIDATION), len(dataset.ids(TEST))
         if "test_best" in file:
-            thin = ThinEvidence.from_arrays(file, images)
+            thin = ThinEvidence.from_arrays(file, fine)
             return Predictions(train_accuracy, NoEvidence(), test=thin, **_labels(held_out, dataset))
         if has_own_split(record, dataset):
             held_out = _held_out(path, record, file["val_ids"], dataset)
-        val, test = [
-            Evidence.from_arrays(file, part, number, dataset.coarse is not None)
-            for part, number in (("val", len(held_out)), ("test", images))
-        ]
+        val = BestClasses(with_true(file["val_best"], dataset.fine[held_out]))
+        test = Evidence.from_arrays(file, fine, dataset.fine_to_coarse)
     return Predictions(train_accuracy=train_accuracy, val=val, test=test, **_labels(held_out, dataset))
 
 

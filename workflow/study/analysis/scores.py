@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.analysis import metrics
-from study.analysis.evidence import Evidence, NeedsLogits, NoEvidence, ThinEvidence
+from study.analysis.evidence import TOP, BestClasses, Evidence, NeedsLogits, NoEvidence, ThinEvidence
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Predictions:
     """
 
     train_accuracy: float
-    val: Evidence | NoEvidence
+    val: Evidence | BestClasses | NoEvidence
     val_ids: np.ndarray
     val_fine: np.ndarray
     test: Evidence | ThinEvidence
@@ -32,11 +32,6 @@ class Predictions:
     coarse: np.ndarray | None = None
     fine_to_coarse: np.ndarray | None = None
     logits: tuple[np.ndarray, np.ndarray] | None = None
-
-    @functools.cached_property
-    def rank(self) -> np.ndarray:
-        """The place of each test image's true class, int [T]: 0 is the top class, 5 is beyond the five best."""
-        return self.test.rank(self.fine)
 
     @property
     def right(self) -> np.ndarray:
@@ -150,7 +145,7 @@ def test_accuracy(predictions: Predictions) -> float:
 @metric("test top-5", "%", of_images=True)
 def test_top5(predictions: Predictions) -> float:
     """The share of the test images whose true class is among the five most probable."""
-    return (predictions.rank < 5).mean()
+    return (predictions.test.rank < TOP).mean()
 
 
 @metric("test superclass", "%", of_images=True, of_superclasses=True)

@@ -96,6 +96,7 @@ def page_text(results: Results) -> str:
             claims=_claims(results),
             literature=_literature(results),
             limits=limits(results),
+            thin="label_runs" in results.tables,
         ).rstrip()
         + "\n"
     )

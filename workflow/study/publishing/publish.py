@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from study.analysis.duplicates import read_near_duplicates
-from study.analysis.evidence import ThinEvidence
+from study.analysis.evidence import ThinEvidence, without_true
 from study.analysis.runs import (
     Run,
     every_run,
@@ -140,13 +140,14 @@ def _write_evidence(source: Path, target: Path, run: Run, dataset: Labels) -> No
     predictions = read_predictions(source, run.record, run.numbers["train_accuracy"], dataset)
     needed, bins = set(run.numbers), []
     if run.images_per_class is None:
-        arrays, bins = predictions.val.to_arrays("val") | predictions.test.to_arrays("test"), run.bins.tolist()
+        arrays, bins = predictions.test.to_arrays(predictions.fine, dataset.fine_to_coarse), run.bins.tolist()
+        arrays["val_best"] = without_true(predictions.val.predicted, predictions.val_fine)
         if has_own_split(run.record, dataset):
             arrays["val_ids"] = predictions.val_ids
         without_logits = run_metrics(dataclasses.replace(predictions, logits=None))
         needed = {name for name, value in without_logits.items() if np.isnan(value) or METRICS[name].of_probabilities}
     else:
-        arrays = ThinEvidence(predictions.test.predicted, predictions.test.log_true).to_arrays()
+        arrays = ThinEvidence(predictions.test.predicted, predictions.test.log_true).to_arrays(predictions.fine)
     with atomic_write(target / EVIDENCE) as temporary:
         np.savez_compressed(temporary, **arrays)
     numbers = {name: value for name, value in run.numbers.items() if np.isfinite(value) and name in needed}
