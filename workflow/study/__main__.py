@@ -274,6 +274,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step; 0, or 1 after a sentence on standard error."""
     args = _parser().parse_args(arguments)
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # or threads that wait for one another take cores others need
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # lets temporary files be removed
     try:
         args.function(args)
