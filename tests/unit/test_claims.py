@@ -219,10 +219,6 @@ def test_what_is_not_tested_says_why():
         "b3 is not in the grid.",
         "No run of B0 finished.",
     ]
-    config = record_of(models=models, claims=claims, dataset={"synthetic": True})
-    synthetic = claims_table(config, {}, labels_of([0]))
-    assert set(synthetic["verdict"]) == {"not tested here"}
-    assert set(synthetic["reason"]) == {"The data are synthetic."}
     claims = [claim_of("within_superclass"), claim_of()]
     without = record_of(models=models, claims=claims, dataset={"superclasses": 0})
     table = claims_table(without, {"scratch_cnn": runs, "b0": []}, labels_of([0], superclasses=0))
@@ -328,10 +324,9 @@ def test_pages_show_mark_and_word_and_escape_what_they_are_given(tmp_path):
     assert "literature (not measured here)" in figure and "&lt;b&gt;x&lt;/b&gt;" in figure and ">81.18<" in figure
 
 
-def test_synthetic_images_stand_beside_no_published_number(tmp_path):
-    figure, landing, page = report(tmp_path / "fake", [claim_of(), claim_of()], synthetic=True)
-    assert "2 claims: not tested here. The data are synthetic." in landing
-    assert "iterature" not in landing.split("</style>")[1] and "iterature" not in figure
+def test_where_no_claim_is_tested_for_one_reason_it_is_said_once(tmp_path):
+    _, landing, page = report(tmp_path / "untested", [claim_of(model=None), claim_of(model=None)], synthetic=True)
+    assert "2 claims: not tested here. There is no model of this kind" in landing
     assert page.count("not tested here") == 1  # the same in every row, so it is said once
 
 

@@ -59,6 +59,18 @@ def test_an_origin_is_one_of_weights():
     )
 
 
+def test_claims_literature_and_ladder_stay_with_the_data_that_they_are_about():
+    keys = ("claims", "literature", "ladder")
+    assert all(record()[key] for key in keys)
+    ten = CONFIG["dataset"] | {"name": "cifar10"}
+    assert [record(dataset=ten)[key] for key in keys] == [[], [], []]
+    claim, step = CONFIG["claims"][0] | {"dataset": "cifar10"}, {"model": "scratch_cnn", "change": "start"}
+    own = record(dataset=ten, claims=[claim], ladder=[step])
+    assert [one["id"] for one in own["claims"]] == [claim["id"]] and own["ladder"][0]["change"] == "start"
+    wrong = claim | {"dataset": "cifar1000"}
+    assert refusal(claims=[wrong]).startswith("config: claims: 0: dataset is 'cifar1000', but must be 'cifar10'")
+
+
 def test_the_record_has_margin_and_ladder():
     ladder = [{"model": "scratch_cnn", "change": "start"}, {"model": "efficientnet_b3", "change": "not in the grid"}]
     found = record(ladder=ladder, equivalence_margin=0.1)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from study.analysis.inversion import Curve, amounts_to_reach
 from study.analysis.runs import Finished, Run, correctness
-from study.analysis.uncertainty import over_seeds
+from study.analysis.uncertainty import over_seeds, share_of
 from study.config.options import at_step
 from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
@@ -40,7 +40,7 @@ def budget_curve_table(config: StudyRecord, finished: Finished, dataset: Labels)
                 "compute": _compute(config, runs) / TERA,
             }
             values = np.array([run.numbers["test_accuracy"] for run in runs])
-            rows.append(shown | measured | over_seeds(values, len(dataset.ids(TEST))))
+            rows.append(shown | measured | over_seeds(values, share_of(len(dataset.ids(TEST)))))
     table = pd.DataFrame(rows, columns=CURVE)
     return table.sort_values(["curve", "compute"], key=_in_order(table), kind="stable", ignore_index=True)
 

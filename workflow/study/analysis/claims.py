@@ -68,8 +68,6 @@ def why_untested(claim: Claim, config: StudyRecord, finished: Finished) -> str:
 
 
 def _obstacles(claim: Claim, config: StudyRecord, finished: Finished) -> Iterator[str]:
-    if config.dataset.synthetic:
-        yield "The data are synthetic."
     if claim["metric"] == "within_superclass" and not config.dataset.superclasses:
         yield f"{config.dataset.title} has no superclasses."
     if claim["model"] is None:

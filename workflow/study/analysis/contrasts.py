@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
+from study.analysis import unequal
 from study.analysis.runs import Finished, Run, correctness
+from study.analysis.scores import metric_names
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval
 from study.config.record import Pair, StudyRecord
 from study.data.dataset import TEST, Labels
@@ -17,6 +19,7 @@ SEEDS_AND_IMAGES = "seeds and images"
 TOO_FEW_SEEDS = f"no interval: fewer than {MIN_SEEDS} seeds"
 VARIANCES = ["var_seeds", "var_images"]
 RATIO = ["error_ratio", "error_ratio_low", "error_ratio_high"]
+LEAST_ERRORS = 1e-12  # a balanced accuracy of 1 may miss it by a last bit
 LEAST_P = 1e-16  # stands for whatever is below, where a normal approximation says nothing more
 NOT_TESTED = "not tested here (no finished seed)"
 
@@ -59,7 +62,10 @@ def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) ->
     correct, rows = measures(dataset), []
     for pair, metric in itertools.product(every_pair(config), correct):
         matrices = [correct[metric](finished[name]) for name in pair]
-        result = contrast(*matrices)._asdict()
+        result = contrast(*matrices)
+        if result.low == result.high:  # no run differs from another on any image
+            result = small_contrast(*matrices)
+        result = result._asdict()
         method = result.pop("method")
         ratio = dict(zip(RATIO, error_ratio(*matrices), strict=True))
         counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
@@ -75,15 +81,16 @@ def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) ->
 
 
 def measures(dataset: Labels) -> dict[str, Callable[[list[Run]], np.ndarray]]:
-    """By metric, which test images each of some runs gets right, bool [runs, T]."""
+    """By metric, which test images each of some runs gets right, bool [runs, T]; see also `unequal.balanced`."""
     ids = dataset.ids(TEST)
+    fine, known = dataset.fine[ids], metric_names(dataset)
     correct: dict[str, Callable[[list[Run]], np.ndarray]] = {
-        "test_accuracy": lambda runs: correctness(runs, dataset.fine[ids]),
+        "test_accuracy": lambda runs: correctness(runs, fine),
+        "test_balanced_accuracy": lambda runs: unequal.balanced(correctness(runs, fine), fine),
         "test_top5": lambda runs: np.array([run.in_top5 for run in runs], bool).reshape(-1, len(ids)),
+        "test_superclass": lambda runs: correctness(runs, dataset.coarse[ids], dataset.fine_to_coarse),
     }
-    if dataset.coarse is not None:
-        correct["test_superclass"] = lambda runs: correctness(runs, dataset.coarse[ids], dataset.fine_to_coarse)
-    return correct
+    return {name: measure for name, measure in correct.items() if name in known}
 
 
 def every_pair(config: StudyRecord) -> list[Pair]:
@@ -147,17 +154,28 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
                     var_images=var_images, p=p, probability_of_improvement=wins, method=SEEDS_AND_IMAGES)  # fmt: skip
 
 
+def small_contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
+    """`contrast` of correctness bool [seeds, N] for few images N, adjusted as `study.analysis.differences` says.
+
+    `difference` is that of the N images; low, high, df, p and the variances are of the N + 2.
+    """
+    added = np.array([[True, False]])
+    both = ((model, added), (baseline, ~added))
+    result = contrast(*(np.hstack([right, np.repeat(extra, len(right), axis=0)]) for right, extra in both))
+    return result._replace(difference=float(model.mean() - baseline.mean()))
+
+
 def error_ratio(model: np.ndarray, baseline: np.ndarray) -> tuple[float, float, float]:
     """(ratio, low, high) of the errors of a model to those of its baseline, from correctness bool [seeds, N].
 
     0.5 is half as many errors. The interval is `contrast`'s for the difference of the logarithms, by the delta method:
     d log e = de / e, so each model's errors enter over their mean. NaN where a model is never wrong or has no runs.
     """
-    if min(len(model), len(baseline)) == 0 or model.all() or baseline.all():
+    errors = [(1 - right).mean() if len(right) else 0.0 for right in (model, baseline)]
+    if min(errors) < LEAST_ERRORS:
         return np.nan, np.nan, np.nan
-    errors = [(~right).mean() for right in (model, baseline)]
     ratio = float(errors[0] / errors[1])
-    found = contrast(*(~right / mean for right, mean in zip((model, baseline), errors, strict=True)))
+    found = contrast(*((1 - right) / mean for right, mean in zip((model, baseline), errors, strict=True)))
     return ratio, ratio * float(np.exp(found.low)), ratio * float(np.exp(found.high))
 
 

@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from study.analysis.contrasts import Contrast, contrast, every_pair, holm
+from study.analysis.contrasts import Contrast, every_pair, holm, small_contrast
 from study.analysis.groups import Grouping, by_class, by_superclass
 from study.analysis.heterogeneity import estimates, gain_probability, shrunken
 from study.analysis.runs import Finished, correctness
@@ -53,17 +53,6 @@ def class_differences_table(config: StudyRecord, finished: Finished, dataset: La
 def superclass_differences_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """As `class_differences_table`; an image counts as right if the top class belongs to its superclass."""
     return _table(config, finished, by_superclass(dataset))
-
-
-def small_contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
-    """`contrast` of correctness bool [seeds, N] for few images N, adjusted as the module says.
-
-    `difference` is that of the N images; low, high, df, p and the variances are of the N + 2.
-    """
-    added = np.array([[True, False]])
-    both = ((model, added), (baseline, ~added))
-    result = contrast(*(np.hstack([right, np.repeat(extra, len(right), axis=0)]) for right, extra in both))
-    return result._replace(difference=float(model.mean() - baseline.mean()))
 
 
 def widened(result: Contrast, comparisons: int) -> tuple[float, float]:

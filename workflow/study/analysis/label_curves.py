@@ -7,7 +7,7 @@ import pandas as pd
 
 from study.analysis.inversion import Amount, Curve, amounts_to_reach
 from study.analysis.runs import Run, correctness
-from study.analysis.uncertainty import over_seeds
+from study.analysis.uncertainty import over_seeds, share_of
 from study.config.record import StudyRecord
 from study.data.dataset import TEST, TRAIN, Labels
 
@@ -49,7 +49,7 @@ def label_curve_table(config: StudyRecord, every_run: list[Run], dataset: Labels
         for amount, finished in _by_amount(model, every_run, dataset):
             values = np.array([run.numbers["test_accuracy"] for run in finished])
             shown = {"model": model, "label": config.models[model].label, "images_per_class": _shown(amount)}
-            rows.append(shown | over_seeds(values, len(dataset.ids(TEST))))
+            rows.append(shown | over_seeds(values, share_of(len(dataset.ids(TEST)))))
     return pd.DataFrame(rows, columns=CURVE)
 
 

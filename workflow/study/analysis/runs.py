@@ -11,7 +11,7 @@ import pandas as pd
 
 from study.analysis import metrics
 from study.analysis.evidence import TOP, BestClasses, Evidence, NoEvidence, ThinEvidence, with_true
-from study.analysis.scores import Predictions, run_metrics
+from study.analysis.scores import Predictions, metric_names, run_metrics
 from study.config.record import StudyRecord, read_record
 from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION, Labels
@@ -142,7 +142,7 @@ def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = F
     train_accuracy = _chosen_train_accuracy(folder / HISTORY, history, chosen_epoch)
     published = is_published(folder)
     predictions = _read(folder, record, train_accuracy, dataset)
-    numbers, is_thin = run_metrics(predictions), isinstance(predictions.test, ThinEvidence)
+    numbers, is_thin = run_metrics(predictions, metric_names(dataset)), isinstance(predictions.test, ThinEvidence)
     bins = None if is_thin else predictions.bins
     if published and not evidence_alone:
         with reading(folder / FROM_LOGITS, PUBLISH_AGAIN):
@@ -215,6 +215,7 @@ def _labels(held_out: np.ndarray, dataset: Labels) -> dict[str, Any]:
         "fine": dataset.fine[ids],
         "coarse": None if dataset.coarse is None else dataset.coarse[ids],
         "fine_to_coarse": dataset.fine_to_coarse,
+        "classes": dataset.classes,
     }
 
 

@@ -4,23 +4,24 @@ Tables, pages and model cards show each metric that is registered here; docs/con
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from study.analysis import metrics
+from study.analysis import metrics, unequal
 from study.analysis.evidence import TOP, BestClasses, Evidence, NeedsLogits, NoEvidence, ThinEvidence
+from study.data.dataset import Labels
 
 
 @dataclass(frozen=True)
 class Predictions:
     """What a finished run predicts, of V validation and T test images; true classes int [V] and [T].
 
-    `val_ids` int [V] are the validation images' rows in dataset.npz; `coarse` int [T] and `fine_to_coarse` int [C] are
-    superclasses, of images and of classes. `train_accuracy` is that of the chosen epoch on a sample of the training
-    images, a fraction. `logits` float [V, C] and [T, C] are None of a run that is read from its evidence; a metric that
-    asks for them, or for more than thin evidence has, is then NaN.
+    There are so many `classes`. `val_ids` int [V] are the validation images' rows in dataset.npz; `coarse` int [T] and
+    `fine_to_coarse` int [C] are superclasses, of images and of classes. `train_accuracy` is that of the chosen epoch on
+    a sample of the training images, a fraction. `logits` float [V, C] and [T, C] are None of a run that is read from
+    its evidence; a metric that asks for them, or for more than thin evidence has, is then NaN.
     """
 
     train_accuracy: float
@@ -31,6 +32,7 @@ class Predictions:
     fine: np.ndarray
     coarse: np.ndarray | None = None
     fine_to_coarse: np.ndarray | None = None
+    classes: int = 0
     logits: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
@@ -83,9 +85,9 @@ class Metric:
     """One metric; `title` and `unit` are the report's words.
 
     `unit` is "%" or "points" for fractions, which the report multiplies by 100, else what stands behind the number.
-    `of_images` says that it is a share of the test images, which have an interval of their own; `of_superclasses` that
-    only data with superclasses have it; `of_probabilities` that it is computed from the log-probabilities of the
-    evidence, which are rounded where a study is published.
+    `of_images` says that it is a share of the test images, which have an interval of their own; `of_data` which data
+    have it, a key of DATA; `of_probabilities` that it is computed from the log-probabilities of the evidence, which are
+    rounded where a study is published.
     """
 
     name: str
@@ -93,14 +95,22 @@ class Metric:
     unit: str
     compute: Callable[[Predictions], float]
     of_images: bool = False
-    of_superclasses: bool = False
+    of_data: str = "any"
     of_probabilities: bool = False
 
 
+# On equal classes, balanced accuracy is the accuracy; of up to five classes, the true one is always among five.
+DATA: dict[str, Callable[[Labels], bool]] = {
+    "any": lambda dataset: True,
+    "superclasses": lambda dataset: dataset.coarse is not None,
+    "many classes": lambda dataset: dataset.classes > TOP,
+    "two classes": lambda dataset: dataset.classes == 2,
+    "unequal classes": unequal.is_unequal,
+}
 METRICS: dict[str, Metric] = {}
 
 
-def metric(title: str, unit: str, **of: bool) -> Callable:
+def metric(title: str, unit: str, **of: bool | str) -> Callable:
     """Register the decorated function, which takes `Predictions` and returns a number, under its own name.
 
     `of` are the fields of `Metric` that say what it is of.
@@ -114,14 +124,9 @@ def metric(title: str, unit: str, **of: bool) -> Callable:
     return register
 
 
-def run_metrics(predictions: Predictions) -> dict[str, float]:
-    """Every metric of a run, by name; NaN for one that needs logits which are not there."""
-    has_superclasses = predictions.coarse is not None
-    return {
-        name: _computed(one, predictions)
-        for name, one in METRICS.items()
-        if has_superclasses or not one.of_superclasses
-    }
+def run_metrics(predictions: Predictions, names: Sequence[str]) -> dict[str, float]:
+    """The metrics `names` of a run, by name; NaN for one that needs logits which are not there."""
+    return {name: _computed(METRICS[name], predictions) for name in names}
 
 
 def _computed(one: Metric, predictions: Predictions) -> float:
@@ -131,9 +136,9 @@ def _computed(one: Metric, predictions: Predictions) -> float:
         return float("nan")
 
 
-def metric_names(superclasses: int) -> list[str]:
-    """The metrics of a study whose data have this many superclasses, in the order of models.csv."""
-    return [name for name, one in METRICS.items() if superclasses or not one.of_superclasses]
+def metric_names(dataset: Labels) -> list[str]:
+    """The metrics of a study of these data, in the order of models.csv."""
+    return [name for name, one in METRICS.items() if DATA[one.of_data](dataset)]
 
 
 @metric("test accuracy", "%", of_images=True)
@@ -142,19 +147,37 @@ def test_accuracy(predictions: Predictions) -> float:
     return predictions.right.mean()
 
 
-@metric("test top-5", "%", of_images=True)
+@metric("balanced test accuracy", "%", of_data="unequal classes")
+def test_balanced_accuracy(predictions: Predictions) -> float:
+    """The mean over classes of the share of a class's test images whose top class is the true one."""
+    return unequal.balanced_accuracy(predictions.right, predictions.fine)
+
+
+@metric("test macro-F1", "%", of_data="unequal classes")
+def test_macro_f1(predictions: Predictions) -> float:
+    """See `unequal.macro_f1`."""
+    return unequal.macro_f1(unequal.confusion([predictions.test.predicted], predictions.fine, predictions.classes))
+
+
+@metric("test AUC", "%", of_data="two classes")
+def test_auc(predictions: Predictions) -> float:
+    """See `unequal.auc`."""
+    return unequal.auc(predictions.test_logits, predictions.fine)
+
+
+@metric("test top-5", "%", of_images=True, of_data="many classes")
 def test_top5(predictions: Predictions) -> float:
     """The share of the test images whose true class is among the five most probable."""
     return (predictions.test.rank < TOP).mean()
 
 
-@metric("test superclass", "%", of_images=True, of_superclasses=True)
+@metric("test superclass", "%", of_images=True, of_data="superclasses")
 def test_superclass(predictions: Predictions) -> float:
     """The share of the test images whose top class belongs to the true superclass."""
     return (predictions.fine_to_coarse[predictions.test.predicted] == predictions.coarse).mean()
 
 
-@metric("test superclass, summed", "%", of_images=True, of_superclasses=True)
+@metric("test superclass, summed", "%", of_images=True, of_data="superclasses")
 def test_superclass_summed(predictions: Predictions) -> float:
     """The share of the test images whose true superclass has the highest sum of its classes' probabilities."""
     return (predictions.test.superclass == predictions.coarse).mean()

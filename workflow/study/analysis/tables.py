@@ -7,19 +7,20 @@ confusion, errors, calibration, mcnemar, front, and none of its contrasts in cla
 superclass_differences. Data without superclasses have no tables, metrics and columns of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from study.analysis import unequal
 from study.analysis.contrasts import VARIANCES, measures, over_seeds_and_images
 from study.analysis.costs import clock_of
 from study.analysis.duplicates import read_near_duplicates
 from study.analysis.registry import tables_written
 from study.analysis.runs import Finished, Run, load_runs
 from study.analysis.scores import METRICS, metric_names
-from study.analysis.uncertainty import over_seeds
+from study.analysis.uncertainty import over_seeds, share_of
 from study.config.record import StudyRecord, read_record
 from study.data.dataset import TEST, Labels, read_labels
 from study.files import atomic_write
@@ -61,14 +62,14 @@ def compute_tables(
         yield table.name, table.compute(given)
 
 
-def runs_table(config: StudyRecord, runs: list[Run]) -> pd.DataFrame:
+def runs_table(config: StudyRecord, runs: list[Run], dataset: Labels) -> pd.DataFrame:
     """One row per run of the grid; the metrics of a run that diverged or is missing are empty.
 
     `as_configured` says whether the run was trained with the config's settings, yes or no; empty where that is not
     known. With `allow_missing` a run of other settings may be compared.
     """
     chosen_by = ["train_accuracy", "val_accuracy"]
-    names = [*chosen_by, *(name for name in metric_names(config.dataset.superclasses) if name not in chosen_by)]
+    names = [*chosen_by, *(name for name in metric_names(dataset) if name not in chosen_by)]
     rows = [
         {
             "model": run.model,
@@ -92,19 +93,37 @@ def _yes(true: bool) -> str:
 def models_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Mean, spread and intervals over a model's finished seeds; the two sources of variance stand apart, and together.
 
-    ci_* is where the mean over ever more seeds would lie on these test images; test_* where the accuracy on ever more
-    test images would, Wilson's interval at the mean with n = the test images, whatever the number of seeds. both_* is
-    for other seeds and other test images (`over_seeds_and_images`), for the metrics that contrasts are of.
+    ci_* is where the mean over ever more seeds would lie on these test images (`over_seeds` says what where all seeds
+    are alike); test_* where it would on ever more test images, whatever the number of seeds. both_* is for other seeds
+    and other test images (`over_seeds_and_images`), for the metrics that contrasts are of; where no run differs from
+    another on any image, it is test_*.
     """
-    rows, correct, test_images = [], measures(dataset), len(dataset.ids(TEST))
+    rows, correct = [], measures(dataset)
     for model, runs in finished.items():
-        for metric in metric_names(config.dataset.superclasses):
+        intervals = _over_images(runs, dataset)
+        for metric in metric_names(dataset):
             values = np.array([run.numbers[metric] for run in runs])
             row = {"model": model, "label": config.models[model].label, "metric": metric}
-            row |= over_seeds(values, test_images if METRICS[metric].of_images else None)
-            both = over_seeds_and_images(correct[metric](runs)) if metric in correct else (np.nan, np.nan)
+            row |= over_seeds(values, intervals.get(metric))
+            low, high = over_seeds_and_images(correct[metric](runs)) if metric in correct else (np.nan, np.nan)
+            both = (row["test_low"], row["test_high"]) if low == high else (low, high)
             rows.append(row | dict(zip(("both_low", "both_high"), both, strict=True)))
     return pd.DataFrame(rows)
+
+
+def _over_images(runs: list[Run], dataset: Labels) -> dict[str, Callable[[float], tuple[float, float]]]:
+    """By metric that has one, what gives its interval for other test images at a mean of `runs`.
+
+    Wilson's, with n = the test images; of balanced accuracy, with as many as count.
+    """
+    fine = dataset.fine[dataset.ids(TEST)]
+    counts = unequal.confusion([run.predicted for run in runs], fine, dataset.classes) if runs else None
+    of_shares = {name: share_of(len(fine)) for name, one in METRICS.items() if one.of_images}
+    return of_shares | {
+        "test_balanced_accuracy": share_of(unequal.effective_images(fine)),
+        "test_macro_f1": lambda mean: unequal.macro_f1_interval(counts),
+        "test_auc": lambda mean: unequal.auc_interval(mean, unequal.class_sizes(dataset)),
+    }
 
 
 def learning_table(runs: list[Run]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Intervals for one number: a proportion of images, or a mean over training seeds. All are two-sided at 95 %."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import ndtri, stdtrit  # scipy.stats would triple the start-up time
 
@@ -40,13 +42,23 @@ def t_interval(values: np.ndarray) -> tuple[float, float, float, float]:
     return mean, sd, mean - half, mean + half
 
 
-def over_seeds(values: np.ndarray, test_images: int | None) -> dict[str, float]:
+def share_of(images: float) -> Callable[[float], tuple[float, float]]:
+    """What gives `wilson`'s interval of a share of so many images."""
+    return lambda share: tuple(map(float, wilson(share * images, images)))
+
+
+def over_seeds(
+    values: np.ndarray, over_images: Callable[[float], tuple[float, float]] | None = None
+) -> dict[str, float]:
     """Mean, spread and intervals of one number of each seed, by the columns of models.csv; see `models_table`.
 
-    `test_images` is how many images the number is a share of, None where it is no share of them.
+    `over_images` gives the interval of a mean for other test images, where there is one. It stands in for that over
+    seeds where every seed gets all images right, or none: they would be the same on no other images, as a point says.
     """
     mean, sd, ci_low, ci_high = t_interval(values)
-    test_low, test_high = (np.nan, np.nan) if test_images is None else wilson(mean * test_images, test_images)
+    test_low, test_high = (np.nan, np.nan) if over_images is None or np.isnan(mean) else over_images(mean)
+    if over_images is not None and ci_low == ci_high and not 1e-12 < mean < 1 - 1e-12:
+        ci_low, ci_high = test_low, test_high
     lowest, highest = (values.min(), values.max()) if len(values) else (np.nan, np.nan)
     return {
         "n_seeds": len(values), "mean": mean, "sd": sd, "ci_low": ci_low, "ci_high": ci_high, "min": lowest,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from study.config import messages
-from study.config.fields import Fraction, Name, Strict, Text
+from study.config.fields import DataName, Fraction, Name, Strict, Text
 from study.config.options import Number, Whole
 
 PREDICTED = ("test_accuracy", "val_accuracy")  # one number per run, so that one more run can be predicted
@@ -17,6 +17,7 @@ class Claim(Strict):
     """One claim and exactly one judgement of it; see `study.analysis.claims` for how each is reached."""
 
     id: Name
+    dataset: DataName = Field(default="cifar100", description="the data that it is about; others leave it out")
     text: Text = Field(description="the claim in words, as the report prints it")
     source: Text = Field(description="who claims it, and whose the threshold is")
     model: str | None = Field(description="a model of models:, or null where there is none of this kind yet")
@@ -54,7 +55,7 @@ class Claim(Strict):
     def record(self) -> dict[str, Any]:
         """The claim as config.json has it, with its judgement and the number that it is judged by."""
         judgement = self._given()[0]
-        said = self.model_dump(exclude={"equals", "at_least", "at_most"})
+        said = self.model_dump(exclude={"dataset", "equals", "at_least", "at_most"})
         return said | {"judgement": judgement, "expected": getattr(self, judgement)}
 
 
@@ -62,10 +63,11 @@ class Published(Strict):
     """A number from the literature: shown beside the study's own, apart from them, and never computed with."""
 
     label: Text
-    accuracy: Fraction = Field(description="on CIFAR-100's test images, a fraction")
+    dataset: DataName = Field(default="cifar100", description="whose test images: studies of others leave it out")
+    accuracy: Fraction = Field(description="on the test images, a fraction")
     model_kind: Literal["scratch", "finetune", "frozen"]
     training_images: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="how many of CIFAR-100's 50,000 it was trained on; null where that is not said"
+        default=None, description="how many of the data's it was trained on; null where that is not said"
     )
     selection: Text = Field(default="not said", description="what its epoch and settings were chosen on")
     source: Text = Field(description="paper or repository, as plain text")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from study.config import messages
-from study.config.fields import Strict, Text
+from study.config.fields import DataName, Strict, Text
 from study.config.options import Whole
 from study.files import file_digest
 
@@ -27,6 +27,7 @@ class Comparison(Strict):
 class Step(Strict):
     model: str = Field(description="a model of models:; it need not be in the grid")
     change: Text = Field(description="what is different from the step before, in words")
+    dataset: DataName | None = Field(default=None, description="the data that it is about; null: any")
 
 
 class Trials(Strict):

@@ -225,10 +225,16 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         "headline": config.headline and config.headline.model_dump(),
         "contrasts": [one.model_dump() for one in config.compared()],
         "equivalence_margin": config.equivalence_margin,
-        "ladder": [step.model_dump() | {"label": config.models[step.model].label} for step in config.ladder],
+        "ladder": [
+            step.model_dump(exclude={"dataset"}) | {"label": config.models[step.model].label}
+            for step in config.ladder
+            if step.dataset in (None, config.dataset.name)
+        ],
         "suspect_labels": list_record("suspect_labels", config.suspect_labels, config.test_images()),
         "known_duplicates": list_record("known_duplicates", config.known_duplicates, config.test_images()),
         "allow_missing": config.allow_missing,
-        "claims": [claim.record() for claim in config.claims],
-        "literature": [entry.model_dump() for entry in config.literature],
+        "claims": [one.record() for one in config.claims if one.dataset == config.dataset.name],
+        "literature": [
+            one.model_dump(exclude={"dataset"}) for one in config.literature if one.dataset == config.dataset.name
+        ],
     }

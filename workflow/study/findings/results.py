@@ -66,8 +66,8 @@ class Results:
 
     @property
     def literature(self) -> list[dict[str, Any]]:
-        """Published numbers to stand beside the measured ones; none beside those of other images."""
-        return [] if self.synthetic else self.config.literature
+        """Published numbers to stand beside the measured ones."""
+        return self.config.literature
 
     def rows(self, table: str, **equal: Any) -> pd.DataFrame:
         """The rows of a table in which every named column has the given value."""

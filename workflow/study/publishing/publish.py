@@ -144,7 +144,7 @@ def _write_evidence(source: Path, target: Path, run: Run, dataset: Labels) -> No
         arrays["val_best"] = without_true(predictions.val.predicted, predictions.val_fine)
         if has_own_split(run.record, dataset):
             arrays["val_ids"] = predictions.val_ids
-        without_logits = run_metrics(dataclasses.replace(predictions, logits=None))
+        without_logits = run_metrics(dataclasses.replace(predictions, logits=None), [*run.numbers])
         needed = {name for name, value in without_logits.items() if np.isnan(value) or METRICS[name].of_probabilities}
     else:
         arrays = ThinEvidence(predictions.test.predicted, predictions.test.log_true).to_arrays(predictions.fine)

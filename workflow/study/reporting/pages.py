@@ -113,10 +113,7 @@ def figure(part: Part, figures: Path, record: StudyRecord) -> Section:
 
 def caption(part: Part, record: StudyRecord) -> str:
     """A figure's caption, which says nothing of what the study whose config.json holds `record` does not have."""
-    has = {
-        "superclasses": record.dataset.superclasses,
-        "literature": record.literature and not record.dataset.synthetic,
-    }
+    has = {"superclasses": record.dataset.superclasses, "literature": record.literature}
     return " ".join(plain_environment().from_string(part.caption).render(**has).split())
 
 
