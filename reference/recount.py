@@ -18,7 +18,6 @@ import numpy as np
 KEYS = ("model", "baseline", "images_per_class", "seed", "metric", "scaled", "bin",
         "class_id", "superclass_id", "true_id", "predicted_id")  # fmt: skip
 BINS = 15
-USUAL = 255  # in place of a class, the true one; of a superclass, that of the best class
 ROUNDED = ("test_nll", "test_ece")
 
 
@@ -67,7 +66,8 @@ def evidence_of(path, labels, truth):
 
 
 def with_true(stored, usual):
-    return np.where(stored == USUAL, usual, stored).astype(int)
+    """The classes, where the largest number of the type stands for the true class, or the best class's superclass."""
+    return np.where(stored == np.iinfo(stored.dtype).max, usual, stored).astype(int)
 
 
 def of_model(runs, truth):

@@ -66,7 +66,7 @@ def test_folds_deal_out_every_class_evenly():
 def test_the_penalty_is_the_one_with_the_lowest_held_out_loss(noise, wanted):
     features, labels = problem(noise=noise)
     draws = streams.generator(0, 0, "folds")
-    l2, how, _ = choose_l2(features, labels, 3, Regression(l2=L2, few=9.0), draws)
+    l2, how, _ = choose_l2(Problem(features, labels, 3), Regression(l2=L2, few=9.0), draws)
     part = assign_folds(labels, 5, streams.generator(0, 0, "folds"))
     losses = {}
     for one in L2:
@@ -86,7 +86,8 @@ def test_the_penalty_is_the_one_with_the_lowest_held_out_loss(noise, wanted):
 )
 def test_few_images_have_fewer_folds_and_one_or_two_a_fixed_penalty(per_class, how):
     features, labels = problem(3 * per_class)
-    l2, told, _ = choose_l2(features, labels, 3, Regression(l2=L2, few=9.0), streams.generator(0, 0, "folds"))
+    problem_of = Problem(features, labels, 3)
+    l2, told, _ = choose_l2(problem_of, Regression(l2=L2, few=9.0), streams.generator(0, 0, "folds"))
     assert how in told and (l2 == 9.0) == ("fixed" in how)
 
 

@@ -128,7 +128,7 @@ def test_validation_loss_is_the_mean_over_all_images_not_over_batches(tmp_path):
     network = build(spec.network, 100)
     inputs, labels = ImageInputs(images, spec.network.input), torch.from_numpy(data.fine.astype(np.int64))
     setup = loop.Setup(network, inputs, labels, *[everything] * 4, 100, torch.device("cpu"), spec)
-    loss, accuracy = loop.judge(setup, everything)
+    loss, accuracy, _ = loop.judge(setup, everything)
     with torch.inference_mode():
         logits = network.eval()(setup.inputs.batch(everything))
     assert loss == pytest.approx(functional.cross_entropy(logits, setup.labels).item(), rel=1e-5)

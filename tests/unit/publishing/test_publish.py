@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from publications import RUN, content, without
 from study_factory import make_study
 
-from study.analysis.evidence import USUAL, Evidence, in_its_bin, rounding_of_mean
+from study.analysis.evidence import Evidence, in_its_bin, rounding_of_mean
 from study.analysis.metrics import bin_of
 from study.analysis.tables import write_tables
 from study.data.dataset import TRAIN, read_labels
@@ -184,7 +184,7 @@ def test_a_run_with_a_validation_split_of_its_own_is_published_with_it(study, tm
     verify(tmp_path / "published")
     assert (tmp_path / "published/tables/runs.csv").read_bytes() == (own / "tables/runs.csv").read_bytes()
     with np.load(tmp_path / "published" / RUN / "evidence.npz") as stored:
-        right = stored["val_best"] == USUAL
+        right = stored["val_best"] == 255
         assert (stored["val_ids"] == arrays["val_ids"]).all()
     runs = pd.read_csv(own / "tables/runs.csv").set_index(["model", "seed"])
     assert runs.loc[("lite0_frozen", 2), "val_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
@@ -222,8 +222,8 @@ def test_evidence_is_read_back_with_what_is_usual_in_its_place():
     fine, coarse_of = np.array([1, 2]), np.array([0, 1, 1])
     found = Evidence.of_logits(logits, fine, coarse_of)
     stored = found.to_arrays(fine, coarse_of)
-    assert stored["test_top"].tolist() == [[0, USUAL, 2], [USUAL, 1, 0]]
-    assert stored["test_log_true"][1] == 0 and stored["test_superclass"].tolist() == [1, USUAL]
+    assert stored["test_top"].tolist() == [[0, 255, 2], [255, 1, 0]]
+    assert stored["test_log_true"][1] == 0 and stored["test_superclass"].tolist() == [1, 255]
     again = Evidence.from_arrays(stored, fine, coarse_of)
     for name in ("top", "rank", "superclass"):
         assert (getattr(again, name) == getattr(found, name)).all()

@@ -16,7 +16,7 @@ from study.paths import EVIDENCE, PREDICTIONS
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """Of T test images, in the order of `Labels.ids(TEST)`: the classes uint8 [T, NAMED], the most probable first.
+    """Of T test images, in the order of `Labels.ids(TEST)`: the classes [T, NAMED], the most probable first.
 
     `probabilities` float64 [T, NAMED] are theirs. Of a published run only those of the best and of the true class are
     known; the others are NaN.

@@ -11,8 +11,9 @@ A published study has `evidence.npz` in place of a run's logits, of images in th
 
 Of a run on few images of each class, of which there are many, it is thin: `test_best` uint8 [T] and `test_log_true`.
 
-What is so for most images takes next to no space: a class of `USUAL` is the true one, a superclass of `USUAL` that of
-the best class, and a log-probability of 0 in `log_true`, where the true class is the best, is the one in `log_top`.
+Where there are more than 255 classes, or superclasses, theirs are uint16. What is so for most images takes next to no
+space: the largest number of its type, 255 or 65535, stands for the true class, and as a superclass for that of the best
+class; a log-probability of 0 in `log_true`, where the true class is the best, is the one in `log_top`.
 
 A log-probability is rounded to the nearest float16 that leaves its probability in the same bin of confidence, so that
 the bins' counts are exact. Over 10,000 images the rounding moves NLL and ECE by some 1e-5, of networks near chance by
@@ -29,7 +30,6 @@ from scipy.special import log_softmax
 from study.analysis import metrics
 
 TOP, NAMED = 5, 3  # the best classes that the true one is looked for among; those that are kept
-USUAL = 255
 
 
 class NeedsLogits(AttributeError):
@@ -38,7 +38,7 @@ class NeedsLogits(AttributeError):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of N images: `top` uint8 [N, NAMED], `rank` uint8 [N], `log_top` and `log_true` float64 [N], and `superclass`."""
+    """Of N images: `top` [N, NAMED], `rank` uint8 [N], `log_top` and `log_true` float64 [N], and `superclass`."""
 
     top: np.ndarray
     rank: np.ndarray
@@ -66,12 +66,11 @@ class Evidence:
         """Read back what `to_arrays` gave. Raises ValueError if it is not evidence of as many images."""
         names = ["top", "rank", "log_top", "log_true", *(["superclass"] if coarse_of is not None else [])]
         arrays = {name: stored[f"test_{name}"] for name in names}
-        kinds = {name: np.float16 if name.startswith("log") else np.uint8 for name in names}
-        if any(len(array) != len(fine) or array.dtype != kinds[name] for name, array in arrays.items()):
+        kinds = {name: np.float16 if name.startswith("log") else np.unsignedinteger for name in names}
+        if any(len(one) != len(fine) or not np.issubdtype(one.dtype, kinds[name]) for name, one in arrays.items()):
             raise ValueError(f"not the evidence of {len(fine)} images")
-        top, superclass = with_true(arrays["top"], fine[:, None]), None
-        if coarse_of is not None:
-            superclass = np.where(arrays["superclass"] == USUAL, coarse_of[top[:, 0]], arrays["superclass"])
+        top = with_usual(arrays["top"], fine[:, None])
+        superclass = None if coarse_of is None else with_usual(arrays["superclass"], coarse_of[top[:, 0]])
         log_true = np.where(arrays["rank"] == 0, arrays["log_top"], arrays["log_true"])
         return cls(
             top=top,
@@ -85,19 +84,18 @@ class Evidence:
         """Return the arrays of evidence.npz; fine int [N] are the true classes, coarse_of int [C] the superclasses."""
         arrays = {
             # column by column, which compresses better
-            "test_top": np.asfortranarray(without_true(self.top, fine[:, None])),
+            "test_top": np.asfortranarray(without_usual(self.top, fine[:, None])),
             "test_rank": self.rank,
             "test_log_top": in_its_bin(self.log_top),
             "test_log_true": np.where(self.rank == 0, np.float16(0), in_its_bin(self.log_true)),
         }
         if coarse_of is None:
             return arrays
-        is_usual = self.superclass == coarse_of[self.predicted]
-        return arrays | {"test_superclass": np.where(is_usual, USUAL, self.superclass).astype(np.uint8)}
+        return arrays | {"test_superclass": without_usual(self.superclass, coarse_of[self.predicted])}
 
     @property
     def predicted(self) -> np.ndarray:
-        """The best class, uint8 [N]."""
+        """The best class, [N]."""
         return self.top[:, 0]
 
     @property
@@ -115,14 +113,14 @@ class NoEvidence:
 
 @dataclass(frozen=True)
 class BestClasses(NoEvidence):
-    """Of N validation images: the best class, `predicted` uint8 [N]."""
+    """Of N validation images: the best class, `predicted` [N]."""
 
     predicted: np.ndarray
 
 
 @dataclass(frozen=True)
 class ThinEvidence(NoEvidence):
-    """Of N test images: the best class, `predicted` uint8 [N], and `log_true` float64 [N]; see `Evidence`."""
+    """Of N test images: the best class, `predicted` [N], and `log_true` float64 [N]; see `Evidence`."""
 
     predicted: np.ndarray
     log_true: np.ndarray
@@ -131,13 +129,14 @@ class ThinEvidence(NoEvidence):
     def from_arrays(cls, stored: Mapping[str, np.ndarray], fine: np.ndarray) -> Self:
         """Read back what `to_arrays` gave. Raises ValueError if it is not the thin evidence of as many images."""
         best, log_true = stored["test_best"], stored["test_log_true"]
-        if not len(best) == len(log_true) == len(fine) or (best.dtype, log_true.dtype) != (np.uint8, np.float16):
+        is_right = np.issubdtype(best.dtype, np.unsignedinteger) and log_true.dtype == np.float16
+        if not (len(best) == len(log_true) == len(fine) and is_right):
             raise ValueError(f"not the thin evidence of {len(fine)} images")
-        return cls(with_true(best, fine), log_true.astype(np.float64))
+        return cls(with_usual(best, fine), log_true.astype(np.float64))
 
     def to_arrays(self, fine: np.ndarray) -> dict[str, np.ndarray]:
         """Return the arrays of a thin evidence.npz; fine int [N] are the true classes."""
-        return {"test_best": without_true(self.predicted, fine), "test_log_true": in_its_bin(self.log_true)}
+        return {"test_best": without_usual(self.predicted, fine), "test_log_true": in_its_bin(self.log_true)}
 
     @property
     def rounding(self) -> float:
@@ -145,19 +144,23 @@ class ThinEvidence(NoEvidence):
         return rounding_of_mean(self.log_true)
 
 
-def without_true(classes: np.ndarray, fine: np.ndarray) -> np.ndarray:
-    """Return classes uint8 with `USUAL` for the true ones, `fine`."""
-    return np.where(classes == fine, USUAL, classes).astype(np.uint8)
+def without_usual(classes: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Return classes with the largest number of their type where they are the `usual` ones."""
+    return np.where(classes == usual, np.iinfo(classes.dtype).max, classes).astype(classes.dtype)
 
 
-def with_true(stored: np.ndarray, fine: np.ndarray) -> np.ndarray:
-    """Return the classes that `without_true` was given."""
-    return np.where(stored == USUAL, fine, stored).astype(np.uint8)
+def with_usual(stored: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Return the classes that `without_usual` was given."""
+    return np.where(stored == np.iinfo(stored.dtype).max, usual, stored).astype(stored.dtype)
 
 
 def best_classes(logits: np.ndarray, count: int) -> np.ndarray:
-    """The classes uint8 [N, count] with the highest logits float [N, C], best first; of equals, the lowest first."""
-    return np.argsort(-logits, axis=1, kind="stable")[:, :count].astype(np.uint8)
+    """The classes [N, count] with the highest logits float [N, C], best first; of equals, the lowest first.
+
+    Their type, uint8 or uint16, has a number that no class has.
+    """
+    classes = np.argsort(-logits, axis=1, kind="stable")[:, :count]
+    return classes.astype(np.min_scalar_type(logits.shape[1]))
 
 
 def in_its_bin(log_probability: np.ndarray) -> np.ndarray:

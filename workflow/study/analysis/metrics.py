@@ -37,9 +37,10 @@ def top_k_accuracy(logits: np.ndarray, fine: np.ndarray, k: int) -> float:
 
 
 def summed_superclass(logits: np.ndarray, fine_to_coarse: np.ndarray) -> np.ndarray:
-    """The superclass whose classes' probabilities have the highest sum, uint8 [N]."""
+    """The superclass whose classes' probabilities have the highest sum, [N]."""
     member = np.eye(fine_to_coarse.max() + 1)[fine_to_coarse]
-    return (softmax(logits.astype(np.float64), axis=1) @ member).argmax(axis=1).astype(np.uint8)
+    best = (softmax(logits.astype(np.float64), axis=1) @ member).argmax(axis=1)
+    return best.astype(np.min_scalar_type(member.shape[1]))
 
 
 def negative_log_likelihood(logits: np.ndarray, fine: np.ndarray) -> float:

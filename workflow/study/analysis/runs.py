@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.evidence import TOP, BestClasses, Evidence, NoEvidence, ThinEvidence, with_true
+from study.analysis.evidence import TOP, BestClasses, Evidence, NoEvidence, ThinEvidence, with_usual
 from study.analysis.scores import Predictions, metric_names, run_metrics
 from study.config.record import StudyRecord, read_record
 from study.config.specs import trained_settings
@@ -26,9 +26,9 @@ PUBLISH_AGAIN = "publish the study again"
 class Run:
     """One run, its logits boiled down to metrics and to what each test image was taken for.
 
-    `predicted` uint8 [T] and `in_top5` bool [T] are in the order of `Labels.ids(TEST)`; `bins` float64 [2, 3, bins] are
+    `predicted` [T] and `in_top5` bool [T] are in the order of `Labels.ids(TEST)`; `bins` float64 [2, 3, bins] are
     `Predictions.bins`. A run that diverged or is missing has none of them, and no numbers. The `record` of a missing
-    run has only its outcome. `val_predicted` uint8 [V], in the order of `Labels.ids(VALIDATION)`, is None also of a run
+    run has only its outcome. `val_predicted` [V], in the order of `Labels.ids(VALIDATION)`, is None also of a run
     whose recipe has a validation split of its own. `rounding` is `Evidence.rounding` of a published run, else 0.
     `settings_sha256` is of what the run was trained with, empty where that is not known.
     """
@@ -196,7 +196,7 @@ def read_evidence(folder: Path, record: dict[str, Any], train_accuracy: float, d
             return Predictions(train_accuracy, NoEvidence(), test=thin, **_labels(held_out, dataset))
         if has_own_split(record, dataset):
             held_out = _held_out(path, record, file["val_ids"], dataset)
-        val = BestClasses(with_true(file["val_best"], dataset.fine[held_out]))
+        val = BestClasses(with_usual(file["val_best"], dataset.fine[held_out]))
         test = Evidence.from_arrays(file, fine, dataset.fine_to_coarse)
     return Predictions(train_accuracy=train_accuracy, val=val, test=test, **_labels(held_out, dataset))
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from study.config.options import CHECKED, Number, Steps, Whole, option
 
-Monitored = Literal["val_loss", "val_accuracy"]
+MACRO = "val_macro_accuracy"  # the mean of the classes' accuracies, each class counting the same
+Monitored = Literal["val_loss", "val_accuracy", "val_macro_accuracy"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +73,15 @@ class Augmentation:
     horizontal_flip: Number = option(0.0, "probability", ge=0, le=1)
     alternating_flip: bool = option(False, "mirror each image every other epoch, half of them in the first")
     vertical_flip: Number = option(0.0, "probability", ge=0, le=1)
-    shift: Whole = option(0, "pixels of the 32 px image, edges reflected", ge=0, le=16)
+    shift: Whole | Number = option(
+        0, "pixels of the stored image, or a fraction of its side such as 0.0625; edges reflected", ge=0, le=16
+    )
     crop: Crop | None = None
-    cutout: Whole = option(
-        0, "side of the square that is blanked, in pixels of the 32 px image (DeVries & Taylor 2017)", ge=0, le=32
+    cutout: Whole | Number = option(
+        0,
+        "side of the square that is blanked (DeVries & Taylor 2017), in pixels of the stored image or as a fraction",
+        ge=0,
+        le=32,
     )
     mixup: Number = option(0.0, "alpha of the Beta distribution of mixup (Zhang et al. 2018)", ge=0, le=10)
     cutmix: Number = option(
@@ -87,6 +93,15 @@ class Augmentation:
             raise ValueError("alternating_flip takes the place of horizontal_flip; set horizontal_flip to 0")
         if self.crop is not None and self.shift:
             raise ValueError("crop and shift both move the image; set shift to 0, or crop to null")
+        for name, most in (("shift", 0.5), ("cutout", 1)):
+            value = getattr(self, name)
+            if isinstance(value, float) and value > most:
+                raise ValueError(f"{name} is {value}; give whole pixels, or a fraction of the side of at most {most}")
+
+    def share(self, name: str, side: int) -> float:
+        """Return `shift` or `cutout` as a fraction of the side of images of `side` pixels."""
+        value = getattr(self, name)
+        return value if isinstance(value, float) else value / side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +169,9 @@ class Recipe:
         "images in the whole run, which epochs divides into equal parts of passes that follow each other, whatever the "
         "number of training images; also as {5: 20000, 25: 75000}: from that many images per class on",
     )
+    images_seen_at_least: Whole | None = option(
+        None, "where epochs passes are fewer images than this, so many are seen instead: few images more often", ge=1
+    )
     augmentation: Augmentation | None
     input_sizes: list[Whole] | None = option(
         None, "pixels of the training images in each epoch, where they differ from the model's input_size", min_length=1
@@ -167,9 +185,13 @@ class Recipe:
     plateau: Plateau | None
     early_stopping: EarlyStopping | None
     ema: Number | None = option(None, "decay per step of the averaged weights that are judged and kept", gt=0, lt=1)
-    best_epoch: Literal["val_loss", "val_accuracy", "last"] = option(
-        description="the metric that chooses the epoch whose weights are kept and tested; last: validation labels "
-        "choose nothing, and only the last epoch is judged"
+    class_weights: Literal["balanced"] | None = option(
+        None, "balanced: in the loss every class weighs the same, however many training images it has"
+    )
+    best_epoch: Literal["val_loss", "val_accuracy", "val_macro_accuracy", "last"] = option(
+        description="the metric that chooses the epoch whose weights are kept and tested; val_macro_accuracy: the mean "
+        "of the classes' accuracies, for classes of unequal size, and of equal epochs the later; last: validation "
+        "labels choose nothing, and only the last epoch is judged"
     )
     validation: Validation | None = option(None, "a split of its own, instead of the study's")
     precision: Literal["bfloat16"] | None = option(
@@ -193,7 +215,10 @@ class Recipe:
         budgets = self.images_seen.values() if isinstance(self.images_seen, dict) else [self.images_seen or self.epochs]
         if any(budget < self.epochs for budget in budgets):
             raise ValueError(f"images_seen must be at least the {self.epochs} epochs that divide it")
-        if self.images_seen is not None and self.augmentation is not None and self.augmentation.alternating_flip:
+        if self.images_seen is not None and self.images_seen_at_least is not None:
+            raise ValueError("images_seen and images_seen_at_least both set the budget; set one of them to null")
+        has_budget = self.images_seen is not None or self.images_seen_at_least is not None
+        if has_budget and self.augmentation is not None and self.augmentation.alternating_flip:
             raise ValueError("images_seen has passes that are no epochs; use horizontal_flip, not alternating_flip")
         if self.best_epoch == "last" and (self.plateau is not None or self.early_stopping is not None):
             raise ValueError("best_epoch last lets validation choose nothing; set plateau and early_stopping to null")
@@ -203,6 +228,16 @@ class Recipe:
             raise ValueError("optimizer muon and a section muon go together; add the one or remove the other")
         if self.muon is not None and (self.plateau is not None or self.head_learning_rate is None):
             raise ValueError("optimizer muon needs a head_learning_rate, and takes no plateau; set it to null")
+
+    def budget(self, images: int) -> int:
+        """Return how many images a run sees at most that trains on `images`, each counted as often as it is seen."""
+        return self.images_seen or max(self.epochs * images, self.images_seen_at_least or 0)
+
+    @property
+    def watched(self) -> set[str]:
+        """The metrics by which epochs are judged."""
+        watchers = [one for one in (self.plateau, self.early_stopping) if one is not None]
+        return {self.best_epoch, *(one.watch for one in watchers)}
 
     def _check_regression(self) -> None:
         """Raise ValueError unless the recipe has what a regression, or what training needs, and nothing else."""
@@ -216,5 +251,5 @@ class Recipe:
         kept = {"optimizer": "lbfgs", "regression": self.regression, "epochs": 1, "best_epoch": "last"}
         for one in dataclasses.fields(self):
             wanted = kept.get(one.name, None if one.default is dataclasses.MISSING else one.default)
-            if one.name != "validation" and getattr(self, one.name) != wanted:
+            if one.name not in ("validation", "class_weights") and getattr(self, one.name) != wanted:
                 raise ValueError(f"optimizer lbfgs fits the head at once; set {one.name} to {wanted or 'null'}")

@@ -233,9 +233,9 @@ class Config(Strict):
 
         Of a run on all images without a budget, those held out for validation are counted too.
         """
-        recipe, manifest = self.recipe_of(model, images_per_class), self.manifest
+        manifest = self.manifest
         images = manifest.train_images if images_per_class is None else images_per_class * manifest.classes
-        return recipe.images_seen or recipe.epochs * images
+        return self.recipe_of(model, images_per_class).budget(images)
 
     def test_images(self) -> int:
         """Return how many images the test file has."""

@@ -109,12 +109,12 @@ class Results:
 
     @functools.cache  # noqa: B019 - there is one object, and it lives as long as the command
     def predicted(self, model: str) -> tuple[list[int], np.ndarray]:
-        """The finished seeds of a model, and the class uint8 [seeds, test images] that each names for every image.
+        """The finished seeds of a model, and the class [seeds, test images] that each names for every image.
 
         The images are in the order of `dataset.ids(TEST)`. Raises StudyError where a file cannot be read.
         """
         seeds = sorted(self.rows("runs", model=model, outcome="finished")["seed"].tolist())
-        named = np.zeros((len(seeds), len(self.dataset.ids(TEST))), dtype=np.uint8)
+        named = np.zeros((len(seeds), len(self.dataset.ids(TEST))), dtype=self.dataset.fine.dtype)
         for place, seed in enumerate(seeds):
             named[place] = self.answers(model, seed).classes[:, 0]
         return seeds, named

@@ -73,7 +73,7 @@ def _model(study: Config, name: str, compute: ComputeSpec, measured: dict[str, A
     if spec.regime == "frozen":
         seconds = manifest.images / found.evaluation / len(study.seeds_of(name))  # features, which all seeds share
     else:
-        trained = recipe.images_seen or recipe.epochs * (manifest.train_images - judged)
+        trained = recipe.budget(round(manifest.train_images - judged))
         evaluated = 2 * judged * (1 if recipe.best_epoch == "last" else recipe.epochs) + judged + study.test_images()
         seconds = trained / found.training + evaluated / found.evaluation
     measured[spec.settings_sha256()] = {"model": name, "seconds_per_run": seconds, **asdict(found)}

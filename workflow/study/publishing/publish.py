@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from study.analysis.duplicates import read_near_duplicates
-from study.analysis.evidence import ThinEvidence, without_true
+from study.analysis.evidence import ThinEvidence, without_usual
 from study.analysis.runs import (
     Run,
     every_run,
@@ -141,7 +141,7 @@ def _write_evidence(source: Path, target: Path, run: Run, dataset: Labels) -> No
     needed, bins = set(run.numbers), []
     if run.images_per_class is None:
         arrays, bins = predictions.test.to_arrays(predictions.fine, dataset.fine_to_coarse), run.bins.tolist()
-        arrays["val_best"] = without_true(predictions.val.predicted, predictions.val_fine)
+        arrays["val_best"] = without_usual(predictions.val.predicted, predictions.val_fine)
         if has_own_split(run.record, dataset):
             arrays["val_ids"] = predictions.val_ids
         without_logits = run_metrics(dataclasses.replace(predictions, logits=None), [*run.numbers])

@@ -18,7 +18,7 @@ QUALITY = 70  # of WebP
 def choose_images(named: np.ndarray, fine: np.ndarray, limit: int = LIMIT) -> np.ndarray:
     """The misclassified images to show, as places int [<= limit], ascending.
 
-    `named` uint8 [runs, images] is what every run takes an image for, `fine` [images] what it is. Of every kind of
+    `named` [runs, images] is what every run takes an image for, `fine` [images] what it is. Of every kind of
     mistake (a class taken for another), the image comes first that most runs mistake that way, ties: the first; first
     images before second ones, and among them those of the most frequent mistakes.
     """

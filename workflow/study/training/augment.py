@@ -33,13 +33,14 @@ def transform(
     if size == side and recipe.crop is None:
         return _whole_pixels(pixels, recipe, generator, mirrored)
     lengths, starts = _crops(len(pixels), recipe.crop, generator)  # each [2, B]: rows, columns
-    offsets = _shifts(len(pixels), recipe.shift, generator)
+    most = round(side * recipe.share("shift", side))
+    offsets = _shifts(len(pixels), most, generator)
     weights = []
     for axis, flipped in enumerate(_flips(len(pixels), recipe, generator, mirrored)):
         places = ((torch.arange(size, device=pixels.device) + 0.5) / size).expand(len(pixels), -1)
         places = torch.where(flipped[:, None], 1 - places, places)
         places = starts[axis][:, None] + places * lengths[axis][:, None]
-        weights.append(bicubic_weights(places * side - 0.5 + offsets[axis][:, None], side, 2 + recipe.shift))
+        weights.append(bicubic_weights(places * side - 0.5 + offsets[axis][:, None], side, 2 + most))
     rows, columns = weights
     return ((rows[:, None] @ pixels) @ columns[:, None].transpose(2, 3)).clamp_(0, 1)
 
@@ -49,7 +50,7 @@ def _whole_pixels(
 ) -> torch.Tensor:
     """Flips and shifts alone need no interpolation: one look-up of rows and columns, mirrored at the edges."""
     count, _, side, _ = pixels.shape
-    offsets = _shifts(count, recipe.shift, generator)
+    offsets = _shifts(count, round(side * recipe.share("shift", side)), generator)
     places = []
     for axis, flipped in enumerate(_flips(count, recipe, generator, mirrored)):
         place = torch.arange(side, device=pixels.device).expand(count, -1)

@@ -20,7 +20,7 @@ from study.models import network as networks
 from study.models.folded import FoldedNetwork, foldable
 from study.training import device as devices
 from study.training.compiling import compiled
-from study.training.inputs import ImageInputs
+from study.training.inputs import ImageInputs, as_tensor
 from study.training.progress import show
 
 BATCH = 100
@@ -36,7 +36,8 @@ def compute_features(spec: FeaturesSpec, dataset: Path, weights: Path, target: P
     device = devices.prepare(spec.compute)
     data = read_dataset(dataset)
     backbone = networks.build_backbone(spec.network, weights).eval().to(device, memory_format=torch.channels_last)
-    inputs = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous().to(device), spec.network.input)
+    inputs = ImageInputs(as_tensor(data.images), spec.network.input)
+    inputs.to(device)
     start = time.perf_counter()
     forward, compiled = _forward(backbone, inputs, spec, device)
     rows = []

@@ -107,7 +107,8 @@ def start_head(setup: Setup) -> None:
     for _ in range(probe.epochs):
         for picked in torch.randperm(len(ids), generator=draws).to(setup.device).split(500):
             logits = functional.linear(features[picked], weight, bias)
-            loss = functional.cross_entropy(logits, labels[picked], label_smoothing=recipe.label_smoothing)
+            smoothing, weights = recipe.label_smoothing, setup.class_weights
+            loss = functional.cross_entropy(logits, labels[picked], weights, label_smoothing=smoothing)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

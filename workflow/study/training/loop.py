@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+import operator
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from study.config.recipes import EarlyStopping, Recipe
+from study.config.recipes import MACRO, EarlyStopping, Recipe
 from study.config.specs import RunSpec
 from study.models.folded import FoldedNetwork
 from study.training import device as devices
@@ -44,6 +45,7 @@ class Setup:
     forward: Any = None
     folded: FoldedNetwork | None = None
     captured: bool = False  # whether steps were replayed from a CUDA graph
+    class_weights: torch.Tensor | None = None  # float [C], in the loss
 
     def to(self, device: torch.device) -> None:
         """Move all that a step computes with to `device`; an epoch's order is drawn on the CPU, so row numbers stay."""
@@ -51,6 +53,7 @@ class Setup:
         self.network.to(device, memory_format=torch.channels_last)
         self.inputs.to(device)
         self.labels = self.labels.to(device)
+        self.class_weights = None if self.class_weights is None else self.class_weights.to(device)
 
     def order(self, epoch: int) -> torch.Tensor:
         """Row numbers of an epoch: a pass in random order, or the epoch's part of the images that the recipe sees."""
@@ -105,8 +108,12 @@ class Progress:
         self.cpu_seconds += time.process_time() - cpu_began
 
     def is_best(self, row: dict[str, float], metric: str) -> bool:
-        """Return whether `row` is better by `metric` than every earlier epoch."""
-        return all(cost_of(row, metric) < cost_of(one, metric) for one in self.history)
+        """Return whether `row` is better by `metric` than every earlier epoch, or by MACRO as good.
+
+        Few images of a class make equal macro accuracies frequent, and the later epoch is the better trained.
+        """
+        is_better = operator.le if metric == MACRO else operator.lt
+        return all(is_better(cost_of(row, metric), cost_of(one, metric)) for one in self.history)
 
     def wait(self, row: dict[str, float], stopping: EarlyStopping) -> None:
         """Count the epochs without an improvement of more than `min_delta`, as Keras' EarlyStopping does."""
@@ -126,8 +133,8 @@ class DivergedError(Exception):
 
 
 def cost_of(row: dict[str, float], metric: str) -> float:
-    """Return the monitored metric as something to minimise: the validation loss, or minus the validation accuracy."""
-    return row["val_loss"] if metric == "val_loss" else -row["val_accuracy"]
+    """Return the monitored metric as something to minimise: the validation loss, or minus an accuracy."""
+    return row["val_loss"] if metric == "val_loss" else -row[metric]
 
 
 def train_epoch(
@@ -169,11 +176,14 @@ def predict(setup: Setup, ids: torch.Tensor) -> torch.Tensor:
     return torch.cat([setup.apply(setup.inputs.batch(batch), EVALUATION_BATCH).float() for batch in batches]).cpu()
 
 
-def judge(setup: Setup, ids: torch.Tensor) -> tuple[float, float]:
-    """(mean cross-entropy over all images, accuracy) on rows `ids`, in evaluation mode."""
+def judge(setup: Setup, ids: torch.Tensor) -> tuple[float, float, float]:
+    """(mean cross-entropy over all images, accuracy, mean of the classes' accuracies) on rows `ids`, in evaluation."""
     logits = predict(setup, ids).double()
     labels = setup.labels.cpu()[ids]
-    return functional.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).double().mean().item()
+    right = (logits.argmax(1) == labels).double()
+    counts = torch.bincount(labels)
+    macro = (torch.bincount(labels, right) / counts)[counts > 0].mean()
+    return functional.cross_entropy(logits, labels).item(), right.mean().item(), macro.item()
 
 
 def weights_of(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -197,9 +207,9 @@ def one_epoch(
     if average is not None:
         average.swap()  # from here on the averages are the network
     is_judged = recipe.best_epoch != "last" or epoch == recipe.epochs
-    unknown = (math.nan, math.nan)
-    train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample) if is_judged else unknown
-    val_loss, val_accuracy = judge(setup, setup.val) if is_judged else unknown
+    unknown = (math.nan, math.nan, math.nan)
+    train_eval_loss, train_eval_accuracy, _ = judge(setup, setup.train_sample) if is_judged else unknown
+    val_loss, val_accuracy, val_macro_accuracy = judge(setup, setup.val) if is_judged else unknown
     if is_judged and not math.isfinite(val_loss):
         raise DivergedError(epoch, math.ceil(len(setup.train) / recipe.batch_size))
     row = {
@@ -211,6 +221,7 @@ def one_epoch(
         "train_eval_accuracy": train_eval_accuracy,
         "val_loss": val_loss,
         "val_accuracy": val_accuracy,
+        **({MACRO: val_macro_accuracy} if MACRO in recipe.watched else {}),
         "seconds": time.perf_counter() - began,
         "images_per_second": images / seconds,
     }

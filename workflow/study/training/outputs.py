@@ -8,6 +8,7 @@ import numpy as np
 import safetensors.torch
 from torch import nn
 
+from study.config.recipes import MACRO
 from study.config.specs import RunSpec
 from study.data.dataset import Dataset
 from study.files import atomic_write, canonical_json
@@ -19,10 +20,11 @@ WHOLE_NUMBERS = ("epoch",)
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
     """One row per epoch; learning_rate is that of the epoch's last step, of the backbone where the head has its own.
 
-    What was not judged is left empty.
+    What was not judged is left empty, and the mean of the classes' accuracies is there if it was watched.
     """
+    macro = [MACRO] if history and MACRO in history[0] else []
     columns = ("epoch", "learning_rate", "train_loss", "train_accuracy", "train_eval_loss", "train_eval_accuracy",
-               "val_loss", "val_accuracy", "seconds", "images_per_second")  # fmt: skip
+               "val_loss", "val_accuracy", *macro, "seconds", "images_per_second")  # fmt: skip
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)

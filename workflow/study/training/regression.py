@@ -16,11 +16,14 @@ CHOOSING, FITTING = 100, 1000  # most iterations of L-BFGS: of a fit in the cros
 class Problem:
     """Mean cross-entropy of features float [N, F] and labels int64 [N], plus l2 / 2 times the squared weights [C, F].
 
-    The bias [C] is not penalised. `passes` counts how often the features were gone through.
+    The bias [C] is not penalised. `weights` [C] are those of the classes in the mean. `passes` counts how often the
+    features were gone through.
     """
 
-    def __init__(self, features: torch.Tensor, labels: torch.Tensor, classes: int) -> None:
-        self.features, self.labels = features, labels
+    def __init__(
+        self, features: torch.Tensor, labels: torch.Tensor, classes: int, weights: torch.Tensor | None = None
+    ) -> None:
+        self.features, self.labels, self.weights = features, labels, weights
         self.weight = torch.zeros(classes, features.shape[1], device=features.device, requires_grad=True)
         self.bias = torch.zeros(classes, device=features.device, requires_grad=True)
         self.passes = 0
@@ -43,7 +46,7 @@ class Problem:
 
     def loss(self, features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Mean cross-entropy on `features` float [N, F]."""
-        return functional.cross_entropy(functional.linear(features, self.weight, self.bias), labels)
+        return functional.cross_entropy(functional.linear(features, self.weight, self.bias), labels, self.weights)
 
 
 def fit_head(setup: Setup) -> tuple[Progress, str]:
@@ -54,8 +57,8 @@ def fit_head(setup: Setup) -> tuple[Progress, str]:
         ids = setup.train.to(setup.device)
         features, labels = setup.inputs.features[ids], setup.labels[ids]
         draws = streams.generator(setup.spec.seed, 0, "folds")
-        l2, how, seen = choose_l2(features, labels, setup.classes, recipe.regression, draws)
-        problem = Problem(features, labels, setup.classes)
+        problem = Problem(features, labels, setup.classes, setup.class_weights)
+        l2, how, seen = choose_l2(problem, recipe.regression, draws)
         problem.fit(l2, FITTING)
         linear = setup.network[-1]
         with torch.no_grad():
@@ -63,8 +66,8 @@ def fit_head(setup: Setup) -> tuple[Progress, str]:
             linear.bias.copy_(problem.bias)
             loss = problem.loss(features, labels).item()
         seconds = time.perf_counter() - began
-        train_eval_loss, train_eval_accuracy = judge(setup, setup.train_sample)
-        val_loss, val_accuracy = judge(setup, setup.val)
+        train_eval_loss, train_eval_accuracy, _ = judge(setup, setup.train_sample)
+        val_loss, val_accuracy, _ = judge(setup, setup.val)
         progress.history.append({
             "epoch": 1, "learning_rate": float("nan"), "train_loss": loss, "train_accuracy": train_eval_accuracy,
             "train_eval_loss": train_eval_loss, "train_eval_accuracy": train_eval_accuracy,
@@ -75,33 +78,32 @@ def fit_head(setup: Setup) -> tuple[Progress, str]:
     return progress, f"the regression converged with an L2 penalty of {l2:g}, {how}"
 
 
-def choose_l2(
-    features: torch.Tensor, labels: torch.Tensor, classes: int, regression: Regression, draws: torch.Generator
-) -> tuple[float, str, int]:
+def choose_l2(problem: Problem, regression: Regression, draws: torch.Generator) -> tuple[float, str, int]:
     """Return (the penalty with the lowest loss on held-out folds, how it was chosen, images that this went through).
 
     Penalties are tried from the strongest on, until one is worse than the one before it: the loss has one valley. There
-    are as many folds as the recipe asks for, or as a class has images where these are fewer; each has of every class an
-    equal share.
+    are as many folds as the recipe asks for, or as a class has images on average where these are fewer; each has of
+    every class an equal share, as far as its images go.
     """
-    fewest = int(torch.bincount(labels, minlength=classes).min())
-    folds = min(regression.folds, fewest)
+    features, labels, classes = problem.features, problem.labels, len(problem.weight)
+    average = len(labels) // classes
+    folds = min(regression.folds, average)
     if folds < FEWEST_FOLDS:
-        return regression.few, f"fixed for {fewest} images per class", 0
+        return regression.few, f"fixed for {average} images per class", 0
     part = assign_folds(labels, folds, draws)
     held_out = [part == fold for fold in range(folds)]
-    problems = [Problem(features[~out], labels[~out], classes) for out in held_out]
+    problems = [Problem(features[~out], labels[~out], classes, problem.weights) for out in held_out]
     chosen, lowest = 0.0, float("inf")
     for l2 in sorted(regression.l2, reverse=True):
         loss = 0.0
-        for problem, out in zip(problems, held_out, strict=True):
-            problem.fit(l2, CHOOSING)
+        for part_of, out in zip(problems, held_out, strict=True):
+            part_of.fit(l2, CHOOSING)
             with torch.no_grad():
-                loss += problem.loss(features[out], labels[out]).item() * int(out.sum()) / len(labels)
+                loss += part_of.loss(features[out], labels[out]).item() * int(out.sum()) / len(labels)
         if loss >= lowest:
             break
         chosen, lowest = l2, loss
-    seen = sum(problem.passes * len(problem.labels) for problem in problems)
+    seen = sum(one.passes * len(one.labels) for one in problems)
     return chosen, f"chosen by {folds}-fold cross-validation", seen
 
 

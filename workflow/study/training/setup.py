@@ -24,9 +24,9 @@ from study.training import device as devices
 from study.training import loop, streams
 from study.training.compiling import compiled
 from study.training.freezing import freeze
-from study.training.inputs import FeatureInputs, ImageInputs
+from study.training.inputs import FeatureInputs, ImageInputs, as_tensor
 
-WHITENED = 5000  # training images whose patches the first layer of scratch_fast whitens
+WHITENED = 5000  # training images of 32 px, or fewer larger ones, whose patches scratch_fast's first layer whitens
 
 
 def read_data(spec: RunSpec, study: StudyPaths) -> Dataset:
@@ -86,19 +86,23 @@ def make_setup(
     recipe = spec.recipe
     if recipe.batch_size is not None:
         recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
+    if recipe.images_seen_at_least is not None:
+        recipe = replace(recipe, images_seen=recipe.budget(len(train)), images_seen_at_least=None)
+    labels = torch.from_numpy(data.fine.astype(np.int64))
     common = {
-        "labels": torch.from_numpy(data.fine.astype(np.int64)),
+        "labels": labels,
         **rows,
         "train_sample": train[:: max(1, len(train) // len(val))][: len(val)],
         "classes": classes,
         "device": torch.device("cpu"),
         "spec": replace(spec, recipe=recipe),
+        "class_weights": _balanced(labels[train], classes) if recipe.class_weights else None,
     }
     if spec.regime != "frozen":
-        images = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
-        inputs = ImageInputs(images, spec.network.input, spec.recipe.augmentation, spec.recipe.input_sizes)
+        inputs = ImageInputs(as_tensor(data.images), spec.network.input, recipe.augmentation, recipe.input_sizes)
         if isinstance(network, ScratchFast):
-            network.initialise(inputs.batch(train[:WHITENED]))
+            side = max(32, spec.network.input.size)
+            network.initialise(inputs.batch(train[: WHITENED * 32**2 // side**2]))
         _check_sizes(network, spec)
         freeze(network, spec.recipe)
         setup = loop.Setup(network=network, inputs=inputs, **common)
@@ -115,6 +119,12 @@ def make_setup(
     setup = loop.Setup(network=head, inputs=inputs, **common)
     setup.to(device)
     return setup, lambda: _with_head(network, head[1], mean, std), seconds
+
+
+def _balanced(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return weights [C] with which every class that occurs in `labels` weighs the same, and an image 1 on average."""
+    counts = torch.bincount(labels, minlength=classes)
+    return torch.where(counts > 0, len(labels) / ((counts > 0).sum() * counts.clamp_min(1)), 0.0)
 
 
 def compile_network(setup: loop.Setup) -> tuple[bool, float]:

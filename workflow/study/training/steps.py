@@ -118,7 +118,7 @@ class Steps:
             inputs = mix(inputs, mixing)
         logits = setup.apply(inputs, self.size)
         share = None if mixing is None else mixing[0]
-        loss, correct = loss_and_correct(logits, labels, share, setup.spec.recipe.label_smoothing)
+        loss, correct = loss_and_correct(logits, labels, share, setup.spec.recipe.label_smoothing, setup.class_weights)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -185,19 +185,25 @@ def _host_state(network: nn.Module) -> list[Any]:
 
 
 def loss_and_correct(
-    logits: torch.Tensor, labels: torch.Tensor, share: torch.Tensor | None, smoothing: float
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    share: torch.Tensor | None,
+    smoothing: float,
+    weights: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(mean cross-entropy, number correct as float64) of logits [B, C]; image i has its own label with weight `share`.
 
     The rest of the weight, 1 - share, is that of image i - 1, with which it was mixed; None: images are not mixed.
+    `weights` [C] are those of the classes in the mean.
 
     Label smoothing: Szegedy et al. (2016), https://arxiv.org/abs/1512.00567.
     """
     logits, best = logits.float(), logits.argmax(1)
-    loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    loss = functional.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
     correct = (best == labels).sum().double()
     if share is not None:
         others = labels.roll(1)
-        loss = share * loss + (1 - share) * functional.cross_entropy(logits, others, label_smoothing=smoothing)
+        mixed = functional.cross_entropy(logits, others, weights, label_smoothing=smoothing)
+        loss = share * loss + (1 - share) * mixed
         correct = share * correct + (1 - share) * (best == others).sum()
     return loss, correct

@@ -49,7 +49,8 @@ def trial_setup(spec: RunSpec, device: torch.device, images: int) -> loop.Setup:
     """Return the setup of `spec` on random images, with random weights, a frozen backbone included, not compiled."""
     compute = replace(spec.compute, compile=False)
     regime = "scratch" if spec.regime == "frozen" else spec.regime
-    recipe = replace(spec.recipe, validation=None, images_seen=None)  # an epoch is a pass over these images
+    # an epoch is a pass over these images
+    recipe = replace(spec.recipe, validation=None, images_seen=None, images_seen_at_least=None)
     spec = replace(spec, regime=regime, weights=None, compute=compute, recipe=recipe)
     return make_setup(spec, StudyPaths(Path()), random_dataset(images), device)[0]
 
