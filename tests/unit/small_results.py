@@ -32,7 +32,8 @@ def results_of(of=None, superclasses=True, headline=None, baseline="cnn", **tabl
         "contrasts": contrast("b0", "cnn", 0.404, 0.39, 0.418),
     }
     config = record_of(baseline=baseline, headline=headline, models=entries, recipes={"r": RECIPE})
-    dataset = SimpleNamespace(fine_names=NAMES, fine_to_coarse=np.zeros(3, int) if superclasses else None)
+    dataset = SimpleNamespace(fine_names=NAMES, fine_to_coarse=np.zeros(3, int) if superclasses else None,
+                              meta={})  # fmt: skip
     return Results(Path(), Path(), config, made | tables, dataset)
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from small_results import B0, CNN, NAN, contrast, results_of
 
-from study.findings.doubts import contamination, overlap, without_duplicates
+from study.findings.doubts import contamination, leaks, overlap, seen_before, without_duplicates
 
 MODELS = {"cnn": (CNN, 0.50, 0.50), "b0": (B0, 0.80, 0.80)}
 GAIN = contrast("b0", "cnn", 0.3, 0.29, 0.31)
@@ -30,6 +30,39 @@ def test_both_kinds_of_near_duplicates_are_left_out_in_turn():
         "Without the 2 test images that the config lists as near-duplicates, B0 has 79.0 % (−1.0 points), and its "
         "difference to CNN is +33.0 points instead of +30.0."
     )
+
+
+def leaking(shift, images):
+    """The first screen's words on near-duplicates that move the gain by `shift`; `images` of 1,000 are none."""
+    table = sensitivity(without_near_duplicates=(images, 0.48, 0.795)).replace({"n_images": 4}, 1000)
+    moved = pd.DataFrame([("b0", "cnn", "without_near_duplicates", shift)],
+                         columns=["model", "baseline", "subset", "shift"])  # fmt: skip
+    return leaks(results_of(MODELS, contrasts=GAIN, sensitivity=table, sensitivity_contrasts=moved))
+
+
+def test_the_first_screen_tells_of_near_duplicates_that_are_many_or_move_the_gain():
+    # the interval of the gain is 2 points wide, and 10 images are 1 %
+    assert leaking(0.0099, 990) == []
+    (said,) = leaking(-0.0101, 990)
+    assert said.startswith(
+        "Leak: 1.0 % of the test images nearly repeat others. Without the 10 test images in which the search finds"
+    )
+    (said,) = leaking(0.0, 989)
+    assert (
+        "Leak: 1.1 %" in said
+        and "B0 has 79.5 % (−0.5 points), and its difference to CNN is +31.5 points instead" in said
+    )
+    (said,) = leaking(NAN, 0)
+    assert said.endswith("no test image is left: nothing here was tested on images that are new.")
+
+
+def test_of_own_images_nobody_knows_whether_weights_have_seen_them():
+    results = results_of(MODELS)
+    assert seen_before(results) == []
+    results.dataset.meta["kind"] = "folder"
+    (said,) = seen_before(results)
+    assert said.startswith("Whether the images were among those that the pretrained weights learned from cannot be")
+    assert seen_before(results_of({"cnn": MODELS["cnn"]})) == []
 
 
 def overlap_table(low):

@@ -32,9 +32,10 @@ QUICK = {
     },
     "ladder": [{"model": "scratch_cnn", "change": "{change} }{"}],
     "suspect_labels": None,
-    "claims": [{"id": "x", "text": "{claim} {", "source": "{source}", "model": "scratch_cnn",
+    "claims": [{"id": "x", "dataset": "synthetic", "text": "{claim} {", "source": "{source}", "model": "scratch_cnn",
                 "metric": "test_accuracy", "at_least": 0.0}],
-    "literature": [{"label": "{l}", "accuracy": 0.5, "model_kind": "scratch", "source": "{s} {", "note": "{note}"}],
+    "literature": [{"label": "{l}", "dataset": "synthetic", "accuracy": 0.5, "model_kind": "scratch", "source": "{s} {",
+                    "note": "{note}"}],
 }  # fmt: skip
 OWN = {
     "label": "own {0}",

@@ -29,7 +29,6 @@ def test_seven_classes_without_superclasses_go_through_the_whole_workflow(fresh)
     for path in (results / "tables").glob("*.csv"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert "superclass" not in lines[0], path
-    claims = read_table(results / "tables" / "claims.csv").set_index("metric")
-    assert claims.loc["within_superclass", "verdict"] == "not tested here"
+    assert read_table(results / "tables" / "claims.csv").empty  # those of config.yaml are about CIFAR-100
     assert len({*(results / "figures").iterdir()}) >= 5
     assert (fresh.folder / "report.html").stat().st_size > 100_000

@@ -55,9 +55,9 @@ class Contrast(NamedTuple):
 def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Every pair of models, for each accuracy on test; see `contrast` for the interval.
 
-    `asked` is 1 for the contrasts of the config, which come first. p_holm adjusts their p values of test_accuracy, the
-    study's question, for being as many as they are; other metrics, which look at the same runs from other sides, and
-    other pairs, which nobody asked for before seeing the results, have none.
+    `asked` is 1 for the contrasts of the config, which come first. p_holm adjusts their p values of the headline's
+    metric, the study's question, for being as many as they are; other metrics, which look at the same runs from other
+    sides, and other pairs, which nobody asked for before seeing the results, have none.
     """
     correct, rows = measures(dataset), []
     for pair, metric in itertools.product(every_pair(config), correct):
@@ -75,7 +75,7 @@ def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) ->
                *VARIANCES, "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline",
                "method", *RATIO]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns).astype({"p": float, "p_holm": float})
-    tested = (table["metric"] == "test_accuracy") & (table["asked"] == 1)
+    tested = (table["metric"] == unequal.headline_metric(dataset)) & (table["asked"] == 1)
     table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy())
     return table
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import nctdtr, stdtrit
 
+from study.analysis import unequal
 from study.analysis.contrasts import SeedPart, combined, every_pair, seed_part
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
@@ -47,14 +48,14 @@ class Foreseen(NamedTuple):
 
 
 def more_seeds_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
-    """Of every pair of models, what `foresee` says of test accuracy with each number of SEEDS, and with ENDLESS.
+    """Of every pair of models, what `foresee` says of the headline's metric with each number of SEEDS, and ENDLESS.
 
     `half_width` is half the 95 % interval, `variance` that of the difference, `var_lasting` what no number of seeds
     takes away from it; power_1, power_2 and power_5 are the power at a true difference of 1, 2 and 5 points. Pairs with
     fewer than two finished seeds of either model have no rows.
     """
     true = dataset.fine[dataset.ids(TEST)]
-    right = {model: correctness(runs, true) for model, runs in finished.items()}
+    right = {model: unequal.counted_alike(correctness(runs, true), true, dataset) for model, runs in finished.items()}
     columns = ["model", "baseline", "seeds", "half_width", "variance", "var_lasting", *DIFFERENCES]
     rows = []
     for pair in every_pair(config):

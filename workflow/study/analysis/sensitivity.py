@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from study.analysis import unequal
 from study.analysis.contrasts import contrast, every_pair
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import wilson
@@ -31,22 +32,26 @@ def sensitivity_table(
 ) -> pd.DataFrame:
     """Test accuracy of each model on each subset, mean over finished seeds, with Wilson's interval over the images.
 
-    `difference` is the accuracy on the subset minus that on all test images. It has no interval: that the images are
-    these is given.
+    It is balanced where the headline is, also in `sensitivity_contrasts_table`. `difference` is the accuracy on the
+    subset minus that on all test images. It has no interval: that the images are these is given.
     """
     fine = dataset.fine[dataset.ids(TEST)]
     masks = subsets(config, near_duplicates, dataset)
     rows = []
     for model, runs in finished.items():
-        share = correctness(runs, fine).mean(axis=0) if runs else np.full(len(fine), np.nan)
+        right = correctness(runs, fine)
+        accuracies = {name: _mean(right[:, kept], fine[kept], dataset) for name, kept in masks.items()}
         for name, kept in masks.items():
-            n_images = int(kept.sum())
-            accuracy = float(share[kept].mean()) if n_images else np.nan
-            low, high = wilson(accuracy * n_images, n_images)
-            values = (model, config.models[model].label, name, n_images, len(runs), accuracy, float(low),
-                      float(high), accuracy - float(share.mean()))  # fmt: skip
+            accuracy, counted = accuracies[name], unequal.counted_images(fine[kept], dataset)
+            low, high = wilson(accuracy * counted, counted)
+            values = (model, config.models[model].label, name, int(kept.sum()), len(runs), accuracy, float(low),
+                      float(high), accuracy - accuracies["all"])  # fmt: skip
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _mean(right: np.ndarray, fine: np.ndarray, dataset: Labels) -> float:
+    return float(unequal.counted_alike(right, fine, dataset).mean(axis=0).mean()) if right.size else np.nan
 
 
 def sensitivity_contrasts_table(
@@ -61,10 +66,13 @@ def sensitivity_contrasts_table(
     rows = []
     for pair in every_pair(config):
         model, baseline = (correctness(finished[name], fine) for name in pair)
-        on_all = contrast(model, baseline).difference
+        found = {
+            name: contrast(*(unequal.counted_alike(right[:, kept], fine[kept], dataset) for right in (model, baseline)))
+            for name, kept in masks.items()
+        }
         for name, kept in masks.items():
-            found = contrast(model[:, kept], baseline[:, kept])
-            values = (*pair, name, int(kept.sum()), found.difference, found.low, found.high,
-                      found.difference - on_all)  # fmt: skip
+            one = found[name]
+            values = (*pair, name, int(kept.sum()), one.difference, one.low, one.high,
+                      one.difference - found["all"].difference)  # fmt: skip
             rows.append(dict(zip(OF_CONTRASTS, values, strict=True)))
     return pd.DataFrame(rows, columns=OF_CONTRASTS)

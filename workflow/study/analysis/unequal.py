@@ -30,6 +30,11 @@ def is_unequal(dataset: Labels) -> bool:
     return bool(sizes.max() > UNEQUAL_FROM * sizes.min())
 
 
+def headline_metric(dataset: Labels) -> str:
+    """The metric that the study's headline is on."""
+    return "test_balanced_accuracy" if is_unequal(dataset) else "test_accuracy"
+
+
 def balanced_accuracy(right: np.ndarray, fine: np.ndarray) -> float:
     """The mean over classes of the share of a class's images that are right, bool [N], of true classes int [N]."""
     sizes = np.bincount(fine)
@@ -39,14 +44,17 @@ def balanced_accuracy(right: np.ndarray, fine: np.ndarray) -> float:
 def balanced(right: np.ndarray, fine: np.ndarray) -> np.ndarray:
     """Correctness bool [S, N] as float [S, N] whose mean is the balanced accuracy, of each run, and of all.
 
-    Each image counts for what it departs from its class's mean, times N over C times the size of its class. So the
-    variance over images is that within classes: how many images each class has is given.
+    An image counts N over C times the size of its class, but for the mean of classes of that size, which all images
+    share. So the variance over images is that among classes of one size, as it is where all have the same: that there
+    are many images of one class and few of another adds nothing to it.
     """
-    _, place, sizes = np.unique(fine, return_inverse=True, return_counts=True)
     if not right.size:
         return right.astype(float)
-    means = np.bincount(place, right.mean(axis=0)) / sizes
-    return means.mean() + (right - means[place]) * (len(fine) / len(sizes) / sizes)[place]
+    _, place, sizes = np.unique(fine, return_inverse=True, return_counts=True)
+    weight = (len(fine) / len(sizes) / sizes)[place]
+    _, stratum, images = np.unique(weight, return_inverse=True, return_counts=True)
+    mean = (np.bincount(stratum, right.mean(axis=0)) / images)[stratum]
+    return (weight * mean).mean() + weight * (right - mean)
 
 
 def counted_alike(right: np.ndarray, fine: np.ndarray, dataset: Labels) -> np.ndarray:
@@ -58,6 +66,11 @@ def effective_images(fine: np.ndarray) -> float:
     """How many images of equal classes would tell a balanced accuracy as surely: C² over the sum of 1 / size."""
     sizes = np.unique(fine, return_counts=True)[1]
     return float(len(sizes) ** 2 / (1 / sizes).sum()) if len(sizes) else 0.0
+
+
+def counted_images(fine: np.ndarray, dataset: Labels) -> float:
+    """How many images the headline's accuracy on some test images is of: all, or `effective_images`."""
+    return effective_images(fine) if is_unequal(dataset) else len(fine)
 
 
 def confusion(predicted: Sequence[np.ndarray], fine: np.ndarray, classes: int) -> np.ndarray:

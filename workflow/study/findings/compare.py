@@ -16,7 +16,7 @@ PRETRAINED, SCRATCH = ("finetune", "frozen"), ("scratch",)
 
 
 class Compared(NamedTuple):
-    """The test accuracy of `model` minus that of `other`, in fractions.
+    """The test accuracy of `model` minus that of `other`, balanced where the headline is, in fractions.
 
     `low` and `high` end its interval and are NaN with too few seeds; `lowest` and `highest` are between single runs.
     `error_ratio` is the errors of `model` over those of `other`. All are NaN where the study does not compare the two.
@@ -58,7 +58,7 @@ def difference(results: Results, model: str | None, other: str | None) -> Compar
     """The difference of two models; None where the study has no comparison of them, or no runs for it yet."""
     keys = [key for key in Compared._fields if key not in ("model", "other")]
     for one, minus in ((model, other), (other, model)):
-        found = results.rows("contrasts", model=one, baseline=minus, metric="test_accuracy")
+        found = results.rows("contrasts", model=one, baseline=minus, metric=results.measure)
         if len(found) and np.isfinite(found["difference"].iloc[0]):
             row = dict(zip(keys, found[keys].iloc[0], strict=True))
             return Compared(model, other, **(row if one == model else _turned(row)))
@@ -141,7 +141,7 @@ def shown_pairs(results: Results) -> list[tuple[str, str]]:
 def between_runs(results: Results, model: str, other: str | None) -> tuple[float, float] | None:
     """The range of the differences between single runs of two models; None where either has no finished run."""
     runs = results.rows("runs", outcome="finished")
-    values, others = (runs.loc[runs["model"] == name, "test_accuracy"] for name in (model, other))
+    values, others = (runs.loc[runs["model"] == name, results.measure] for name in (model, other))
     return (values.min() - others.max(), values.max() - others.min()) if len(values) and len(others) else None
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from study.analysis import duplicates, look_alikes
 from study.findings import text
-from study.findings.compare import headline
+from study.findings.compare import headline, with_pair
 from study.findings.results import Results, best_model
 from study.paths import NEAR_DUPLICATES_TABLE
 
@@ -12,6 +12,7 @@ SUBSETS = {
     "without_near_duplicates": "in which the search finds near-duplicates of training or validation images",
     "without_known_duplicates": "that the config lists as near-duplicates",
 }
+MANY = 0.01  # of the test images, from which on the first screen says so
 ENDS = ["value", "low", "high"]
 
 
@@ -31,29 +32,64 @@ def near_duplicate(results: Results) -> str:
     )
 
 
+def leaks(results: Results) -> list[str]:
+    """Those of `without_duplicates` that the first screen says: of many images, or of some that move the headline."""
+    two, rows, said = headline(results), results.tables["sensitivity"], []
+    images = rows.groupby("subset")["n_images"].max()
+    for subset in images.index.intersection(list(SUBSETS)):
+        moved = False
+        if two is not None:
+            changed = with_pair(results, "sensitivity_contrasts", two.model, two.other)
+            shift = changed.loc[changed["subset"] == subset, "shift"].abs().max()
+            moved = shift > (two.ends[1] - two.ends[0]) / 2
+        left_out = images["all"] - images[subset]
+        if moved or left_out > MANY * images["all"]:
+            share, sentences = left_out / images["all"], _without(results, subset)
+            said += [
+                f"Leak: {text.percent(share)} % of the test images nearly repeat others. {one}" for one in sentences
+            ]
+    return said
+
+
 def without_duplicates(results: Results) -> list[str]:
     """What leaving near-duplicates out does to the model of the headline, or the best, and to the headline's gain."""
+    return [sentence for subset in SUBSETS for sentence in _without(results, subset)]
+
+
+def _without(results: Results, subset: str) -> list[str]:
     two = headline(results)
     best = best_model(results.tables["models"]) if two is None else two.model
-    said = []
-    for subset, which in SUBSETS.items():
-        found = results.rows("sensitivity", model=best, subset=subset)
-        if found.empty:
-            continue
-        row = found.iloc[0]
-        left_out = results.rows("sensitivity", model=best, subset="all")["n_images"].iloc[0] - row["n_images"]
-        sentence = (
-            f"Without the {text.counted(left_out, 'test image')} {which}, {results.names[best]} has "
-            f"{text.percent(row['accuracy'])} % ({text.points(row['difference'])} points)"
+    found = results.rows("sensitivity", model=best, subset=subset)
+    if found.empty:
+        return []
+    row = found.iloc[0]
+    images = results.rows("sensitivity", model=best, subset="all")["n_images"].iloc[0]
+    left_out = f"{text.counted(images - row['n_images'], 'test image')} {SUBSETS[subset]}"
+    if not row["n_images"]:
+        return [f"Without the {left_out}, no test image is left: nothing here was tested on images that are new."]
+    sentence = (
+        f"Without the {left_out}, {results.names[best]} has {text.percent(row['accuracy'])} % "
+        f"({text.points(row['difference'])} points)"
+    )
+    if two is not None:
+        other = results.rows("sensitivity", model=two.other, subset=subset)["accuracy"].iloc[0]
+        sentence += (
+            f", and its difference to {results.names[two.other]} is {text.points(row['accuracy'] - other)} points "
+            f"instead of {text.points(two.difference)}"
         )
-        if two is not None:
-            other = results.rows("sensitivity", model=two.other, subset=subset)["accuracy"].iloc[0]
-            sentence += (
-                f", and its difference to {results.names[two.other]} is {text.points(row['accuracy'] - other)} points "
-                f"instead of {text.points(two.difference)}"
-            )
-        said.append(sentence + ".")
-    return said
+    return [sentence + "."]
+
+
+def seen_before(results: Results) -> list[str]:
+    """That nobody here can know whether weights have seen the images, where these are the user's own."""
+    pretrained = [model for model in results.config.models.values() if model.weights]
+    if not (results.is_own and pretrained):
+        return []
+    return [
+        "Whether the images were among those that the pretrained weights learned from cannot be known here: what the "
+        "weights learned from is not at hand to be searched. If the images are from the internet, or from a public "
+        "collection such as ImageNet, the weights may have seen them, and images that are new would gain less."
+    ]
 
 
 def overlap(results: Results) -> list[str]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from study.analysis.unequal import UNEQUAL_FROM, class_sizes
 from study.findings import text
 from study.findings.compare import Compared, answers_for_pretraining, difference, headline, unverified
 from study.findings.results import Results, best_model
@@ -32,11 +33,12 @@ def answer(results: Results) -> Answer:
     if two is not None and not np.isnan(two.difference):
         return Answer(
             _claim(results, two),
-            [_reached(results, two), *_also_differ(results, two), *_set_apart(results, two), *_baseline(results, two)],
+            [_reached(results, two), *_counted_alike(results), *_also_differ(results, two), *_set_apart(results, two),
+             *_baseline(results, two)],
             text.points(two.difference),
-            "percentage points of test accuracy",
+            f"percentage points of {results.measured}",
             f"{results.contrast_label(two.model, two.other)}, {two.span}",
-        )
+        )  # fmt: skip
     model = best_model(results.tables["models"])
     if model is None:
         return Answer("No run finished, so there is no answer yet", [])
@@ -45,9 +47,11 @@ def answer(results: Results) -> Answer:
     why = f"{alone}, so there is nothing to compare it with."
     if finished > 1:
         why = "The study's headline cannot be given before both of its models have a finished run."
-    mean = _mean(results, model)
-    claim = f"{text.opening(results.names[model])} classifies {mean} % of the test images correctly"
-    return Answer(claim, [why], f"{mean} %", "of the test images", results.labels[model])
+    mean, name = _mean(results, model), text.opening(results.names[model])
+    claim, unit = f"{name} classifies {mean} % of the test images correctly", "of the test images"
+    if results.measure != "test_accuracy":
+        claim, unit = f"{name} has a {results.measured} of {mean} %", results.measured
+    return Answer(claim, [why, *_counted_alike(results)], f"{mean} %", unit, results.labels[model])
 
 
 def _claim(results: Results, two: Compared) -> str:
@@ -61,11 +65,25 @@ def _claim(results: Results, two: Compared) -> str:
         if not two.is_clear:
             return f"{name} and {other} do not differ clearly"
     size, more = text.percent(abs(two.difference)), "more" if two.difference > 0 else "less"
-    return f"{name} is {size} percentage points {more} accurate than {other}{_compute(results, two)}"
+    by_class = ", each class counting alike" if results.measure != "test_accuracy" else ""
+    return f"{name} is {size} percentage points {more} accurate than {other}{by_class}{_compute(results, two)}"
 
 
 def _mean(results: Results, model: str) -> str:
-    return text.percent(results.rows("models", model=model, metric="test_accuracy")["mean"].iloc[0])
+    return text.percent(results.rows("models", model=model, metric=results.measure)["mean"].iloc[0])
+
+
+def _counted_alike(results: Results) -> list[str]:
+    """Where the headline is on balanced accuracy: what that is, why, and what the largest class alone would give."""
+    if results.measure == "test_accuracy":
+        return []
+    sizes = class_sizes(results.dataset)
+    return [
+        f"The classes have {sizes.min():,} to {sizes.max():,} test images. Where the largest has more than "
+        f"{UNEQUAL_FROM:g} times the images of the smallest, these are balanced accuracies, means of those of the "
+        f"classes. Always naming the largest class is right on {text.percent(sizes.max() / sizes.sum())} % of the "
+        f"images, a {results.measured} of {text.percent(1 / (sizes > 0).sum())} %."
+    ]
 
 
 def _reached(results: Results, two: Compared) -> str:
@@ -111,7 +129,7 @@ def _compute(results: Results, two: Compared) -> str:
 
 def _set_apart(results: Results, two: Compared) -> list[str]:
     """A sentence on the models whose weights are of unverified origin, which the headline leaves out."""
-    known = results.rows("models", metric="test_accuracy").set_index("model")["mean"].dropna()
+    known = results.rows("models", metric=results.measure).set_index("model")["mean"].dropna()
     said = []
     for model in known[[unverified(results, name) for name in known.index]].sort_values(ascending=False).index:
         gain = difference(results, model, two.other)

@@ -2,7 +2,7 @@
 
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.doubts import contamination, overlap, without_duplicates
+from study.findings.doubts import contamination, overlap, seen_before, without_duplicates
 from study.findings.results import Results
 from study.findings.runs import lost_runs, machines, sharing
 
@@ -20,19 +20,31 @@ def limits(results: Results) -> list[str]:
     if results.synthetic:
         return ["The images are synthetic: the numbers show only that the workflow works.", *sentences]
     models = results.config.models.values()
-    larger = sorted({model.input_size for model in models if model.input_size > 32})
-    if larger:
-        sizes = text.listed([f"{size}" for size in larger])
-        sentences.append(
-            f"Images of 32 pixels are enlarged to {sizes} pixels for some models. They gain no detail, but the network "
-            "works at the scale that its architecture was designed for, and costs accordingly."
-        )
+    sentences += _sizes(results)
     if any(model.weights for model in models):
         sentences += overlap(results) or [
             f"Classes that ImageNet has too may gain more from its weights than others; of {data} there is no list of "
             "them here."
         ]
-    return [*sentences, *contamination(results), *without_duplicates(results), _where_timed(results)]
+    about_images = [*seen_before(results), *contamination(results), *without_duplicates(results)]
+    return [*sentences, *about_images, _where_timed(results)]
+
+
+def _sizes(results: Results) -> list[str]:
+    """What it means that the images are stored smaller or larger than models take them."""
+    stored, sizes = results.image_size, sorted({model.input_size for model in results.config.models.values()})
+    said = []
+    if larger := text.listed([str(size) for size in sizes if size > stored] or [""]):
+        said.append(
+            f"Images of {stored} pixels are enlarged to {larger} pixels for some models. They gain no detail, but the "
+            "network works at the scale that its architecture was designed for, and costs accordingly."
+        )
+    if smaller := text.listed([str(size) for size in sizes if size < stored] or [""]):
+        said.append(
+            f"Images of {stored} pixels are reduced to {smaller} pixels for some models, which see less detail than "
+            "models at larger sizes: that may be a part of any difference between them."
+        )
+    return said
 
 
 def _of_models(results: Results) -> list[str]:

@@ -13,6 +13,7 @@ from study.analysis.answers import Answers, read_answers
 from study.analysis.older_code import is_of_older_code
 from study.analysis.ranking import best_by_validation
 from study.analysis.registry import TEXT, tables_of
+from study.analysis.scores import METRICS
 from study.config.record import StudyRecord, read_record
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
@@ -63,6 +64,27 @@ class Results:
     def superclass_name(self, label: int) -> str:
         """The superclass of class `label`, as a reader writes it."""
         return text.words(self.dataset.coarse_names[self.coarse_of[label]])
+
+    @property
+    def measure(self) -> str:
+        """The metric of the headline: that of balanced accuracy where the study has it."""
+        balanced = "test_balanced_accuracy"
+        return balanced if (self.tables["models"]["metric"] == balanced).any() else "test_accuracy"
+
+    @property
+    def measured(self) -> str:
+        """What a sentence calls this metric."""
+        return METRICS[self.measure].title
+
+    @property
+    def image_size(self) -> int:
+        """The side of a stored image in pixels."""
+        return self.dataset.meta.get("image_size", 32)
+
+    @property
+    def is_own(self) -> bool:
+        """Are the images a folder of the user's?"""
+        return self.dataset.meta.get("kind") == "folder"
 
     @property
     def literature(self) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def was_run(results: Results) -> list[str]:
     done = every if there == len(runs) else f"{there} of {every}"
     return [
         f"Data: {results.config.dataset.title}, {parts[0]} training, {parts[1]} validation and {parts[2]} test "
-        "images of 32 × 32 pixels, resized to each model's input.",
+        f"images of {results.image_size} × {results.image_size} pixels, resized to each model's input.",
         f"Runs: {text.counted(len(results.models), 'model')}, {each}: {done} on "
         f"{machine(results)}, {total} of {'CPU time' if is_cpu_time(costs) else 'training'} in all.",
         *_on_few_images(results),

@@ -162,11 +162,11 @@ def remaining_errors(results: Results) -> str:
         return ""
     matrix = counts(results, model)
     wrong = np.sort(matrix.sum(axis=1) - matrix.diagonal())[::-1]
-    top5 = results.rows("models", model=model, metric="test_top5")["mean"].iloc[0]
-    said = (
-        f"{text.opening(results.names[model])} gets {text.percent(wrong.sum() / matrix.sum())} % of the test images "
-        f"wrong; for {text.percent(1 - top5)} % the true class is not among its five best."
-    )
+    share = text.percent(wrong.sum() / matrix.sum())
+    said = f"{text.opening(results.names[model])} gets {share} % of the test images wrong"
+    for top5 in results.rows("models", model=model, metric="test_top5")["mean"]:  # of up to five classes there is none
+        said += f"; for {text.percent(1 - top5)} % the true class is not among its five best"
+    said += "."
     if not wrong.any():
         return said
     hardest = max(1, round(len(matrix) / 10))

@@ -9,6 +9,7 @@ import pandas as pd
 from study.analysis.provenance import weights_name
 from study.findings import text, topics
 from study.findings.compare import headline
+from study.findings.doubts import leaks
 from study.findings.headline import answer
 from study.findings.limits import how_to_read
 from study.findings.results import Results, best_model
@@ -73,7 +74,7 @@ def _answer(results: Results) -> Section:
            "baseline": results.labels[results.config.baseline]}  # fmt: skip
     only = only_one_right(results, headline(results))
     return {
-        "lead": lost_runs(results),
+        "lead": [*lost_runs(results), *leaks(results)],
         "sections": [top, *([only] if only else [])],
         "folded": [
             models_in_numbers(results),
