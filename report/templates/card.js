@@ -53,7 +53,7 @@ function picture(parent, place, models) {
   for (const m of models) {
     const [named, count] = answersOf(place, m);
     const line = add(answers, "li", {class: named === label ? "right" : "", title: study.models[m].label});
-    symbol(line, m, study.models[m].colour);
+    symbol(line, m, colourOf(m));
     add(line, "span", {class: "visually-hidden"}, study.models[m].label + ": ");
     add(line, "span", {}, `${named === label ? "✓ " : ""}${study.classes[named]}${seedsSaid(m, count)}`);
   }
@@ -86,7 +86,7 @@ function drawCard(label) {
   for (const m of finished) {
     const row = add(body, "tr", {class: m === selection.from || m === selection.to ? "compared" : ""});
     const name = add(row, "th", {scope: "row"});
-    symbol(name, m, study.models[m].colour);
+    symbol(name, m, colourOf(m));
     add(name, "span", {}, " " + study.models[m].label);
     const counts = countsOf(m)[label], all = total(counts);
     const taken = counts.map((count, p) => [count, p]).filter(([count, p]) => count && p !== label).sort((a, b) => b[0] - a[0]).slice(0, 3);
@@ -94,8 +94,8 @@ function drawCard(label) {
     const cell = add(row, "td", {class: "number"}, `${percent(accuracy[m][label]).replace(" %", "")} (${number(100 * low[m][label], 0)} to ${number(100 * high[m][label], 0)})`);
     const bar = add(cell, "svg", {width: 124, height: 16, "aria-hidden": "true"}), x = (value) => 12 + 100 * value;
     add(bar, "line", {x1: 12, x2: 112, y1: 8, y2: 8, class: "grid"});
-    add(bar, "line", {x1: x(low[m][label]), x2: x(high[m][label]), y1: 8, y2: 8, "stroke-width": 2, stroke: study.models[m].colour});
-    mark(bar, m, x(accuracy[m][label]), 8, 4, study.models[m].colour);
+    add(bar, "line", {x1: x(low[m][label]), x2: x(high[m][label]), y1: 8, y2: 8, "stroke-width": 2, stroke: colourOf(m)});
+    mark(bar, m, x(accuracy[m][label]), 8, 4, colourOf(m));
   }
   drawCardPictures(label);
 }

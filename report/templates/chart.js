@@ -75,6 +75,55 @@ function radios(parent, legend, options, value, change) {
   return field;
 }
 
+// Values to write on an axis: even steps, or 1, 2 and 5 of every power of ten where it is logarithmic and long.
+function ticksOf(low, high, log = false, most = 6) {
+  if (log && high / low >= 6) {
+    const powers = Array.from({length: 24}, (_, at) => 10 ** (at - 6));
+    return powers.flatMap((power) => (high / low > 2000 ? [1] : [1, 2, 5]).map((one) => one * power)).filter((value) => value >= low && value <= high);
+  }
+  const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].find((one) => one * power >= 0.999 * rough) * power;
+  return Array.from({length: most + 2}, (_, at) => (Math.ceil(low / step - 1e-9) + at) * step).filter((value) => value <= high + 1e-9);
+}
+
+// An empty plot with ticks and titles, and its scales from values to pixels; an axis is {low, high, log, ticks, title, say}.
+function plot(parent, label, width, height, [top, right, bottom, left], x, y) {
+  const scale = ({low, high, log}, from, to) => (value) => from + (to - from) * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low));
+  const svg = add(parent, "svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label});
+  const across = scale(x, left, width - right), up = scale(y, height - bottom, top), say = (axis, tick) => (axis.say ?? String)(Number(tick.toPrecision(12)));
+  let free = 0;
+  for (const tick of x.ticks) {
+    if (x.grid) add(svg, "line", {x1: across(tick), x2: across(tick), y1: top, y2: height - bottom, class: "grid"});
+    const wide = 4 * say(x, tick).length + 4;
+    if (across(tick) - wide < free) continue;
+    free = across(tick) + wide;
+    add(svg, "text", {x: across(tick), y: height - bottom + 17, "text-anchor": "middle", class: "axis"}, say(x, tick));
+  }
+  for (const tick of y.ticks) {
+    add(svg, "line", {x1: left, x2: width - right, y1: up(tick), y2: up(tick), class: "grid"});
+    add(svg, "text", {x: left - 6, y: up(tick) + 4, "text-anchor": "end", class: "axis"}, say(y, tick));
+  }
+  add(svg, "text", {x: 0, y: 12, class: "axis"}, y.title);
+  add(svg, "text", {x: left, y: height - 7, class: "axis"}, x.title);
+  return {svg, x: across, y: up};
+}
+
+// Give each box {at, tall} a `top` that centres it at its place, or as near as the others let it between the two ends.
+function apart(boxes, start, end) {
+  boxes.sort((a, b) => a.at - b.at);
+  for (const box of boxes) start = (box.top = Math.max(box.at - box.tall / 2, start)) + box.tall;
+  for (const box of [...boxes].reverse()) end = box.top = Math.min(box.top, end - box.tall);
+}
+
+// `words` in lines of at most `most` letters.
+function wrapped(words, most) {
+  const lines = [""];
+  for (const word of words.split(" ")) {
+    if (lines.at(-1) && (lines.at(-1) + word).length >= most) lines.push(word);
+    else lines[lines.length - 1] += (lines.at(-1) && " ") + word;
+  }
+  return lines;
+}
+
 // Draw for the width there is, and again when it changes.
 function redrawn(drawing, draw) {
   let width = 0;

@@ -97,8 +97,8 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
       const ends = [left, y(accuracy[from][row.label]), right, y(accuracy[to][row.label])];
       const group = add(svg, "g", {class: `slope ${row.kind}`, "data-label": row.label});
       add(group, "path", {d: `M${ends[0]},${ends[1]}L${ends[2]},${ends[3]}`});
-      mark(group, from, ends[0], ends[1], 2.5, study.models[from].colour);
-      mark(group, to, ends[2], ends[3], 2.5, study.models[to].colour);
+      mark(group, from, ends[0], ends[1], 2.5, colourOf(from));
+      mark(group, to, ends[2], ends[3], 2.5, colourOf(to));
       const wide = add(group, "path", {d: `M${ends[0]},${ends[1]}L${ends[2]},${ends[3]}`, class: "wide"});
       explain(wide, names[row.label], lines(row));
       wide.addEventListener("pointerenter", () => light(row.label));
@@ -124,8 +124,8 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
       add(bar, "line", {x1: x(0), x2: x(1), y1: 11, y2: 11, class: "grid"});
       for (const [m, at] of compares ? [[from, 7], [to, 15]] : [[to, 11]]) {
         if (accuracy[m][row.label] === null) continue;
-        add(bar, "line", {x1: x(low[m][row.label]), x2: x(high[m][row.label]), y1: at, y2: at, stroke: study.models[m].colour});
-        mark(bar, m, x(accuracy[m][row.label]), at, 3, study.models[m].colour);
+        add(bar, "line", {x1: x(low[m][row.label]), x2: x(high[m][row.label]), y1: at, y2: at, stroke: colourOf(m)});
+        mark(bar, m, x(accuracy[m][row.label]), at, 3, colourOf(m));
       }
       add(node, "span", {class: "value"}, compares ? points(row.difference) : percent(accuracy[to][row.label]));
       explain(node, names[row.label], compares ? lines(row) : lines(row).slice(0, -2));

@@ -3,19 +3,6 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
   const {models} = study;
   let which = 0;
 
-  // Even steps where the axis is short; 1, 2 and 5 of every power of ten, or only the powers, where it is long.
-  const ticks = (low, high) => {
-    if (high / low < 6) {
-      const rough = (high - low) / 6, power = 10 ** Math.floor(Math.log10(rough));
-      const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
-      return Array.from({length: 9}, (_, at) => (Math.ceil(low / step) + at) * step).filter((value) => value <= high);
-    }
-    const found = [];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-      for (const step of high / low > 2000 ? [1] : [1, 2, 5]) found.push(step * 10 ** power);
-    }
-    return found.filter((value) => value >= low && value <= high);
-  };
   const short = (value) => {
     for (const [size, sign] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
       if (value >= size) return Number((value / size).toPrecision(3)) + " " + sign;
@@ -34,23 +21,9 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
     const low = Math.min(...all) / 1.3, high = Math.max(...all) * 1.3;
     const marks = known.map((m) => accuracy[m]);
     const bottomOf = Math.max(0, Math.min(...marks) - 0.04), topOf = Math.min(1, Math.max(...marks) + 0.04);
-    const x = (value) => left + (Math.log(value / low) / Math.log(high / low)) * (width - left - right);
-    const y = (value) => height - bottom - ((value - bottomOf) / (topOf - bottomOf)) * (height - top - bottom);
-    const svg = add(drawing, "svg", {width, height, role: "group", "aria-label": `Test accuracy over ${cost.title}; the table below has the numbers.`});
-    let free = 0;
-    for (const tick of ticks(low, high)) {
-      add(svg, "line", {x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, class: "grid"});
-      if (x(tick) < free) continue;
-      free = x(tick) + 42;
-      add(svg, "text", {x: x(tick), y: height - bottom + 16, "text-anchor": "middle", class: "axis"}, short(tick));
-    }
-    const step = topOf - bottomOf > 0.4 ? 0.1 : topOf - bottomOf > 0.15 ? 0.05 : 0.02;
-    for (let tick = Math.ceil(bottomOf / step) * step; tick <= topOf + 1e-9; tick += step) {
-      add(svg, "line", {x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: "grid"});
-      add(svg, "text", {x: left - 8, y: y(tick) + 4, "text-anchor": "end", class: "axis"}, (100 * tick).toFixed(0));
-    }
-    add(svg, "text", {x: left, y: height - 8}, `${cost.title}, logarithmic${narrow ? "" : "; lower is cheaper"}`);
-    add(svg, "text", {transform: `translate(14 ${height - bottom}) rotate(-90)`}, "test accuracy (%)");
+    const {svg, x, y} = plot(drawing, `Test accuracy over ${cost.title}; the table below has the numbers.`, width, height, [top, right, bottom, left],
+      {low, high, log: true, ticks: ticksOf(low, high, true), say: short, grid: true, title: `${cost.title}, logarithmic${narrow ? "" : "; lower is cheaper"}`},
+      {low: bottomOf, high: topOf, ticks: ticksOf(bottomOf, topOf), say: (value) => (100 * value).toFixed(0), title: "test accuracy (%)"});
     add(svg, "polyline", {points: cost.front.map((m) => `${x(cost.values[m])},${y(accuracy[m])}`).join(" "), class: "joined"});
     // A label stands where it covers no mark and no other label: to the right, to the left, below or above.
     const taken = known.map((m) => [x(cost.values[m]) - 9, y(accuracy[m]) - 8, x(cost.values[m]) + 9, y(accuracy[m]) + 8]);
@@ -69,7 +42,7 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
         cost.front.includes(m) ? "on the Pareto front" : "not on the Pareto front"];
       const node = add(svg, "g", {tabindex: 0, role: "img", class: "point", "aria-label": [models[m].label, ...lines].join("; ")});
       if (is) add(node, "circle", {cx: at[0], cy: at[1], r: 12, class: "ring"});
-      mark(node, m, ...at, 6.5, models[m].colour);
+      mark(node, m, ...at, 6.5, colourOf(m));
       explain(node, models[m].label, lines);
       if (narrow) continue;
       const words = models[m].label.length > 30 ? models[m].label.slice(0, 29) + "…" : models[m].label;
@@ -77,7 +50,7 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
     }
     if (narrow) {
       const legend = add(drawing, "ul", {class: "legend"});
-      for (const m of known) { const item = add(legend, "li"); symbol(item, m, models[m].colour); add(item, "span", {}, models[m].label); }
+      for (const m of known) { const item = add(legend, "li"); symbol(item, m, colourOf(m)); add(item, "span", {}, models[m].label); }
     }
     add(drawing, "p", {class: "note", role: "status"}, `On the Pareto front by ${cost.title}: ${cost.front.map((m) => models[m].label).join("; ")}.`);
   };

@@ -13,19 +13,11 @@ CHARTS.how_sure = (controls, drawing, data) => {
   function drawCurve(pair, at, width) {
     curve.replaceChildren();
     const known = seeds.map((_, place) => place).filter((place) => pair.half[place] !== null);
-    const height = 230, left = 44, right = 10, top = 12, bottom = 40, widest = Math.max(...known.map((place) => pair.half[place])) || 0.01;
-    const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50].find((one) => 100 * widest / one <= 6) ?? 100, most = Math.ceil(100 * widest / step) * step / 100;
-    const x = (place) => left + (place / (seeds.length - 1)) * (width - left - right);
-    const y = (value) => height - bottom - (value / most) * (height - top - bottom);
-    const svg = add(curve, "svg", {width, height, role: "img", "aria-label": "Half the width of the 95 % interval, by number of seeds"});
-    for (let tick = 0; tick <= 100 * most + 1e-9; tick += step) {
-      add(svg, "line", {x1: left, x2: width - right, y1: y(tick / 100), y2: y(tick / 100), class: "grid"});
-      add(svg, "text", {x: left - 6, y: y(tick / 100) + 4, "text-anchor": "end", class: "axis"}, number(tick, step < 1 ? 1 : 0));
-    }
-    seeds.forEach((count, place) => {
-      if (count % 2 === 0) add(svg, "text", {x: x(place), y: height - bottom + 16, "text-anchor": "middle", class: "axis"}, count);
-    });
-    add(svg, "text", {x: left, y: height - 6, class: "axis"}, "seeds of each model; ± points");
+    const high = 1.05 * Math.max(...known.map((place) => pair.half[place])) || 0.01, ticks = ticksOf(0, 100 * high, false, 5);
+    const {svg, x: at_, y} = plot(curve, "Half the width of the 95 % interval, by number of seeds", width, 240, [24, 10, 40, 36],
+      {low: seeds[0], high: seeds.at(-1), ticks: seeds.filter((count) => count % 2 === 0), title: "seeds of each model"},
+      {low: 0, high, ticks: ticks.map((tick) => tick / 100), say: (value) => number(100 * value, ticks[1] < 1 ? 1 : 0), title: "± points"});
+    const x = (place) => at_(seeds[place]);
     add(svg, "polyline", {points: known.map((place) => `${x(place)},${y(pair.half[place])}`).join(" "), class: "line"});
     for (const place of known) {
       const dot = add(svg, "circle", {cx: x(place), cy: y(pair.half[place]), r: place === at ? 6 : 3, class: place === at ? "dot chosen" : "dot"});

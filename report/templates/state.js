@@ -4,6 +4,9 @@ const study = shared.study ?? {models: [], classes: []};
 const finished = study.models.map((_, m) => m).filter((m) => study.models[m].seeds > 0);
 const selection = {from: study.from, to: study.to, label: null};
 
+// By its hue, what weights a model starts from; the two that are chosen are stronger.
+const colourOf = (m) => `var(--${study.models[m].hue}${m === selection.from || m === selection.to ? "" : "-soft"})`;
+
 function select(change) {
   const {from, to} = selection;
   // Who chooses the same model twice means to swap the two.

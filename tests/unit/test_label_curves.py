@@ -17,7 +17,8 @@ from study.findings.runs import lost_runs, was_run
 from study.findings.topics import FINDINGS
 from study.publishing.page import page_text, read_published, renewed
 from study.publishing.publish import publish
-from study.reporting.curves import draw_label_curve, label_curve_page
+from study.reporting.curve_pages import label_curve_page
+from study.reporting.curves import draw_label_curve
 from study.reporting.items import report_pages
 from study.reporting.story import story
 
@@ -130,12 +131,13 @@ def test_what_lies_beyond_the_curve_is_said_to_and_not_extrapolated(results):
 
 
 def test_the_page_has_every_amount_and_the_story_its_part(results):
-    _, amounts, curve = label_curve_page(results)
+    drawn, _, amounts, curve = label_curve_page(results)
+    assert [line["label"] for line in drawn["data"]["quantities"][0]["lines"]] == ["Scratch cnn", "Lite0 finetune"]
     assert len(amounts["rows"]) == 3 and len(curve["rows"]) == 6
     parts = story(results, lambda name: {"kind": "figure", "name": name})
     part = next(one for one in parts if one["anchor"] == "labels")
     assert part["finding"] == worth.labels(results)
-    assert {"kind": "figure", "name": "label_curve.svg"} in part["sections"]
+    assert [(one["kind"], one["name"]) for one in part["sections"]] == [("chart", "curves")]
 
 
 def test_what_was_run_counts_the_runs_on_few_images(results):
@@ -148,9 +150,12 @@ def test_what_was_run_counts_the_runs_on_few_images(results):
 
 def test_the_figure_draws_each_model_and_the_distance(results):
     axis = draw_label_curve(results).axes[0]
-    assert [one.get_text() for one in axis.get_legend().get_texts()] == ["Scratch cnn", "Lite0 finetune"]
+    said = [" ".join(one.get_text().split()) for one in axis.texts]
+    for model in ("scratch_cnn", "lite0_finetune"):
+        end = results.rows("label_curve", model=model)["mean"].iloc[-1]
+        assert f"{100 * end:.1f} {results.labels[model]}" in said
     assert [one.get_text() for one in axis.get_xticklabels()] == ["1", "2", "3"]
-    assert any(one.get_text().startswith("× 2.") for one in axis.texts)
+    assert any(one.startswith("× 2.") for one in said)
 
 
 def test_a_study_on_all_images_has_no_such_page(tmp_path, results):

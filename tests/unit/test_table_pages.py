@@ -182,6 +182,15 @@ def test_styles_that_repeat_become_classes_and_nothing_else_changes():
     assert ">a  b</text>" in made
 
 
+def test_a_colour_with_another_in_the_dark_is_named_for_both():
+    svg = '<svg><style>*{a: b}</style><g style="stroke: #1a1a1a; fill: #123456"/><g style="fill: #123456"/></svg>'
+    dark = "@media screen and (prefers-color-scheme:dark){.s0{stroke: #ECECEC}}"
+    assert compact(svg) == (
+        f'<svg><style>*{{a: b}}.s0{{stroke: #1a1a1a; fill: #123456}}{dark}</style><g class="s0"/>'
+        '<g style="fill: #123456"/></svg>'
+    )
+
+
 def test_methods_name_a_recipe_with_a_split_of_its_own(sources):
     assert "the same for every run." in paragraphs("data", sources)[0]
     (short,) = sources.config.recipes.values()

@@ -112,11 +112,11 @@ def describe(args: argparse.Namespace) -> None:
     page = args.output or args.dest / "README.md"
     results = describe_published(args.dest, page, args.readme)
     with settings():
-        save(draw_accuracy(results), page.with_name(FIGURE), results.synthetic)
+        save(draw_accuracy(results), results.synthetic, page.with_name(FIGURE))
         for part, draw in (("labels", draw_label_curve), ("compute", draw_budget_curve)):
             table, figure, _ = WORTH[part]
             if table in results.tables:
-                save(draw(results), page.with_name(figure), results.synthetic)
+                save(draw(results), results.synthetic, page.with_name(figure))
 
 
 def check_machine(args: argparse.Namespace) -> None:

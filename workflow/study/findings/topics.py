@@ -14,6 +14,7 @@ from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
 from study.findings.compare import class_differences, headline, lasting_share, with_pair
 from study.findings.headline import answer
+from study.findings.learning import learning
 from study.findings.results import Results, best_model
 from study.findings.runs import all_runs, is_cpu_time, machines, minutes_unit, run_seconds, sharing
 from study.findings.worth import compute, labels
@@ -283,5 +284,5 @@ def methods(results: Results) -> str:
 
 
 FINDINGS: dict[str, Callable[[Results], str]] = {
-    one.__name__: one for one in (steps, labels, compute, classes, confusions, certainty, costs, methods)
+    one.__name__: one for one in (steps, learning, labels, compute, classes, confusions, certainty, costs, methods)
 } | {"answer": lambda results: answer(results).claim}

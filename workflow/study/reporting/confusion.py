@@ -15,7 +15,8 @@ from study.findings.topics import confused_pairs, counts
 from study.reporting.markup import Column, Picture, chart, table
 from study.reporting.panels import shared
 from study.reporting.pictures import picture
-from study.reporting.style import CORRECT_MAP, INK, new_figure, say
+from study.reporting.style import INK, new_figure, say
+from study.reporting.style import SHARE_MAP as CORRECT_MAP
 
 PAIRS, EXAMPLES = 8, 3
 

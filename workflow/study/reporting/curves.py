@@ -1,166 +1,230 @@
-"""Accuracy against labelled images per class, and against compute: what pretrained weights are worth in either."""
+"""Three pictures of one kind: accuracy by epoch, by labelled images per class, and by compute.
 
-from typing import Any
+Each is a panel for a reader to turn over (curves.js) and a figure for print, both of the same `Curves`.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from study.findings import text, worth
+from study.findings.compare import headline
 from study.findings.results import Results
-from study.reporting.markup import Column, prose, table
-from study.reporting.style import INK, WIDTH, colours, new_figure, percent_axis, say
+from study.reporting.markup import chart
+from study.reporting.panels import numbers, shared
+from study.reporting.style import FAINT, INK, WIDTH, apart, colours, hue, new_figure, percent_axis, say
 
-MARKS = "os^Dv<>p"
-NO_EXTRAPOLATION = (
-    "Between measured points the curve is a straight line of the logit of accuracy over the logarithm of the amount; "
-    "where measured points fall, they are levelled. Nothing is extrapolated: an amount beyond a curve is said to be "
-    "more than its largest, or fewer than its smallest. The intervals cover seeds and test images."
-)
+ACCURACY, LOSS = "accuracy on test images (%)", "loss on validation images"
+HEIGHT = 4.4  # inches
+LONG = 8  # times as many epochs as the shortest training has: from here on they stand on a logarithmic axis
+
+
+class Line(NamedTuple):
+    """What a picture shows of some `models`, the first of which gives it its colour.
+
+    `runs` are its strokes, lists of (amount, value) or (amount, value, low, high); `end` is the value that stands
+    beside its `label`; `training` are dashed strokes, of training images.
+    """
+
+    models: list[str]
+    label: str
+    end: float
+    runs: list[list[tuple[float, ...]]]
+    training: Sequence[list[tuple[float, ...]]] = ()
+
+
+class Curves(NamedTuple):
+    """Lines over one axis of amounts, by quantity; `arrow` is (value, from, to, text), `ticks` amounts to name."""
+
+    title: str
+    amount: str
+    quantities: dict[str, list[Line]]
+    log: bool = False
+    ticks: Sequence[float] = ()
+    arrow: tuple[float, float, float, str] | None = None
+
+
+def learning(results: Results) -> Curves:
+    """Accuracy and loss on the validation images after every epoch, a line per run; training images dashed."""
+    rows = results.tables["learning"]
+    last = rows.groupby("model")["epoch"].max()
+    quantities = {
+        "accuracy on validation images (%)": _learned(results, "accuracy", 100, "val_accuracy"),
+        LOSS: _learned(results, "loss", 1, "val_nll"),
+    }
+    trained = {"accuracy on training images, as altered (%)": _learned(results, "accuracy", 100, "", "train")}
+    if _longest(quantities) < 2 <= _longest(trained):  # where validation chooses nothing, few epochs look at it
+        quantities = trained
+    log = len(last) > 0 and last.max() >= LONG * last.min()
+    return Curves("Learning curves", "epoch", {name: lines for name, lines in quantities.items() if lines}, log)
+
+
+def _learned(results: Results, quantity: str, scale: float, metric: str, kind: str = "val") -> list[Line]:
+    """The lines of models with values of `quantity` by epoch; at their ends stands the mean of the kept epochs."""
+    ends = results.rows("models", metric=metric).set_index("model")["mean"]
+    lines = []
+    for model in results.models:
+        runs = [run for _, run in results.rows("learning", model=model).groupby("seed")]
+        strokes, dashed = ([_points(run, f"{kind}_{quantity}", scale) for run in runs] for kind in (kind, "train_eval"))
+        if any(strokes):
+            end = scale * ends.get(model, np.nan)
+            end = strokes[0][-1][1] if np.isnan(end) else end
+            lines.append(Line([model], results.labels[model], end, strokes, dashed))
+    return lines
+
+
+def _longest(quantities: dict[str, list[Line]]) -> int:
+    return max((len(run) for lines in quantities.values() for line in lines for run in line.runs), default=0)
+
+
+def _points(run: pd.DataFrame, column: str, scale: float) -> list[tuple[float, ...]]:
+    known = run[np.isfinite(run[column])]
+    return list(zip(known["epoch"].tolist(), (scale * known[column]).tolist(), strict=True))
+
+
+def by_labels(results: Results) -> Curves:
+    """Accuracy over labelled images per class, a curve for each model, and the distance between two of them."""
+    rows, told = results.tables["label_curve"], worth.labels_row(results)
+    lines = [_measured([model], results.labels[model], own, "images_per_class")
+             for model, own in rows.groupby("model", sort=False)]  # fmt: skip
+    arrow = told and _arrow(told, told["images_per_class"], told["effective"], worth.amount(told, "multiplier"))
+    return Curves("Accuracy by labelled images per class", "labelled images per class", {ACCURACY: lines}, True,
+                   sorted(rows["images_per_class"].unique().tolist()), arrow)  # fmt: skip
+
+
+def by_compute(results: Results) -> Curves:
+    """Accuracy over training compute, a curve for models that differ in their budget alone."""
+    rows, told = results.tables["budget_curve"], worth.compute_row(results)
+    lines = [_measured(own["model"].tolist(), worth.start_of(results, curve), own, "compute")
+             for curve, own in rows.groupby("curve", sort=False)]  # fmt: skip
+    arrow = told and _arrow(told, told["compute"], told["needed"], worth.amount(told, "times"))
+    return Curves("Accuracy by training compute", "10¹² multiply-accumulates of a run, forward",
+                   {ACCURACY: lines}, True, (), arrow)  # fmt: skip
+
+
+def _measured(models: list[str], label: str, rows: pd.DataFrame, amount: str) -> Line:
+    values = (100 * rows[["mean", "ci_low", "ci_high"]]).to_numpy(float)
+    points = [(x, *value) for x, value in zip(rows[amount].tolist(), values.tolist(), strict=True)]
+    return Line(models, label, points[-1][1], [points])
+
+
+def _arrow(row: dict[str, Any], start: float, end: float, times: str) -> tuple[float, float, float, str]:
+    return 100 * row["accuracy"], start, end, f"× {times}"
+
+
+def panel(results: Results, picture: Curves, note: str = "") -> dict[str, Any]:
+    """The picture as a panel."""
+    ceiling = round(2 * float(np.log(len(results.dataset.fine_names))), 2)  # a loss that explodes leaves the panel
+    quantities = [
+        {
+            "title": title,
+            "ceiling": ceiling if title == LOSS else None,
+            "lines": [_drawn(results, line) for line in lines],
+        }
+        for title, lines in picture.quantities.items()
+    ]
+    arrow = picture.arrow and [*numbers(picture.arrow[:3], 3), picture.arrow[3]]
+    data = {"amount": picture.amount, "log": bool(picture.log), "ticks": list(picture.ticks), "arrow": arrow,
+            "quantities": quantities}  # fmt: skip
+    return chart("curves", picture.title, data, note, shared(results))
+
+
+def _drawn(results: Results, line: Line) -> dict[str, Any]:
+    strokes = {kind: [[numbers(point, 3) for point in run] for run in runs if run]
+               for kind, runs in (("runs", line.runs), ("training", line.training))}  # fmt: skip
+    return {"models": [results.models.index(model) for model in line.models], "label": line.label,
+            "end": round(float(line.end), 3), **strokes}  # fmt: skip
+
+
+def draw(results: Results, picture: Curves) -> Figure:
+    """The first quantity of the picture as a figure, its lines named at their ends."""
+    figure = new_figure(WIDTH, HEIGHT, picture.title)
+    axis = figure.subplots()
+    lines = next(iter(picture.quantities.values()), [])
+    if not lines:
+        say(axis, "No run has finished an epoch that was looked at.")
+        return figure
+    two, palette = headline(results), colours(results)
+    named = {two.model, two.other} if two else set()
+    for line in lines:
+        strong = bool(named.intersection(line.models)) or len(lines) <= 2
+        _stroke(axis, line, hue(results, line.models[0])[0] if strong else palette[line.models[0]], strong)
+    _amounts(axis, picture)
+    percent_axis(axis, next(iter(picture.quantities)), "y")
+    if axis.get_ylim()[0] < axis.get_ylim()[1] / 2:
+        axis.set_ylim(0, None)
+    _name_lines(axis, results, lines, named)
+    if picture.arrow:
+        _distance(axis, *picture.arrow)
+    return figure
+
+
+def _stroke(axis: Axes, line: Line, colour: str, strong: bool) -> None:
+    """A line's runs, with intervals where they have some."""
+    width = (1.6 if strong else 1.1) if len(line.runs) > 1 else (2.2 if strong else 1.5)
+    for run in filter(None, line.runs):
+        amounts, values, *ends = np.array(run, float).T
+        axis.plot(amounts, values, color=colour, lw=width, marker="o", ms=3.2, zorder=3 if strong else 2)
+        if ends:
+            axis.vlines(amounts, *ends, color=colour, lw=width + 1.6, alpha=0.35, zorder=1)
+
+
+def _amounts(axis: Axes, picture: Curves) -> None:
+    axis.set_xlabel(picture.amount)
+    if not picture.log:
+        axis.set_xlim(0, None)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        return
+    axis.set_xscale("log")
+    low, high = axis.get_xlim()
+    ticks = picture.ticks or [one * 10.0**power for power in range(-3, 13) for one in (1, 2, 5)]
+    axis.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.xaxis.set_minor_locator(NullLocator())
+
+
+def _name_lines(axis: Axes, results: Results, lines: list[Line], strong: set[str]) -> None:
+    """Name every line beyond the right edge, as near its end as the others let it; a dotted line leads there."""
+    low, high = axis.get_ylim()
+    names = [
+        textwrap.wrap(f"{text.number(line.end, 1)}  {line.label}", 26, max_lines=3, placeholder=" …") for line in lines
+    ]
+    room = (high - low) / 3.45  # of an inch, in a figure of `HEIGHT`
+    places = apart([line.end for line in lines], [room * (0.132 * len(name) + 0.05) for name in names], low, high)
+    for line, name, place in zip(lines, names, places, strict=True):
+        last = max(point[0] for run in line.runs for point in run)
+        across = axis.get_yaxis_transform()
+        thin = {"arrowstyle": "-", "color": FAINT, "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", (last, line.end), (1, line.end), textcoords=across, arrowprops=thin | {"ls": ":"})
+        axis.annotate("\n".join(name), (1, line.end), (1.05, place), xycoords=across, textcoords=across, va="center",
+                      color=hue(results, line.models[0])[0], fontsize=8.5, linespacing=1.1, annotation_clip=False,
+                      weight="bold" if strong.intersection(line.models) else "normal",
+                      arrowprops=thin | {"relpos": (0, 0.5)})  # fmt: skip
+
+
+def _distance(axis: Axes, height: float, start: float, end: float, times: str) -> None:
+    """An arrow at an accuracy from a model's own amount to the one that the other curve needs."""
+    axis.annotate("", (end, height), (start, height), arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.2})
+    axis.annotate(times, (np.sqrt(start * end), height), (0, 5), textcoords="offset points", ha="center", color=INK,
+                  bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
+
+
+def draw_learning(results: Results) -> Figure:
+    """Validation accuracy by epoch."""
+    return draw(results, learning(results))
 
 
 def draw_label_curve(results: Results) -> Figure:
-    """Accuracy over labelled images per class, a curve for each model, and the distance between two of them."""
-    rows = results.tables["label_curve"]
-    figure = new_figure(WIDTH, 5.0, "Accuracy by labelled images per class")
-    axis = figure.subplots()
-    if rows.empty:
-        say(axis, "No run has finished.")
-        return figure
-    lines = {results.labels[model]: own for model, own in rows.groupby("model", sort=False)}
-    _draw(axis, lines, "images_per_class", results)
-    ticks = sorted(rows["images_per_class"].unique())
-    axis.xaxis.set_major_locator(FixedLocator(ticks))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xticklabels([f"{tick:g}" for tick in ticks])
-    axis.set_xlabel("labelled images per class")
-    row = worth.labels_row(results)
-    if row is not None:
-        _distance(axis, row, row["images_per_class"], row["effective"], worth.amount(row, "multiplier"))
-    return figure
+    """Test accuracy by labelled images per class."""
+    return draw(results, by_labels(results))
 
 
 def draw_budget_curve(results: Results) -> Figure:
-    """Accuracy over training compute, a curve for models that differ in their budget alone."""
-    rows = results.tables["budget_curve"]
-    figure = new_figure(WIDTH, 5.0, "Accuracy by training compute")
-    axis = figure.subplots()
-    if rows.empty:
-        say(axis, "No run has finished.")
-        return figure
-    lines = {worth.start_of(results, curve): own for curve, own in rows.groupby("curve", sort=False)}
-    _draw(axis, lines, "compute", results)
-    axis.set_xlabel("10¹² multiply-accumulates of forward passes over the images seen by one run")
-    row = worth.compute_row(results)
-    if row is not None:
-        _distance(axis, row, row["compute"], row["needed"], worth.amount(row, "times"))
-    return figure
-
-
-def _draw(axis: Axes, lines: dict[str, pd.DataFrame], amount: str, results: Results) -> None:
-    """A line through the means of each of `lines`, with the interval over seeds, on a logarithmic axis of `amount`."""
-    palette = colours(results)
-    for mark, (label, rows) in zip(MARKS * len(lines), lines.items(), strict=False):
-        mean = 100 * rows["mean"].to_numpy(float)
-        ends = [mean - 100 * rows["ci_low"], 100 * rows["ci_high"] - mean]
-        colour, widths = palette[rows["model"].iloc[0]], np.nan_to_num(np.array(ends, float))
-        axis.errorbar(rows[amount], mean, widths, color=colour, marker=mark, ms=5, lw=1.6, elinewidth=1, capsize=2,
-                      label=label)  # fmt: skip
-    axis.set_xscale("log")
-    percent_axis(axis, "test accuracy (%)", "y")
-    axis.legend(loc="best")
-
-
-def _distance(axis: Axes, row: dict[str, Any], start: float, end: float, times: str) -> None:
-    """An arrow at the accuracy of `row` from its own amount to the one that the other curve needs."""
-    height = 100 * row["accuracy"]
-    axis.annotate("", (end, height), (start, height), arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.2})
-    axis.annotate(f"× {times}", (np.sqrt(start * end), height), (0, 5), textcoords="offset points", ha="center",
-                  fontsize=9, color=INK)  # fmt: skip
-
-
-def label_curve_page(results: Results) -> list[dict[str, Any]]:
-    """What the labels of pretrained models are worth without their weights, and every accuracy."""
-    return [prose("How to read it", [
-        "Each seed draws the images of its runs, the same for all models, and smaller sets are parts of larger ones. "
-        "Validation chooses nothing, because its labels are labels too: all settings were fixed beforehand.",
-        NO_EXTRAPOLATION]), worth_in_labels(results), accuracy_by_labels(results)]  # fmt: skip
-
-
-def worth_in_labels(results: Results) -> dict[str, Any]:
-    """A row for each pretrained model, model from random weights, and number of images per class."""
-    frame = results.tables["effective_data"].copy()
-    for name in ("effective", "multiplier"):
-        frame[f"{name}_said"] = [worth.amount(row, name) for row in frame.to_dict("records")]
-    for name in ("model", "baseline"):
-        frame[name] = frame[name].map(results.labels)
-    frame["same"] = np.where(frame["same_network"] == 1, "the same network", "")
-    columns = [
-        Column("model", "With pretrained weights"),
-        Column("images_per_class", "Images per class", text.whole),
-        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
-        Column("baseline", "Without", None, "same"),
-        Column("effective_said", "needs for it, images per class [95 %]"),
-        Column("multiplier_said", "times as many [95 %]"),
-    ]
-    return table("What pretrained weights are worth in labels", frame, columns, results.csv("effective_data"))
-
-
-def accuracy_by_labels(results: Results) -> dict[str, Any]:
-    """The accuracy of every model on every number of images per class."""
-    columns = [Column("label", "Model"), Column("images_per_class", "Images per class", text.whole), *_accuracies()]
-    return table("Accuracy by images per class", results.tables["label_curve"], columns, results.csv("label_curve"),
-                 "The last row of a model is of its runs on all images.")  # fmt: skip
-
-
-def budget_curve_page(results: Results) -> list[dict[str, Any]]:
-    """What compute random weights need to be as good as pretrained ones, and every accuracy."""
-    return [prose("How to read it", [
-        "Models whose recipes differ in nothing but the images they see are a curve. The compute of pretraining itself "
-        "is not counted.", NO_EXTRAPOLATION]), worth_in_compute(results), accuracy_by_compute(results)]  # fmt: skip
-
-
-def worth_in_compute(results: Results) -> dict[str, Any]:
-    """A row for each pretrained model and curve from random weights."""
-    frame = results.tables["compute_needed"].copy()
-    for name in ("needed", "times"):
-        frame[f"{name}_said"] = [worth.amount(row, name) for row in frame.to_dict("records")]
-    frame["model"] = frame["model"].map(results.labels)
-    frame["curve"] = [worth.start_of(results, curve) for curve in frame["curve"]]
-    columns = [
-        Column("model", "With pretrained weights"),
-        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
-        Column("compute", "Compute (10¹² MACs)", text.whole),
-        Column("curve", "From random weights"),
-        Column("needed_said", "needs for it (10¹² MACs) [95 %]"),
-        Column("times_said", "times as much [95 %]"),
-    ]
-    return table("What pretrained weights are worth in compute", frame, columns, results.csv("compute_needed"))
-
-
-def accuracy_by_compute(results: Results) -> dict[str, Any]:
-    """The accuracy of every model, and what its runs computed."""
-    columns = [
-        Column("label", "Model"),
-        Column("images_seen", "Images seen", text.whole),
-        Column("compute", "Compute (10¹² MACs)", text.whole),
-        *_accuracies(),
-    ]
-    note = (
-        "Compute: multiply-accumulates of forward passes over the images seen; an image of another size than the "
-        "model's counts as its share of the pixels. Steps backwards are not in it."
-    )
-    rows = results.tables["budget_curve"]
-    return table("Accuracy by compute", rows, columns, results.csv("budget_curve"), note)
-
-
-def _accuracies() -> list[Column]:
-    return [
-        Column("n_seeds", "Seeds", text.whole),
-        Column("mean", "Test accuracy (%)", text.percent, bar=True),
-        Column("sd", "SD over seeds", text.percent),
-        Column("ci_low", "95 % low", text.percent),
-        Column("ci_high", "95 % high", text.percent),
-    ]
+    """Test accuracy by compute."""
+    return draw(results, by_compute(results))

@@ -11,7 +11,7 @@ from study.findings.doubts import near_duplicate
 from study.findings.results import Results
 from study.reporting.markup import Column, is_true, picture_uri, prose, table
 from study.reporting.pictures import picture
-from study.reporting.style import colours
+from study.reporting.style import hue_name
 
 NEAREST = 60  # because pictures take room; the file has all
 
@@ -56,7 +56,6 @@ def _answers(results: Results, model: str, ids: np.ndarray) -> tuple[int | None,
 def samples_page(results: Results) -> list[dict[str, Any]]:
     """The images of `draw_samples` as cards, each with every model's three most probable classes."""
     ids = sample_ids(results.dataset)
-    palette = colours(results)
     answers = {model: _answers(results, model, ids) for model in results.models}
     samples = []
     for image in ids:
@@ -64,7 +63,7 @@ def samples_page(results: Results) -> list[dict[str, Any]]:
         for model, (seed, named) in answers.items():
             label = results.labels[model] + ("" if seed is None else f", seed {seed}")
             said = [] if seed is None else _answers_shown(results, int(image), named[int(image)])
-            models.append({"label": label, "colour": palette[model], "answers": said})
+            models.append({"label": label, "hue": hue_name(results, model), "answers": said})
         name = text.words(results.dataset.fine_names[results.dataset.fine[image]])
         address = picture_uri(results.dataset.images[image])
         samples.append({"image": int(image), "name": name, "address": address, "models": models})

@@ -22,13 +22,17 @@ STORY, ALL_TABLES = "index.html", "all_tables_csv.zip"
 
 @dataclass(frozen=True)
 class Part:
-    """A figure or a run of sections of a page, `kind`; `model` is None where it is of the whole study."""
+    """A figure or a run of sections of a page, `kind`; `model` is None where it is of the whole study.
+
+    A figure that is `folded` opens by a click.
+    """
 
     kind: str
     name: str
     module: str
     title: str
     model: str | None = None
+    folded: bool = False
 
     @property
     def file(self) -> str:
@@ -104,7 +108,14 @@ def _parts(entry: dict[str, Any], page: dict[str, Any], record: StudyRecord) -> 
         return []
     kind = "figure" if "figure" in entry else "section"
     return [
-        Part(kind, entry[kind], entry.get("module", page["module"]), entry.get("title", ""), model)
+        Part(
+            kind,
+            entry[kind],
+            entry.get("module", page["module"]),
+            entry.get("title", ""),
+            model,
+            "folded" in entry or model is not None,
+        )
         for model in _models(entry.get("each", page.get("each")), record)
     ]
 

@@ -107,7 +107,7 @@ def figure(part: Part, figures: Path, record: StudyRecord) -> Section:
         "pixels": [round(float(points) * 96 / 72) for points in found.groups()],
         "caption": first + "." * bool(more),
         "more": more,
-        "folded": part.model is not None,
+        "folded": part.folded,
     }
 
 
@@ -172,4 +172,4 @@ def draw_figures(study: Path, tables: Path, out: Path) -> None:
     results = read_results(study, tables)
     with settings():
         for item in report_figures(results.config):
-            save(item.make(results), out / item.file, results.synthetic)
+            save(item.make(results), results.synthetic, out / item.file)

@@ -13,7 +13,7 @@ from study.findings import text
 from study.findings.compare import Compared, class_differences, headline, shown_pairs
 from study.findings.results import Results
 from study.reporting.pictures import pictures
-from study.reporting.style import colours
+from study.reporting.style import hue_name
 
 # Models; with more, only the headline and the pairs that the study asks for, or the page would hold thousands.
 ALL_PAIRS = 12
@@ -32,11 +32,16 @@ def shared(results: Results, *needs: str) -> dict[str, Any]:
 def study(results: Results) -> dict[str, Any]:
     """Models and classes; `from` and `to` are the models that a page shows first, see `first_pair`."""
     start, end = first_pair(results)
-    palette, grouped = colours(results), results.has_superclasses
+    grouped = results.has_superclasses
     seeds = results.rows("runs", outcome="finished")["model"].value_counts()
     return {
         "models": [
-            {"name": model, "label": results.labels[model], "colour": palette[model], "seeds": int(seeds.get(model, 0))}
+            {
+                "name": model,
+                "label": results.labels[model],
+                "hue": hue_name(results, model),
+                "seeds": int(seeds.get(model, 0)),
+            }
             for model in results.models
         ],
         "from": results.models.index(start),

@@ -32,7 +32,7 @@ def write_search_report(study: Path) -> None:
     figures, out = study / "figures", study / "pages"
     with settings():
         for part in report_figures(config):
-            save(part.make(search), figures / part.file, config.dataset.synthetic)
+            save(part.make(search), config.dataset.synthetic, figures / part.file)
     common = {
         "banner": BANNER if config.dataset.synthetic else "",
         "notice": "",

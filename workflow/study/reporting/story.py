@@ -1,4 +1,4 @@
-"""The story: one page of at most seven parts, each headed by a finding that is computed from the tables."""
+"""The story: one page of at most eight parts, each headed by a finding that is computed from the tables."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from study.reporting.claims import claims_in_short, claims_page
 from study.reporting.classes import class_differences_page, classes_page, classes_section
 from study.reporting.confusion import confusion_section, errors_table, mistakes_table
 from study.reporting.costs import front_section, front_table, minutes_heading
-from study.reporting.curves import accuracy_by_compute, accuracy_by_labels, worth_in_compute, worth_in_labels
+from study.reporting.curve_pages import budget_curve_page, label_curve_page, learning_page
 from study.reporting.hero import dots, only_one_right
 from study.reporting.items import Page, report_pages
 from study.reporting.ladder import ladder_page
@@ -144,12 +144,14 @@ def _gain(results: Results) -> Section:
     return {"figures": ["ladder.svg"], "folded": [one for one in ladder_page(results) if one["kind"] == "table"]}
 
 
-def _labels(results: Results) -> Section:
-    return {"figures": ["label_curve.svg"], "folded": [worth_in_labels(results), accuracy_by_labels(results)]}
+def _curves(page: Callable[[Results], list[Section]]) -> Callable[[Results], Section]:
+    """The panel of one of the pages of curves, and its tables folded."""
 
+    def make(results: Results) -> Section:
+        panel, *more = page(results)
+        return {"sections": [panel], "folded": [one for one in more if one["kind"] == "table"]}
 
-def _compute(results: Results) -> Section:
-    return {"figures": ["budget_curve.svg"], "folded": [worth_in_compute(results), accuracy_by_compute(results)]}
+    return make
 
 
 def _classes(results: Results) -> Section:
@@ -196,8 +198,9 @@ def _methods(results: Results) -> Section:
 WORTH = ("labels", "compute", "gain")  # of these, the first that a study has: the others have their pages
 TOPICS = (
     Topic("answer", "The answer", "which_model_is_better", _answer),
-    Topic("labels", "Worth in labels", "what_labels_are_worth", _labels),
-    Topic("compute", "Worth in compute", "accuracy_by_compute_and_budget", _compute),
+    Topic("learning", "Learning curves", "learning_curves_loss_and_overfitting", _curves(learning_page)),
+    Topic("labels", "Worth in labels", "what_labels_are_worth", _curves(label_curve_page)),
+    Topic("compute", "Worth in compute", "accuracy_by_compute_and_budget", _curves(budget_curve_page)),
     Topic("gain", "Where the points come from", "where_the_gain_comes_from", _gain),
     Topic("classes", "Classes that gain or lose", "classes_better_or_worse", _classes),
     Topic("confusions", "What is confused", "confused_classes_and_mistakes", _confusions),

@@ -1,0 +1,44 @@
+"""What the learning curves show: how soon a start from pretrained weights is ahead of one from random weights."""
+
+from study.findings import text
+from study.findings.compare import PRETRAINED, SCRATCH, headline
+from study.findings.results import Results
+
+NOTHING = "Accuracy and loss after every epoch"
+
+
+def learning(results: Results) -> str:
+    """How many pretrained models are, after their first epoch, ahead of all that random weights ever reach."""
+    rows = results.tables["learning"].dropna(subset="val_accuracy")
+    regimes = rows["model"].map(lambda model: results.config.models[model].regime)
+    from_scratch, pretrained = rows[regimes.isin(SCRATCH)], rows[regimes.isin(PRETRAINED)]
+    if from_scratch.empty or pretrained.empty:
+        return NOTHING
+    reached = from_scratch["val_accuracy"].max()
+    lowest = pretrained[pretrained["epoch"] == 1].groupby("model")["val_accuracy"].min()
+    ahead = int((lowest > reached).sum())
+    if not ahead:
+        return _passed(results) or NOTHING
+    every = f"{ahead} of {text.counted(len(lowest), 'pretrained model')}" if len(lowest) > 1 else "The pretrained model"
+    verb = "is" if ahead == 1 else "are"
+    return (
+        f"After one epoch, {text.opening(every)} {verb} more accurate on validation images than any model from random "
+        f"weights ever is ({text.percent(reached)} %)"
+    )
+
+
+def _passed(results: Results) -> str:
+    """In which epoch the headline's model passes all that the other reaches; nothing where it never does."""
+    two = headline(results)
+    if two is None:
+        return ""
+    reached = results.rows("learning", model=two.other)["val_accuracy"].max()
+    by_epoch = results.rows("learning", model=two.model).groupby("epoch")["val_accuracy"].min()
+    passed = by_epoch[by_epoch > reached]
+    if passed.empty:
+        return ""
+    name, other = text.opening(results.names[two.model]), results.names[two.other]
+    return (
+        f"{name} passes on validation images what {other} reaches at its best, {text.percent(reached)} %, in epoch "
+        f"{passed.index[0]} of {by_epoch.index.max()}"
+    )
