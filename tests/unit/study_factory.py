@@ -133,11 +133,11 @@ def make_config(
 
 
 def _dataset(config: Config, rng: np.random.Generator) -> Dataset:
-    classes, superclasses = config.manifest.classes, config.manifest.superclasses
+    classes, superclasses = config.data.classes, config.data.superclasses
     per_class = sum(PER_CLASS.values())
     order = rng.permutation(classes * per_class)
     fine = np.repeat(np.arange(classes, dtype=np.uint8), per_class)[order]
-    meta = {"name": config.manifest.name, "title": config.manifest.title, "synthetic": config.manifest.synthetic}
+    meta = {"name": config.data.name, "title": config.data.title, "synthetic": config.data.synthetic}
     return Dataset(
         images=rng.integers(0, 256, (len(fine), 8, 8, 3), dtype=np.uint8).repeat(4, axis=1).repeat(4, axis=2),
         fine=fine,

@@ -109,7 +109,7 @@ def test_the_example_of_an_own_network_can_be_built(tmp_path, monkeypatch):
     config = raw()
     update_config(config, yaml.safe_load(blocks(page, "yaml")[0]))
     study = load_config(config)
-    network = networks.build(run_spec(study, "my_network", 0, resolved_compute(study)).network, study.manifest.classes)
+    network = networks.build(run_spec(study, "my_network", 0, resolved_compute(study)).network, study.data.classes)
     assert network(torch.zeros(3, 3, 32, 32)).shape == (3, 100)
 
 

@@ -17,10 +17,10 @@ from PIL import Image
 
 from study.__main__ import main
 from study.config.specs import InputSpec, NetworkSpec
+from study.data.pictures import read_picture
 from study.errors import StudyError
 from study.files import canonical_json
 from study.models import network as networks
-from study.predict import read_image
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")}
 HALVES = np.zeros((32, 32, 3), np.uint8)  # red above, blue below
@@ -30,7 +30,7 @@ HALVES[16:, :, 2] = 255
 
 def refusal(path) -> str:
     with pytest.raises(StudyError) as caught:
-        read_image(path)
+        read_picture(path, 32)
     return str(caught.value)
 
 
@@ -40,7 +40,7 @@ def test_a_phones_picture_is_read_as_its_viewer_shows_it(tmp_path, orientation, 
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored.save(tmp_path / "a.png", exif=exif)
-    assert np.array_equal(read_image(tmp_path / "a.png"), HALVES)
+    assert np.array_equal(read_picture(tmp_path / "a.png", 32), HALVES)
 
 
 RAMP = np.repeat(np.linspace(0, 255, 32).round()[None], 32, axis=0)
@@ -48,7 +48,7 @@ RAMP = np.repeat(np.linspace(0, 255, 32).round()[None], 32, axis=0)
 
 def test_a_grey_picture_keeps_its_values(tmp_path):
     Image.fromarray(RAMP.astype(np.uint8)).save(tmp_path / "a.png")
-    assert np.array_equal(read_image(tmp_path / "a.png"), np.repeat(RAMP[..., None], 3, axis=2))
+    assert np.array_equal(read_picture(tmp_path / "a.png", 32), np.repeat(RAMP[..., None], 3, axis=2))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_transparency_is_laid_on_white(tmp_path, mode):
     hidden = np.zeros((32, 32, 4), np.uint8)  # black behind full transparency
     hidden[:16] = (80, 80, 80, 255)
     Image.fromarray(hidden).convert(mode).save(tmp_path / "a.png")
-    read = read_image(tmp_path / "a.png")
+    read = read_picture(tmp_path / "a.png", 32)
     assert (read[20:] == 255).all() and np.abs(read[:12].astype(int) - 80).max() <= 2
 
 
@@ -99,7 +99,7 @@ def test_a_phones_heic_picture_is_read_or_its_remedy_is_said(tmp_path):
         assert refusal(path) == f"{path} is a HEIC picture; convert it to JPEG, or pip install pillow-heif."
     else:
         Image.fromarray(HALVES.repeat(4, 0).repeat(4, 1)).save(path, quality=100)
-        assert np.abs(read_image(path).astype(int) - HALVES).mean() < 5
+        assert np.abs(read_picture(path, 32).astype(int) - HALVES).mean() < 5
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.data.dataset import TEST, TRAIN, VALIDATION, read_dataset, read_labels, superclass_of_class
-from study.data.manifest import Checksum, Manifest, fingerprint
+from study.data.manifest import Checksum, Manifest
 from study.data.prepare import split_train, write_dataset
 from study.data.source import Part, Source
 from study.errors import StudyError
@@ -104,15 +104,15 @@ def test_meta_says_which_data_and_which_split(written):
         "title": "Small",
         "synthetic": False,
         "validation": HALF,
-        "fingerprint": fingerprint(MANIFEST, HALF),
+        "fingerprint": MANIFEST.fingerprint(HALF),
         "split_sha256": hashlib.sha256(data.split[:40].tobytes()).hexdigest(),
     }
 
 
 def test_the_fingerprint_tells_data_and_splits_apart():
-    assert fingerprint(MANIFEST, HALF) == fingerprint(MANIFEST, dict(reversed(HALF.items())))
-    assert fingerprint(MANIFEST, HALF) != fingerprint(MANIFEST, HALF | {"seed": 4})
-    assert fingerprint(MANIFEST, HALF) != fingerprint(MANIFEST, HALF | {"fraction": 0.3})
+    assert MANIFEST.fingerprint(HALF) == MANIFEST.fingerprint(dict(reversed(HALF.items())))
+    assert MANIFEST.fingerprint(HALF) != MANIFEST.fingerprint(HALF | {"seed": 4})
+    assert MANIFEST.fingerprint(HALF) != MANIFEST.fingerprint(HALF | {"fraction": 0.3})
 
 
 def test_nothing_in_the_file_needs_pickle(written):

@@ -29,7 +29,7 @@ from official_files import (
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from study.data.dataset import read_dataset
-from study.data.manifest import MANIFESTS, Checksum, Manifest, files_fingerprint, load_manifest
+from study.data.manifest import MANIFESTS, Checksum, Manifest, load_manifest
 from study.data.prepare import write_dataset
 from study.data.source import Source, find_folder, read_archive, read_folder
 
@@ -134,7 +134,7 @@ def test_the_sums_are_those_that_torchvision_checks(name, official):
 
 
 def test_no_two_datasets_are_taken_for_each_other_and_cifar100_keeps_its_fingerprint():
-    fingerprints = {name: files_fingerprint(load_manifest(name)) for name in MANIFESTS}
+    fingerprints = {name: load_manifest(name).files_fingerprint for name in MANIFESTS}
     assert len({*fingerprints.values()}) == len(MANIFESTS)
     # runs of CIFAR-100 are of these data: another fingerprint would retrain them all
     assert fingerprints["cifar100"] == "93f090b75ec54927d6658dfb54cf6f2c11d79a5bee0993def06fbd732b327112"

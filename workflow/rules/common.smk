@@ -11,6 +11,7 @@ from study.config.planning import (
 )
 from study.config.record import StudyRecord
 from study.config.specs import weights_id
+from study.data.dataset import LARGEST_INSIDE
 from study.files import canonical_json, file_digest, read_json, sha256_text
 from study.fingerprints import sources_sha256, training_code_sha256
 from study.orchestration.jobs import delete_output_backups

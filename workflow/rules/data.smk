@@ -1,4 +1,5 @@
-# From the official files, or rendered images, to dataset.npz; and the config as analysis and report read it.
+# From official files, rendered images or a folder of pictures to dataset.npz; and the config as analysis and report read
+# it.
 
 import tempfile
 
@@ -6,11 +7,13 @@ import tempfile
 rule prepare:
     output:
         dataset=PATHS.dataset,
+        images=[PATHS.images] if STUDY.data.image_size > LARGEST_INSIDE else [],
         record=PATHS.dataset_record,  # small, so that Snakemake compares its content: a touch is not a change
     log:
         LOGS / "prepare.log",
     retries: 2  # a broken download resumes where it stopped
     localrule: True
+    threads: 8 if STUDY.data.kind == "folder" else 1
     conda:
         ENVIRONMENTS["train"]
     params:
@@ -20,10 +23,12 @@ rule prepare:
         mirrors=lambda wildcards: " ".join(
             f"--mirror {shlex.quote(url)}" for url in STUDY.mirrors
         ),
+        pictures=shlex.join(STUDY.dataset.arguments()),
         fingerprint=data_fingerprint(STUDY),
     shell:
         'python -m study prepare --source "$STUDY_DATA" {params.mirrors}'
         " --dataset {params.dataset} --fraction {params.fraction} --seed {params.seed} --output {output.dataset:q}"
+        " {params.pictures} --workers {threads}"
         " 2> >(tee {log:q} >&2)"
 
 

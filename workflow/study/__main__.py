@@ -17,12 +17,18 @@ from study.paths import DEFAULT_CONFIG, MACHINE
 
 def prepare(args: argparse.Namespace) -> None:
     """Read, download or render the images, check them, split off the validation images, write dataset.npz."""
+    import json
+
+    from study.data.folder import FolderSettings
     from study.data.prepare import prepare_dataset
     from study.files import write_checksums
+    from study.paths import IMAGES
 
-    validation = {"fraction": args.fraction, "seed": args.seed}
-    prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output)
-    write_checksums(args.output.parent, (args.output.name, args.output.with_suffix(".json").name))
+    validation, settings = {"fraction": args.fraction, "seed": args.seed}, None
+    if args.pictures is not None:
+        settings = FolderSettings(folder=args.source, validation=validation, **json.loads(args.pictures))
+    prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output, settings, args.workers)
+    write_checksums(args.output.parent, (args.output.name, args.output.with_suffix(".json").name, IMAGES))
 
 
 def weights(args: argparse.Namespace) -> None:
@@ -213,20 +219,15 @@ def _parser() -> argparse.ArgumentParser:
 
     path, required = {"type": Path, "required": True}, {"required": True}
     output = ("--output", {**path, "help": "where to write"})
-    dataset = ("--dataset", {**required, "help": "name of the manifest, e.g. cifar100"})
+    dataset = ("--dataset", {**required, "help": "name of the manifest, e.g. cifar100; or folder"})
     study = ("--study", {**path, "help": "results/<study>"})
-    source = ("--source", {**path, "help": "folder or archive with the official files"})
+    source = ("--source", {**path, "help": "folder or archive with the official files, or folder of pictures"})
     mirror = ("--mirror", {"action": "append", "default": [], "help": "address of the archive; may be repeated"})
     fraction = ("--fraction", {**required, "type": float, "help": "share of the training images for validation"})
-    step(
-        prepare,
-        dataset,
-        source,
-        mirror,
-        fraction,
-        ("--seed", {**required, "type": int, "help": "of the split"}),
-        output,
-    )
+    pictures = ("--pictures", {"help": "of a folder of pictures: the settings of dataset that are for these, as JSON"})
+    workers = ("--workers", {"type": _positive, "default": 2, "help": "threads that read pictures"})
+    seed = ("--seed", {**required, "type": int, "help": "of the split"})
+    step(prepare, dataset, source, mirror, fraction, seed, output, pictures, workers)
     step(weights, ("--architecture", required), ("--source", required), output)
     weights_record = ("--weights", {"type": Path, "help": "the record of the weights it starts from"})
     plan = {"type": Path, "help": "the spec as the workflow planned it"}

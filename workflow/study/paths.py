@@ -20,6 +20,7 @@ HISTORY_SO_FAR, LOCK = "history.so-far.csv", "training.lock"  # of a run that ha
 # What a published run has in place of predictions.npz: its evidence, and the numbers that this does not determine.
 EVIDENCE, FROM_LOGITS = "evidence.npz", "from_logits.json"
 
+IMAGES = "images.npy"  # beside dataset.npz, where the images are larger than those of CIFAR
 NEAR_DUPLICATES_TABLE = "near_duplicates"  # of the images alone, so it has a job of its own
 SEARCH_TABLE = "search"  # the one table of a search
 
@@ -63,6 +64,11 @@ class StudyPaths:
     def dataset(self) -> Path:
         """Images, labels and split."""
         return self.folder / "dataset.npz"
+
+    @property
+    def images(self) -> Path:
+        """The images that dataset.npz does not hold."""
+        return self.folder / IMAGES
 
     @property
     def published_labels(self) -> Path:

@@ -1,29 +1,22 @@
 """Name the class of any image with a model that the study trained."""
 
-import contextlib
 import csv
 import json
 import os
 import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import safetensors
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from study.config.specs import InputSpec, NetworkSpec
+from study.data.pictures import read_picture
 from study.errors import StudyError
 from study.files import atomic_write
 from study.models import network as networks
 from study.training.inputs import ImageInputs
-
-with contextlib.suppress(ImportError):  # no part of the environment; who has it can name HEIC pictures
-    from pillow_heif import register_heif_opener
-
-    register_heif_opener()
 
 SIZE = 32  # pixels of the images that the models were trained on
 BATCH = 64  # images, so that thousands need no more memory than these
@@ -73,7 +66,7 @@ def _batches(images: list[Path]) -> Iterator[tuple[list[Path], torch.Tensor]]:
     paths, pixels = [], []
     for path in images:
         try:
-            pixels.append(read_image(path))
+            pixels.append(read_picture(path, SIZE))
             paths.append(path)
         except StudyError as error:
             print(f"Error: {error}", file=sys.stderr)
@@ -132,49 +125,3 @@ def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, I
         raise StudyError(
             f"{path} does not hold the network that it describes ({reason}); name another run's."
         ) from None
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Return uint8 [32, 32, 3], RGB: the central square as a viewer shows the picture, so turned as EXIF says.
-
-    Transparent pixels are laid on white. Raises StudyError for a file that is missing, is not an image, has more than 8
-    bits per channel, or is too large.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of large pictures, odd metadata
-            if image.mode.startswith(("I", "F")):
-                raise StudyError(f"{path} has more than 8 bits per pixel and channel; save it with 8 bits first.")
-            image = _on_white(ImageOps.exif_transpose(image))
-            return np.asarray(ImageOps.fit(image, (SIZE, SIZE), Image.Resampling.BICUBIC))
-    except FileNotFoundError:
-        raise StudyError(f"There is no file {path}; correct the path.") from None
-    except IsADirectoryError:
-        raise StudyError(f"{path} is a folder; name the pictures in it, such as {path}/*.png.") from None
-    except PermissionError:
-        raise StudyError(f"{path} cannot be opened (permission denied); make it readable.") from None
-    except UnidentifiedImageError:
-        if _is_heif(path):
-            raise StudyError(f"{path} is a HEIC picture; convert it to JPEG, or pip install pillow-heif.") from None
-        raise StudyError(f"{path} is not an image; name a PNG, JPEG or another picture.") from None
-    except Image.DecompressionBombError:
-        most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f}"
-        raise StudyError(f"{path} has more than {most} million pixels; make the picture smaller first.") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's readers raise for a damaged file
-        raise StudyError(
-            f"{path} is damaged ({' '.join(str(error).split()) or type(error).__name__}); replace it."
-        ) from None
-
-
-def _is_heif(path: Path) -> bool:
-    """Return whether a file is of the format in which many phones keep their pictures (ISO/IEC 23008-12)."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Return `image` in RGB, on white where it is transparent."""
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")

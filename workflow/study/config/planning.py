@@ -22,7 +22,6 @@ from study.config.specs import (
 )
 from study.config.study import Config
 from study.config.timm_names import NORMALISATIONS
-from study.data.manifest import files_fingerprint, fingerprint
 from study.errors import StudyError
 from study.machine.hardware import cpu_has_bfloat16, resolve_compute
 from study.paths import RunKey
@@ -36,21 +35,23 @@ COMPILE_TRAINING_FROM = 100_000  # images, each counted once an epoch
 def data_folder(config: Config) -> Path | None:
     """Return the folder the user names for the data, or None.
 
-    The variable of the dataset (CIFAR100_FOLDER for cifar100) goes before `dataset: folder`. Raises StudyError if it
+    `dataset: folder` goes before the variable of the dataset (CIFAR100_FOLDER for cifar100). Raises StudyError if that
     is blank, which its author surely did not mean.
     """
-    if config.manifest.synthetic:
+    if config.data.synthetic:
         return None
-    variable = config.manifest.folder_variable
-    folder = os.environ.get(variable) or config.dataset.folder
-    if folder and not folder.strip():
-        raise StudyError(f"The data folder is blank; name it in the variable {variable}, or unset that.")
+    folder = config.dataset.folder
+    if not folder and config.data.archive is not None:
+        variable = config.data.folder_variable
+        folder = os.environ.get(variable)
+        if folder and not folder.strip():
+            raise StudyError(f"The data folder is blank; name it in the variable {variable}, or unset that.")
     return Path(folder).expanduser() if folder else None
 
 
 def data_fingerprint(config: Config) -> str:
     """Return what dataset.npz must record of itself to be the data, and the split, that the config asks for."""
-    return fingerprint(config.manifest, asdict(config.dataset.validation))
+    return config.data.fingerprint(asdict(config.dataset.validation))
 
 
 def resolved_compute(config: Config, is_cluster: bool = False) -> ComputeSpec:
@@ -107,7 +108,6 @@ def features_spec(config: Config, name: str, compute: ComputeSpec) -> FeaturesSp
     Dropout acts behind the pooled features, so it is left out; the features are of all images, however they are split.
     """
     model = config.models[name]
-    manifest = config.manifest
     precision = _precision(config, config.recipes[model.recipe], compute)
     # in bfloat16 a CPU computes them with folded batch norms, as they are
     compiles = compute.compile and compute.device == "cpu" and precision == "float32"
@@ -117,12 +117,12 @@ def features_spec(config: Config, name: str, compute: ComputeSpec) -> FeaturesSp
     return FeaturesSpec(
         network=NetworkSpec(**network),
         weights=_weights(model),
-        files_fingerprint=files_fingerprint(manifest),
+        files_fingerprint=config.data.files_fingerprint,
         compute=ComputeSpec(
             device=compute.device,
             threads=compute.threads,
             precision=precision,
-            compile=compiles and manifest.images >= COMPILE_FEATURES_FROM,
+            compile=compiles and config.data.images >= COMPILE_FEATURES_FROM,
         ),
     )
 
@@ -195,18 +195,18 @@ def _cell(config: Config, run: RunKey, compute: ComputeSpec) -> dict[str, Any]:
 
 def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
     """Return what analysis and report need to know of the config: labels, order, recipes, grid, data."""
-    manifest = config.manifest
+    data = config.data
     keys = {"label", "regime", "architecture", "arguments", "input_size", "normalisation", "weights", "recipe"}
     used = {name: config.models[name] for name in config.grid.models}
     dumped = config.model_dump(mode="json")  # JSON has no numbers as keys
     return {
         "study": config.study,
         "dataset": {
-            "name": manifest.name,
-            "title": manifest.title,
-            "synthetic": manifest.synthetic,
-            "classes": manifest.classes,
-            "superclasses": manifest.superclasses,
+            "name": data.name,
+            "title": data.title,
+            "synthetic": data.synthetic,
+            "classes": data.classes,
+            "superclasses": data.superclasses,
             "validation": dumped["dataset"]["validation"],
         },
         "baseline": config.baseline,

@@ -1,7 +1,8 @@
 """The typed config: `load_config` turns the merged YAML into a `Config`, or says in a sentence what is wrong in it."""
 
+import functools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from study.config import messages
 from study.config.claims import Claim, Published, check_claims
 from study.config.comparison import Comparison, Step, Trials, check_comparisons, check_ladder, read_test_images
+from study.config.dataset import Dataset
 from study.config.fields import Name, Strict, Switch
 from study.config.labels import LabelCurve
 from study.config.models import Model, Seeds, takes_one_size
@@ -17,20 +19,10 @@ from study.config.options import Number, Whole, at_step
 from study.config.recipes import Recipe, Validation
 from study.config.search import Search, with_trials
 from study.config.yaml_files import file_of
-from study.data.manifest import MANIFESTS, Manifest, load_manifest
+from study.data.folder import Folder
+from study.data.manifest import Manifest
 from study.errors import StudyError
-from study.paths import RunKey
-
-
-class Dataset(Strict):
-    """The images, and how the validation images are split off."""
-
-    name: str = Field(description="a manifest in workflow/study/data/manifests")
-    folder: str | None = Field(description="folder with the official files, or null to download them")
-    mirrors: list[str] | None = Field(
-        default=None, description="addresses of the archive, tried in order; null: those of the manifest"
-    )
-    validation: Validation
+from study.paths import RESULTS, RunKey, StudyPaths
 
 
 class Compute(Strict):
@@ -97,7 +89,6 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _check_references(self) -> "Config":
-        messages.check_known(self.dataset.name, MANIFESTS, "dataset: name", "dataset")
         for name in self.models:
             self._check_recipe_of(name)
         self._check_grid()
@@ -123,13 +114,11 @@ class Config(Strict):
         splits = {"dataset": self.dataset.validation}
         for name in (self.models[model].recipe for model in self.grid.models):
             splits |= {f"recipes: {name}": split} if (split := self.recipes[name].validation) else {}
-        images = self.manifest.train_per_class
         for where, validation in splits.items():
-            if validation.fraction * images < 1:
-                raise ValueError(
-                    f"{where}: validation: fraction {validation.fraction} of {images} images per class is less than "
-                    "one; raise it"
-                )
+            try:
+                self.data.check_validation(asdict(validation))
+            except ValueError as error:
+                raise ValueError(f"{where}: validation: {error}") from None
 
     def _check_recipe_of(self, name: str) -> None:
         model = self.models[name]
@@ -184,7 +173,8 @@ class Config(Strict):
             raise ValueError("labels: a search trains its trials on all images; remove labels, or search")
         for name in self.labels.models:
             messages.check_known(name, self.grid.models, "labels: models", "model of the grid")
-            most, largest = self.training_images(name) / self.manifest.classes, max(self.labels.images_per_class)
+            fraction = self._validation_of(name).fraction
+            most, largest = self.data.fewest_training_images(fraction), max(self.labels.images_per_class)
             if largest >= most:
                 raise ValueError(
                     f"labels: images_per_class: {largest} is not fewer than the {most:g} images per class that the "
@@ -192,17 +182,17 @@ class Config(Strict):
                 )
             self.recipe_of(name, min(self.labels.images_per_class))
 
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest of the study's dataset."""
-        return load_manifest(self.dataset.name)
+    @functools.cached_property
+    def data(self) -> Manifest | Folder:
+        """What is known of the images before they are prepared. Raises StudyError for a folder that is no data set."""
+        return self.dataset.read(StudyPaths(RESULTS / self.study).dataset)
 
     @property
     def mirrors(self) -> list[str]:
         """Addresses of the dataset's archive, to be tried in order."""
         if self.dataset.mirrors is not None:
             return self.dataset.mirrors
-        return self.manifest.archive.mirrors if self.manifest.archive else []
+        return self.data.archive.mirrors if self.data.archive else []
 
     def seeds_of(self, model: str) -> list[int]:
         """Return the seeds that `model` is trained with: its own, else the grid's."""
@@ -212,9 +202,11 @@ class Config(Strict):
     def training_images(self, model: str, images_per_class: int | None = None) -> int:
         """Return how many images a run of `model` trains on, those held out for validation not among them."""
         if images_per_class is not None:
-            return images_per_class * self.manifest.classes
-        validation = self.recipes[self.models[model].recipe].validation or self.dataset.validation
-        return self.manifest.train_images - round(validation.fraction * self.manifest.train_images)
+            return images_per_class * self.data.classes
+        return self.data.training_images(self._validation_of(model).fraction)
+
+    def _validation_of(self, model: str) -> Validation:
+        return self.recipes[self.models[model].recipe].validation or self.dataset.validation
 
     def recipe_of(self, model: str, images_per_class: int | None = None) -> Recipe:
         """Return the recipe of a run of `model`, its `images_seen` as this number of images per class has it.
@@ -225,7 +217,7 @@ class Config(Strict):
         recipe = self.recipes[name]
         if not isinstance(recipe.images_seen, dict):
             return recipe
-        number = self.training_images(model, images_per_class) / self.manifest.classes
+        number = self.training_images(model, images_per_class) / self.data.classes
         return replace(recipe, images_seen=at_step(recipe.images_seen, number, f"recipes: {name}: images_seen"))
 
     def images_seen(self, model: str, images_per_class: int | None = None) -> int:
@@ -233,13 +225,13 @@ class Config(Strict):
 
         Of a run on all images without a budget, those held out for validation are counted too.
         """
-        manifest = self.manifest
-        images = manifest.train_images if images_per_class is None else images_per_class * manifest.classes
+        data = self.data
+        images = data.train_images if images_per_class is None else images_per_class * data.classes
         return self.recipe_of(model, images_per_class).budget(images)
 
     def test_images(self) -> int:
         """Return how many images the test file has."""
-        return self.manifest.classes * self.manifest.test_per_class
+        return self.data.test_images
 
     def compared(self) -> list[Comparison]:
         """Return the contrasts asked for, else every other model of the grid minus the baseline."""

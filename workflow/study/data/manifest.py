@@ -93,6 +93,53 @@ class Manifest:
         return self.classes * (self.train_per_class + self.test_per_class)
 
     @property
+    def kind(self) -> str:
+        """Where the images come from."""
+        return "synthetic" if self.synthetic else "official"
+
+    @property
+    def image_size(self) -> int:
+        """The side of an image in pixels."""
+        return 32
+
+    @property
+    def test_images(self) -> int:
+        """Number of official test images."""
+        return self.classes * self.test_per_class
+
+    def training_images(self, fraction: float) -> int:
+        """Return how many training images are left where this fraction of them is held out for validation."""
+        return self.train_images - round(fraction * self.train_images)
+
+    def check_validation(self, validation: dict[str, Any]) -> None:
+        """Raise ValueError unless each class has images for a validation split."""
+        if validation["fraction"] * self.train_per_class < 1:
+            raise ValueError(
+                f"fraction {validation['fraction']} of {self.train_per_class} images per class is less than one; "
+                "raise it"
+            )
+
+    def fewest_training_images(self, fraction: float) -> float:
+        """Return how many images of each class are left for training then."""
+        return self.training_images(fraction) / self.classes
+
+    @property
+    def files_fingerprint(self) -> str:
+        """A SHA-256 over the checksums of the images: equal only for equal images and labels."""
+        if self.rendering is not None:
+            return self.rendering.sha256
+        files = {
+            name: {key: value for key, value in vars(checksum).items() if value is not None}
+            for name, checksum in self.files.items()
+        }
+        return sha256_text(canonical_json(files))
+
+    def fingerprint(self, validation: dict[str, Any]) -> str:
+        """Return a SHA-256 over `files_fingerprint` and the split: equal only for equal data, equally split."""
+        split = {"validation": validation, "split": "stratified, version 1"}
+        return sha256_text(canonical_json({"files": self.files_fingerprint, **split}))
+
+    @property
     def folder_variable(self) -> str:
         """The environment variable that may name a folder with the official files: CIFAR100_FOLDER for cifar100."""
         return f"{self.name.upper()}_FOLDER"
@@ -113,20 +160,3 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
     typed = {name: kind(**raw[name]) for name, kind in sections.items() if name in raw}
     files = {name: Checksum(**checksum) for name, checksum in raw.get("files", {}).items()}
     return Manifest(**raw | typed | {"files": files})
-
-
-def files_fingerprint(manifest: Manifest) -> str:
-    """Return a SHA-256 over the checksums of the images: equal only for equal images and labels."""
-    if manifest.rendering is not None:
-        return manifest.rendering.sha256
-    files = {
-        name: {key: value for key, value in vars(checksum).items() if value is not None}
-        for name, checksum in manifest.files.items()
-    }
-    return sha256_text(canonical_json(files))
-
-
-def fingerprint(manifest: Manifest, validation: dict[str, Any]) -> str:
-    """Return a SHA-256 over `files_fingerprint` and the validation split: equal only for equal data, equally split."""
-    split = {"validation": validation, "split": "stratified, version 1"}
-    return sha256_text(canonical_json({"files": files_fingerprint(manifest), **split}))

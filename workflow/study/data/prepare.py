@@ -9,7 +9,9 @@ import numpy as np
 
 from study.data.dataset import TEST, Dataset
 from study.data.download import download
-from study.data.manifest import Manifest, fingerprint, load_manifest
+from study.data.folder import FolderSettings
+from study.data.manifest import Manifest, load_manifest
+from study.data.prepare_folder import prepare_folder
 from study.data.source import Source, read_archive, read_folder
 from study.data.split import split_train
 from study.data.synthetic import render
@@ -17,12 +19,24 @@ from study.files import file_digest, write_json
 from study.machine.locks import locked
 
 
-def prepare_dataset(name: str, source: Path, mirrors: list[str], validation: dict[str, Any], path: Path) -> None:
+def prepare_dataset(
+    name: str,
+    source: Path,
+    mirrors: list[str],
+    validation: dict[str, Any],
+    path: Path,
+    settings: FolderSettings | None = None,
+    workers: int = 2,
+) -> None:
     """Write `path` (dataset.npz) of dataset `name` from `source`: a folder with the official files, or the archive.
 
-    A missing archive is downloaded from `mirrors`; a synthetic dataset is rendered and needs no `source`. Raises
-    StudyError if the data cannot be had or are not what the manifest says.
+    A missing archive is downloaded from `mirrors`; a synthetic dataset is rendered and needs no `source`. With
+    `settings`, the pictures of a folder are read, by so many `workers`. Raises StudyError if the data cannot be had or
+    are not what the manifest says.
     """
+    if settings is not None:
+        prepare_folder(settings, path, workers)
+        return
     manifest = load_manifest(name)
     write_dataset(obtain(manifest, source, mirrors), manifest, validation, path)
 
@@ -57,7 +71,7 @@ def write_dataset(source: Source, manifest: Manifest, validation: dict[str, Any]
         "title": manifest.title,
         "synthetic": manifest.synthetic,
         "validation": validation,
-        "fingerprint": fingerprint(manifest, validation),
+        "fingerprint": manifest.fingerprint(validation),
         "split_sha256": hashlib.sha256(split.tobytes()).hexdigest(),
     }
     Dataset(

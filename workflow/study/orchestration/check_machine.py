@@ -68,12 +68,12 @@ def _model(study: Config, name: str, compute: ComputeSpec, measured: dict[str, A
 
     spec = run_spec(study, name, 0, compute)
     found = speed(spec, MODELS_SECONDS / len(study.grid.models))
-    manifest, recipe = study.manifest, spec.recipe
-    judged = manifest.train_images * spec.validation.fraction
+    data, recipe = study.data, spec.recipe
+    judged = data.train_images * spec.validation.fraction
     if spec.regime == "frozen":
-        seconds = manifest.images / found.evaluation / len(study.seeds_of(name))  # features, which all seeds share
+        seconds = data.images / found.evaluation / len(study.seeds_of(name))  # features, which all seeds share
     else:
-        trained = recipe.budget(round(manifest.train_images - judged))
+        trained = recipe.budget(round(data.train_images - judged))
         evaluated = 2 * judged * (1 if recipe.best_epoch == "last" else recipe.epochs) + judged + study.test_images()
         seconds = trained / found.training + evaluated / found.evaluation
     measured[spec.settings_sha256()] = {"model": name, "seconds_per_run": seconds, **asdict(found)}

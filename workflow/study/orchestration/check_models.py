@@ -101,7 +101,7 @@ def _given(study: Config, name: str, compute: ComputeSpec, paths: StudyPaths) ->
         has_file = False  # it has gone, but it was read once, which is enough
     return {
         "network": spec.network.to_json(),
-        "classes": study.manifest.classes,
+        "classes": study.data.classes,
         "is_pretrained": study.models[name].weights is not None,
         "weights": path if has_file else None,
     }

@@ -157,8 +157,8 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
 
 def disk_gb(study: Config) -> float:
     """Return 10^9 bytes of results: data, predictions, models, and features where a backbone is frozen."""
-    manifest = study.manifest
-    data = manifest.images * 3100
-    run = manifest.images * manifest.classes * 4 * 0.25 + NETWORK_BYTES  # logits of validation and test images
+    data = study.data
+    stored = data.images * (3 * data.image_size**2 + 28)
+    run = data.images * data.classes * 4 * 0.25 + NETWORK_BYTES  # logits of validation and test images
     frozen = sum(study.models[name].regime == "frozen" for name in study.grid.models)
-    return (data + run * len(study.runs()) + frozen * manifest.images * FEATURE_BYTES) / 1e9
+    return (stored + run * len(study.runs()) + frozen * data.images * FEATURE_BYTES) / 1e9

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from study.config.specs import weights_id
 from study.config.study import Config
+from study.data.dataset import LARGEST_INSIDE
 from study.errors import StudyError
 from study.files import read_json, write_checksums
 from study.paths import StudyPaths
@@ -22,7 +23,13 @@ def has_gone(study: Config, paths: StudyPaths) -> bool:
     """Return whether data or weights are missing whose record is there, so that there is something to make again."""
     models = (study.models[name] for name in study.grid.models)
     weights = [paths.weights(weights_id(one.architecture, one.weights)) for one in models if one.weights]
-    return any(path.with_suffix(".json").exists() and not path.exists() for path in (paths.dataset, *weights))
+    gone = [path for path in weights if path.with_suffix(".json").exists() and not path.exists()]
+    return bool(gone) or (paths.dataset_record.exists() and not _is_whole(study, paths))
+
+
+def _is_whole(study: Config, paths: StudyPaths) -> bool:
+    """Return whether dataset.npz is there, and its images are."""
+    return paths.dataset.exists() and (study.data.image_size <= LARGEST_INSIDE or paths.images.exists())
 
 
 def restore_dataset(study: Config, source: Path, paths: StudyPaths) -> None:
@@ -31,16 +38,17 @@ def restore_dataset(study: Config, source: Path, paths: StudyPaths) -> None:
     Raises StudyError if that has gone too.
     """
     path = paths.dataset
-    if path.exists():
+    if _is_whole(study, paths):
         return
-    if not (source.exists() or study.manifest.synthetic):
+    if not (source.exists() or study.data.synthetic):
         raise StudyError(f"{path} has gone, and so has {source}, from which it was made; put one of them back.")
     from study.data.prepare import prepare_dataset
 
     print(f"{path} has gone: it is made again.", file=sys.stderr)
     with preserve_mtime(path):
-        prepare_dataset(study.dataset.name, source, study.mirrors, asdict(study.dataset.validation), path)
-        write_checksums(path.parent, (path.name,))
+        validation, settings = asdict(study.dataset.validation), study.dataset.settings()
+        prepare_dataset(study.dataset.name, source, study.mirrors, validation, path, settings)
+        write_checksums(path.parent, (path.name, paths.images.name))
 
 
 @contextlib.contextmanager

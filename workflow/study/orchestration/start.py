@@ -61,8 +61,8 @@ def start(raw: dict[str, Any], files: Sequence[Path | str] = (), is_cluster: boo
     paths = StudyPaths(RESULTS / study.study)
     folder = data_folder(study)
     if folder is not None:
-        folder = None if is_prepared(study, paths) and not folder.is_dir() else find_folder(folder, study.manifest)
-    own = RESOURCES / (study.manifest.archive.name if study.manifest.archive else study.manifest.name)
+        folder = None if is_prepared(study, paths) and not folder.is_dir() else find_folder(folder, study.data)
+    own = RESOURCES / (study.data.archive.name if study.data.archive else study.data.name)
     compute = resolved_compute(study, is_cluster)
     published = published_runs(study, compute, paths)
     return Start(study, compute, (folder or own).absolute(), paths, published, raw, files)
@@ -142,10 +142,10 @@ def preflight(begun: Start) -> None:
     study, or a network or weights file of the user's own is not as it must be.
     """
     study, paths = begun.study, begun.paths
-    downloads = study.manifest.archive is not None and data_folder(study) is None
+    downloads = study.data.archive is not None and data_folder(study) is None
     prepared = is_prepared(study, paths)
     if downloads and not prepared and not begun.source.exists() and not reachable(study.mirrors):
-        raise SystemExit(f"Error: {without_data(study.manifest, 'no mirror answers')}")
+        raise SystemExit(f"Error: {without_data(study.data, 'no mirror answers')}")
     _hold(paths.folder)
     with exit_with_sentence():
         check_own_models(begun)

@@ -155,9 +155,10 @@ def _write_evidence(source: Path, target: Path, run: Run, dataset: Labels) -> No
 
 
 def _write_labels(source: Path, target: Path) -> None:
-    """Write all of dataset.npz but its images."""
+    """Write all of dataset.npz but its images and where they were."""
     with np.load(source, allow_pickle=False) as stored, atomic_write(target) as temporary:
-        np.savez_compressed(temporary, **{name: stored[name] for name in stored.files if name != "images"})
+        kept = [name for name in stored.files if name not in ("images", "sources")]
+        np.savez_compressed(temporary, **{name: stored[name] for name in kept})
 
 
 def _take_near_duplicates(study: Path, dest: Path, dataset: Labels) -> None:

@@ -1,0 +1,270 @@
+"""A folder of pictures as a data set: its classes, its split, what tells it from others. Nothing is written there."""
+
+import contextlib
+import dataclasses
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from study.data.dataset import TEST, TRAIN, VALIDATION, Labels, label_type, read_labels
+from study.data.held_out import hold_out
+from study.data.layouts import Picture, find_pictures, quoted, shown
+from study.errors import StudyError
+from study.files import canonical_json, file_digest, read_json, sha256_text, write_json
+from study.paths import RESOURCES
+
+NAME = "folder"
+MOST = 1000  # classes
+SLOW = 2000  # files, of which reading the content is worth a bar
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FolderSettings:
+    """What the config says of a folder: `labels` is a CSV file or None, `image_size` the side of the squares in pixels.
+
+    `test_fraction` of each class is for testing where the folder has no test pictures of its own; `validation` says
+    what share of the others is held out, and by which seed both are drawn.
+    """
+
+    folder: Path
+    validation: dict[str, Any]
+    labels: str | None = None
+    title: str | None = None
+    image_size: int = 160
+    fit: str = "crop"
+    unreadable: str = "refuse"
+    test_fraction: float = 0.2
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what dataset.npz says of itself by the settings alone."""
+        keys = ("validation", "image_size", "fit", "unreadable", "test_fraction")
+        return {"name": NAME, "kind": NAME, "synthetic": False} | {key: getattr(self, key) for key in keys}
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """What must be known of a folder before it is prepared, in place of a manifest; `notes` are sentences on it."""
+
+    labels: Labels
+    notes: tuple[str, ...] = ()
+
+    name, kind, synthetic, archive, layout = NAME, NAME, False, None, None
+
+    @property
+    def title(self) -> str:
+        """What the report calls the data."""
+        return self.labels.meta["title"]
+
+    @property
+    def image_size(self) -> int:
+        """The side of a stored image in pixels."""
+        return self.labels.meta["image_size"]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return self.labels.classes
+
+    @property
+    def superclasses(self) -> int:
+        """Number of superclasses, 0 where there are none."""
+        return len(self.labels.coarse_names)
+
+    @property
+    def images(self) -> int:
+        """Number of pictures."""
+        return len(self.labels.fine)
+
+    @property
+    def train_images(self) -> int:
+        """Number of pictures that are not for testing."""
+        return self.images - self.test_images
+
+    @property
+    def test_images(self) -> int:
+        """Number of pictures for testing."""
+        return len(self.labels.ids(TEST))
+
+    @property
+    def files_fingerprint(self) -> str:
+        """A SHA-256: equal only for equal images in the same order."""
+        return self.labels.meta["files_fingerprint"]
+
+    def fingerprint(self, validation: dict[str, Any]) -> str:
+        """Return a SHA-256: equal only for equal data, equally split. The split is already that of the settings."""
+        return self.labels.meta["fingerprint"]
+
+    def training_images(self, fraction: float) -> int:
+        """Return the number of pictures that are trained on; the split is already that of the settings."""
+        return len(self.labels.ids(TRAIN))
+
+    def check_validation(self, validation: dict[str, Any]) -> None:
+        """Raise ValueError unless this is the split of the settings: groups stay together in no other."""
+        if validation != self.labels.meta["validation"]:
+            raise ValueError("a folder of pictures has one split, that of dataset: validation; name another recipe")
+
+    def fewest_training_images(self, fraction: float) -> int:
+        """Return how many pictures of its smallest class are trained on."""
+        return int(np.bincount(self.labels.fine[self.labels.ids(TRAIN)], minlength=self.classes).min())
+
+
+def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folder:
+    """Return what is in a folder, with its split.
+
+    Of a folder that has gone, what dataset.npz at `prepared` says, if it was made with these settings. Raises
+    StudyError for what makes no data set.
+    """
+    if prepared is not None and prepared.exists() and not settings.folder.exists():
+        labels = read_labels(prepared)
+        if {key: labels.meta.get(key) for key in settings.recorded()} == settings.recorded():
+            return Folder(labels)
+    pictures, notes = find_pictures(settings.folder, settings.labels and Path(settings.labels).expanduser())
+    names = _class_names(pictures, settings.folder)
+    fine = _numbers([one.label for one in pictures], names).astype(label_type(len(names)))
+    coarse_names = sorted({one.superclass for one in pictures} - {""})
+    coarse = None
+    if coarse_names:
+        _check_superclasses(pictures)
+        coarse = _numbers([one.superclass for one in pictures], coarse_names).astype(label_type(len(coarse_names)))
+    group_names = sorted({one.group for one in pictures} - {""})
+    group = _numbers([one.group for one in pictures], group_names).astype(np.int32) if group_names else None
+    split, val_as_test = _split(pictures, fine, group, settings)
+    _check_parts(fine, split, group, names, group_names)
+    contents = digests(settings.folder, [one.path for one in pictures])
+    files = sha256_text(canonical_json([settings.image_size, settings.fit, contents]))
+    rows = [[*one, part] for one, part in zip(pictures, split.tolist(), strict=True)]
+    meta = settings.recorded() | {
+        "title": settings.title or shown(settings.folder.absolute().name),
+        "val_as_test": val_as_test,
+        "fingerprint": sha256_text(canonical_json([files, [[shown(str(cell)) for cell in row] for row in rows]])),
+        "files_fingerprint": files,
+        "split_sha256": hashlib.sha256(split.tobytes()).hexdigest(),
+    }
+    labels = Labels(fine=fine, coarse=coarse, split=split, fine_names=names, coarse_names=coarse_names, meta=meta,
+                    sources=np.array([one.path for one in pictures]), group=group)  # fmt: skip
+    return Folder(labels, (*notes, *_remarks(labels)))
+
+
+def digests(folder: Path, paths: list[str]) -> list[str]:
+    """Return the SHA-256 of the content of each file, empty for one that cannot be read.
+
+    A file in resources/ keeps them with what tells a changed file without reading it (size and times); where it cannot
+    be written, they are computed anew every time.
+    """
+    cache = RESOURCES / f"pictures-{sha256_text(str(folder.absolute()))[:16]}.json"
+    try:
+        known = read_json(cache)
+    except (StudyError, OSError):
+        known = {}
+    found, changed = {}, []
+    for path in paths:
+        try:
+            about = (folder / path).stat()
+        except OSError:
+            found[path] = [[], ""]
+            continue
+        stamp = [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
+        found[path] = known[path] if known.get(path, [None])[0] == stamp else [stamp, None]
+    changed = [path for path, (_, digest) in found.items() if digest is None]
+    for path in tqdm(changed, "reading pictures", disable=len(changed) < SLOW):
+        try:
+            found[path][1] = file_digest(folder / path)
+        except OSError:
+            found[path] = [[], ""]
+    if changed or len(known) != len(found):
+        with contextlib.suppress(OSError):
+            write_json(cache, found)
+    return [found[path][1] for path in paths]
+
+
+def _numbers(values: list[str], names: list[str]) -> np.ndarray:
+    """The place of each value among the names; -1 where it is not one."""
+    places = {name: place for place, name in enumerate(names)}
+    return np.array([places.get(value, -1) for value in values], dtype=np.int64)
+
+
+def _class_names(pictures: list[Picture], folder: Path) -> list[str]:
+    names = sorted({one.label for one in pictures})
+    if not 2 <= len(names) <= MOST:
+        what = f"{len(names)} classes" if names else "no pictures in folders of a class, nor a labels.csv"
+        raise StudyError(
+            f"dataset: folder: {folder} has {what}, but a study needs 2 to {MOST} classes, each a folder of its own or "
+            "a label in labels.csv."
+        )
+    folded = Counter(name.casefold() for name in names)
+    if alike := [name for name in names if folded[name.casefold()] > 1]:
+        raise StudyError(
+            f"dataset: folder: {folder}: the classes {quoted(alike)} differ by upper and lower case alone; give them "
+            "one name, or names that differ."
+        )
+    return names
+
+
+def _check_superclasses(pictures: list[Picture]) -> None:
+    of = {one.label: one.superclass for one in pictures}
+    for one in pictures:
+        if not one.superclass or of[one.label] != one.superclass:
+            raise StudyError(
+                f"labels.csv: {one.path} of class {one.label!r} has superclass {one.superclass!r}, but others of the "
+                f"class have {of[one.label]!r}; give each class one superclass, or leave the column out."
+            )
+
+
+def _split(
+    pictures: list[Picture], fine: np.ndarray, group: np.ndarray | None, settings: FolderSettings
+) -> tuple[np.ndarray, bool]:
+    """Return the parts uint8 [N], what the folder does not say drawn, and whether its val part became the test part."""
+    given = {one.part for one in pictures}
+    if given not in ({None}, {TRAIN, TEST}, {TRAIN, VALIDATION}, {TRAIN, VALIDATION, TEST}):
+        raise StudyError(
+            f"dataset: folder: {settings.folder} must have pictures for training and others for testing: train with "
+            "test or val beside it, or neither of the three, and the study draws them."
+        )
+    split = np.array([TRAIN if one.part is None else one.part for one in pictures], dtype=np.uint8)
+    val_as_test = given == {TRAIN, VALIDATION}
+    if val_as_test:
+        split[split == VALIDATION] = TEST
+
+    def draw(part: int, fraction: float, what: str) -> None:
+        rows = np.flatnonzero(split == TRAIN)
+        held = hold_out(fine[rows], None if group is None else group[rows], fraction, seed, what)
+        split[rows[held]] = part
+
+    fraction, seed = settings.validation["fraction"], settings.validation["seed"]
+    if None in given:
+        draw(TEST, settings.test_fraction, "testing")
+    if given != {TRAIN, VALIDATION, TEST}:
+        draw(VALIDATION, fraction, "validation")
+    return split, val_as_test
+
+
+def _check_parts(
+    fine: np.ndarray, split: np.ndarray, group: np.ndarray | None, names: list[str], groups: list[str]
+) -> None:
+    untrained = np.bincount(fine[split == TRAIN], minlength=len(names)) == 0
+    if untrained.any():
+        raise StudyError(
+            f"dataset: no training pictures of class {quoted([names[one] for one in np.flatnonzero(untrained)])}; add "
+            "some, or take the class out of the other parts."
+        )
+    for one in range(len(groups)):
+        if len(parts := np.unique(split[group == one])) > 1:
+            raise StudyError(
+                f"labels.csv: group {groups[one]!r} is in {len(parts)} parts of the split, so that what was learned "
+                "of it would be tested on it; give all its pictures the same split."
+            )
+
+
+def _remarks(labels: Labels) -> list[str]:
+    """Sentences on what a report of these data will lack."""
+    found = []
+    for part, what in ((VALIDATION, "validation"), (TEST, "test")):
+        counts = np.bincount(labels.fine[labels.split == part], minlength=labels.classes)
+        lacking = [labels.fine_names[one] for one in np.flatnonzero(counts == 0)]
+        if lacking:
+            found.append(f"no {what} pictures of class {quoted(lacking)}")
+    return found
