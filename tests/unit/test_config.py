@@ -346,6 +346,7 @@ PATHS = paths(WHOLE)
 @example(where=("models", "efficientnet_b0", "arguments"), extra="drop_rate", value=float("nan"))
 @example(where=("models", "scratch_cnn"), extra="Statistics", value=1)
 @example(where=("study",), extra="Study", value=1)
+@example(where=("study",), extra="[key]", value=1)
 def test_whatever_stands_wherever_is_valid_or_one_sentence(where, extra, value):
     if extra is not None:  # a new key beside the one at `where`
         where = (*where[:-1], extra)

@@ -61,9 +61,10 @@ def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) 
     """
     problems = error.errors(include_url=False)
     problem = _most_telling(problems)
-    path = [*at, *(part for part in problem["loc"] if not _NOT_KEYS.fullmatch(str(part)))]
+    kind, loc = problem["type"], problem["loc"]
+    own = loc[-1:] if kind in _UNKNOWN_KEY else ()  # whatever it looks like
+    path = [*at, *(part for part in loc[: len(loc) - len(own)] if not _NOT_KEYS.fullmatch(str(part))), *own]
     where = ": ".join(str(part) for part in path)
-    kind = problem["type"]
     if kind in _UNKNOWN_KEY:
         parent = ": ".join(str(part) for part in path[:-1]) or "the top level"
         meant = nearest(str(path[-1]), _keys_at(root, path[len(at) : -1]))
