@@ -11,15 +11,15 @@ from study.reporting.style import FAINT, INK, WIDTH, colours, hue, name_row, new
 
 
 def ranked(results: Results) -> list[str]:
-    """The models by mean test accuracy, the highest first; those without a finished run last, in report order."""
-    means = results.rows("models", metric="test_accuracy").set_index("model")["mean"].reindex(results.models)
+    """The models by their mean on the test images, the highest first; those without a finished run come last."""
+    means = results.rows("models", metric=results.measure).set_index("model")["mean"].reindex(results.models)
     return means.sort_values(ascending=False, kind="stable", na_position="last").index.tolist()
 
 
 def draw_accuracy(results: Results) -> Figure:
     """Test accuracy: one row per model, a dot per seed, a bar for the mean's interval, a bracket over the headline."""
     models, two = ranked(results), headline(results)
-    figure = new_figure(WIDTH, 1.5 + 0.44 * len(models), "Test accuracy of every run")
+    figure = new_figure(WIDTH, 1.5 + 0.44 * len(models), f"{results.measured.capitalize()} of every run")
     axis = figure.subplots()
     if results.rows("runs", outcome="finished").empty:
         say(axis, "No run finished.")
@@ -29,9 +29,9 @@ def draw_accuracy(results: Results) -> Figure:
     rows_only(axis, len(models), 1.3 if two else 0.75)
     axis.set_xlim(0, axis.get_xlim()[1])
     classes = len(results.dataset.fine_names)
-    percent_axis(axis, f"test accuracy (%); chance is {100 / classes:.3g} %")
+    percent_axis(axis, f"{results.measured} (%); chance is {100 / classes:.3g} %")
     if two:
-        means = results.rows("models", metric="test_accuracy").set_index("model")["mean"]
+        means = results.rows("models", metric=results.measure).set_index("model")["mean"]
         _bracket(axis, *(100 * means[[two.other, two.model]]), text.points(means[two.model] - means[two.other]))
     return figure
 
@@ -40,7 +40,7 @@ def _model_row(axis: Axes, row: int, results: Results, model: str) -> None:
     """A line to the mean, its interval over seeds as a bar, and a dot for every seed."""
     colour, label = colours(results)[model], results.labels[model]
     runs = results.rows("runs", model=model)
-    finished = 100 * runs.loc[runs["outcome"] == "finished", "test_accuracy"]
+    finished = 100 * runs.loc[runs["outcome"] == "finished", results.measure]
     lost = [
         f"{count} {outcome}"
         for outcome in ("diverged", "missing")
@@ -50,7 +50,7 @@ def _model_row(axis: Axes, row: int, results: Results, model: str) -> None:
     if finished.empty:
         name_row(axis, row, label, text.NOTHING, FAINT)
         return
-    (summary,) = results.rows("models", model=model, metric="test_accuracy").to_dict("records")
+    (summary,) = results.rows("models", model=model, metric=results.measure).to_dict("records")
     axis.plot([0, 100 * summary["mean"]], [row, row], color=colour, lw=1, alpha=0.45, zorder=1)
     if not np.isnan(summary["ci_low"]):
         axis.plot([100 * summary["ci_low"], 100 * summary["ci_high"]], [row, row], color=colour, lw=9, alpha=0.3,

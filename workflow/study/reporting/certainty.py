@@ -7,20 +7,30 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from study.analysis.power import DIFFERENCES, ENDLESS, SEEDS
 from study.analysis.uncertainty import MIN_SEEDS
 from study.data.dataset import TEST
 from study.findings import text
-from study.findings.compare import with_pair
+from study.findings.compare import headline, with_pair
 from study.findings.results import Results
+from study.reporting.accuracy import ranked
 from study.reporting.markup import Column, chart, table
 from study.reporting.panels import numbers, pair_key, pairs, shared
-from study.reporting.style import FAINT, GRID, INK, colours, new_figure, say, wrap
+from study.reporting.style import (
+    FAINT,
+    GRID,
+    WIDTH,
+    colours,
+    hue,
+    name_row,
+    new_figure,
+    percent_axis,
+    rows_only,
+    say,
+    wrap,
+)
 
-ACROSS = 3
-BEFORE = "#7A7A7A"
 MIN_DRAWN = 5  # images of a seed; a point of fewer says nothing, and would pull the line
 MEASURES = {
     "ece": ("ECE (%)", text.percent),
@@ -73,71 +83,53 @@ def how_sure_page(results: Results) -> list[dict[str, Any]]:
 
 
 def draw_calibration(results: Results) -> Figure:
-    """Reliability diagrams: accuracy over confidence, a panel per model, before and after its temperature."""
-    models, bins = results.models, results.tables["calibration"]
-    across = min(ACROSS, len(models))
-    down = -(-len(models) // across)
-    figure = new_figure(0.5 + 3.15 * max(across, 2), 0.9 + 3.9 * down, "Reliability: accuracy by confidence")
-    if bins.empty:
+    """How far each model's confidence is from its accuracy, and accuracy by confidence of the headline's two."""
+    bins, two = results.tables["calibration"], headline(results)
+    models = [model for model in ranked(results) if (bins["model"] == model).any()]
+    shown = [two.model, two.other] if two else models[:2]
+    rows = 1.1 + 0.44 * len(models)
+    figure = new_figure(WIDTH, rows + 3.1, "How far confidence is from accuracy")
+    if not models:
         say(figure.subplots(), "No run finished.")
         return figure
-    axes = figure.subplots(2 * down, max(across, 2), squeeze=False, height_ratios=[4, 1] * down)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for place, model in enumerate(models):
-        row, column = divmod(place, across)
-        own = bins[bins["model"] == model]
-        upper, lower = axes[2 * row : 2 * row + 2, column]
-        upper.set_title(wrap(results.labels[model], 34, 2), pad=30)
-        if own.empty:
-            say(upper, "No run of this model finished.")
-        else:
-            _panel(upper, results, model, own)
-            _histogram(lower, colours(results)[model], own)
-    handles = [
-        Line2D([], [], color=BEFORE, marker="o", mfc="white", ms=5, lw=1.2, label="as trained"),
-        Line2D([], [], color=INK, marker="o", ms=5, lw=1.2, label="after the temperature (in the model's colour)"),
-        Line2D([], [], color=FAINT, ls=(0, (4, 2)), lw=1, label="perfectly calibrated"),
-    ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=3)
+    above, below = figure.subfigures(2, 1, height_ratios=[rows, 3.1])
+    _errors(above.subplots(), results, models)
+    for axis, model in zip(below.subplots(1, len(shown), sharey=True, squeeze=False).flat, shown, strict=True):
+        _reliability(axis, results, model, bins[bins["model"] == model])
     return figure
 
 
-def _panel(axis: Axes, results: Results, model: str, bins: pd.DataFrame) -> None:
-    axis.set_axis_on()
+def _errors(axis: Axes, results: Results, models: list[str]) -> None:
+    """The calibration error of each model, as trained (hollow) and after its temperature (filled)."""
+    for row, model in enumerate(models):
+        stats = results.rows("models", model=model).set_index("metric")["mean"]
+        errors = [100 * stats[name] for name in ("test_ece", "test_ece_scaled")]
+        colour = colours(results)[model]
+        axis.plot(errors, [row, row], color=colour, lw=1.2, zorder=1)
+        axis.plot(errors[:1], [row], "o", color=colour, mfc="white", ms=6)
+        axis.plot(errors[1:], [row], "o", color=colour, ms=6)
+        said = " → ".join(text.number(error, 1) for error in errors)
+        name_row(axis, row, results.labels[model], said, hue(results, model)[0])
+    rows_only(axis, len(models))
+    axis.set_xlim(0, None)
+    percent_axis(axis, "calibration error (ECE, points): ○ as trained, ● after a temperature")
+
+
+def _reliability(axis: Axes, results: Results, model: str, bins: pd.DataFrame) -> None:
+    """Accuracy over confidence, before and after the temperature of the model."""
     axis.plot([0, 100], [0, 100], color=FAINT, ls=(0, (4, 2)), lw=1, zorder=1)
-    for scaled, colour, fill in ((0, BEFORE, "white"), (1, colours(results)[model], None)):
+    colour = hue(results, model)[0]
+    for scaled, fill in ((0, "white"), (1, colour)):
         own = bins[(bins["scaled"] == scaled) & (bins["n_images"] >= MIN_DRAWN)]
         axis.vlines(own["confidence"] * 100, own["low"] * 100, own["high"] * 100, color=colour, lw=1, alpha=0.5)
-        axis.plot(own["confidence"] * 100, own["accuracy"] * 100, color=colour, marker="o", mfc=fill or colour, ms=4.2,
-                  lw=1.2, zorder=3 + scaled)  # fmt: skip
-    stats = results.rows("models", model=model).set_index("metric")["mean"]
-    seeds = text.counted(int(bins["n_seeds"].max()), "seed")
-    said = (
-        f"ECE {text.percent(stats['test_ece'])} % → {text.percent(stats['test_ece_scaled'])} % ({bins['bin'].max()} "
-        f"bins)\ntemperature {text.number(stats['temperature'])}, {seeds}"
-    )
-    axis.text(0, 1.03, said, transform=axis.transAxes, va="bottom", fontsize=8, linespacing=1.35)
-    axis.set_xlim(0, 101)
-    axis.set_ylim(0, 101)
-    axis.set_xticks(range(0, 101, 20), [])
-    axis.set_yticks(range(0, 101, 20))
+        axis.plot(own["confidence"] * 100, own["accuracy"] * 100, color=colour, marker="o", mfc=fill, ms=4.2,
+                  lw=1.4 if scaled else 0.8, zorder=3 + scaled)  # fmt: skip
+    axis.set_title(wrap(results.labels[model], 30, 2), fontsize=9)
+    axis.set(xlim=(0, 101), ylim=(0, 101), xticks=range(0, 101, 25), yticks=range(0, 101, 25), box_aspect=1)
     axis.grid(color=GRID)
+    axis.set_xlabel("confidence (%)")
     axis.set_ylabel("accuracy (%)")
-
-
-def _histogram(axis: Axes, colour: str, bins: pd.DataFrame) -> None:
-    """The share of the images in each bin of confidence: a gap in a bin of few images means little."""
-    axis.set_axis_on()
-    for scaled, line in ((0, BEFORE), (1, colour)):
-        own = bins[bins["scaled"] == scaled]
-        edges = [*own["bin_low"] * 100, own["bin_high"].iloc[-1] * 100]
-        axis.stairs(100 * own["n_images"] / own["n_images"].sum(), edges, color=line, lw=1.2)
-    axis.set_xlim(0, 101)
-    axis.set_xticks(range(0, 101, 20))
-    axis.set_ylim(bottom=0)
-    axis.set_ylabel("images (%)")
-    axis.set_xlabel("confidence: probability of the top class (%)")
+    axis.label_outer()
 
 
 def calibration_page(results: Results) -> list[dict[str, Any]]:

@@ -6,19 +6,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from study.analysis.differences import BETTER, EQUIVALENT, NOT_TESTED, UNCLEAR, WORSE
 from study.analysis.uncertainty import MIN_SEEDS
-from study.config.record import StudyRecord
 from study.findings import text
-from study.findings.compare import headline, shown_pairs
+from study.findings.compare import class_differences, headline, shown_pairs
 from study.findings.results import Results
 from study.reporting.markup import Column, chart, prose, table
 from study.reporting.panels import shared
-from study.reporting.style import FAINT, GRID, new_figure, percent_axis, say, wrap
+from study.reporting.style import BAND, FAINT, WIDTH, apart, new_figure, percent_axis, say, wrap
 
+NAMED = 5  # classes at either end of a figure
 # Colour, shape and fill of a verdict's mark: no verdict is colour alone.
 MARKS = {
     BETTER: ("#00735C", "^", "#00735C"),
@@ -87,60 +85,48 @@ def _table(results: Results, name: str, one: str) -> dict[str, Any]:
     return table(f"Accuracy by {one}", frame, columns, results.csv(name), note)
 
 
-def baselines_of(config: StudyRecord, model: str) -> list[str]:
-    """What `model` is compared with in config.json."""
-    return [one.baseline for one in config.contrasts if one.model == model]
-
-
-def draw_class_differences(results: Results, model: str) -> Figure:
-    """Every class of every contrast of `model`, sorted by difference, in two columns; the margin as a band."""
-    baselines, classes = baselines_of(results.config, model), len(results.dataset.fine_names)
-    figure = new_figure(11, (1.9 + 0.154 * -(-classes // 2)) * len(baselines), "")
-    parts = np.atleast_1d(figure.subfigures(len(baselines), 1))
-    for part, baseline in zip(parts, baselines, strict=True):
-        part.suptitle(wrap(f"Difference by class: {results.contrast_label(model, baseline)}", 110), x=0.0, ha="left")
-        rows = results.rows("class_differences", model=model, baseline=baseline).dropna(subset="difference")
-        if rows.empty:
-            say(part.subplots(), "No difference: one of the two models has no finished run.")
-            continue
-        _forest(part, rows.sort_values(["difference", "class"], ascending=[False, True]), _margin(results))
+def draw_class_differences(results: Results) -> Figure:
+    """Every class by the difference between the headline's two models, largest first, with the extremes named."""
+    two = headline(results)
+    rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
+    figure = new_figure(WIDTH, 4.6, "Difference by class")
+    axis = figure.subplots()
+    if rows.empty:
+        say(axis, "No difference: it takes finished runs of two models.")
+        return figure
+    rows = rows.sort_values(["difference", "class"], ascending=[False, True])
+    places, margin = np.arange(len(rows)), _margin(results)
+    axis.axvspan(-100 * margin, 100 * margin, color=BAND, lw=0, zorder=0)
+    axis.axvline(0, color=FAINT, lw=0.9, zorder=1)
+    for verdict, (colour, shape, fill) in MARKS.items():
+        part = rows[own := (rows["verdict"] == verdict).to_numpy()]
+        if own.any():
+            axis.hlines(places[own], part["low"] * 100, part["high"] * 100, color=colour, lw=0.9, alpha=0.5, zorder=2)
+            axis.plot(part["difference"] * 100, places[own], shape, color=colour, mfc=fill, ms=3.6, zorder=3,
+                      label=f"{verdict} ({own.sum()})")  # fmt: skip
+    axis.set_ylim(len(rows) - 0.2, -0.8)
+    axis.set_yticks([])
+    axis.spines["left"].set_visible(False)
+    _name_extremes(axis, rows)
+    percent_axis(axis, f"points; grey: within ±{text.published(margin)}")
+    figure.suptitle(wrap(f"By class: {results.contrast_label(two.model, two.other)}", 60, 2), x=0.0, ha="left")
+    figure.legend(loc="outside lower left", ncols=3)
     return figure
+
+
+def _name_extremes(axis: Axes, rows: pd.DataFrame) -> None:
+    """Name the first and the last classes at the right, with their differences."""
+    ends = np.unique(np.r_[: min(NAMED, len(rows)), max(0, len(rows) - NAMED) : len(rows)])
+    heights = apart(ends.tolist(), [len(rows) / 21] * len(ends), 0, len(rows) - 1)
+    for place, height in zip(ends, heights, strict=True):
+        row = rows.iloc[place]
+        said = f"{text.points(row['difference'])}  {wrap(text.words(row['class']), 22, 1)}"
+        axis.annotate(said, (1, height), (6, 0), xycoords=axis.get_yaxis_transform(), textcoords="offset points",
+                      va="center", fontsize=8.5, annotation_clip=False)  # fmt: skip
 
 
 def _margin(results: Results) -> float:
     return float(results.config.equivalence_margin)
-
-
-def _forest(figure: Figure, rows: pd.DataFrame, margin: float) -> None:
-    halves = np.array_split(np.arange(len(rows)), 2)
-    low, high = rows["low"].fillna(rows["difference"]).min(), rows["high"].fillna(rows["difference"]).max()
-    for axis, half in zip(figure.subplots(1, 2, sharex=True), halves, strict=True):
-        _forest_column(axis, rows.iloc[half], margin)
-        axis.set_ylim(len(halves[0]) - 0.4, -0.6)
-        axis.set_xlim(100 * min(low, -margin) - 2, 100 * max(high, margin) + 2)
-    handles = [
-        Line2D([], [], color=colour, marker=shape, mfc=fill, ms=5, lw=1, label=f"{verdict} ({count})")
-        for verdict, (colour, shape, fill) in MARKS.items()
-        if (count := int((rows["verdict"] == verdict).sum()))
-    ]
-    handles.append(Patch(color="#EFEFEF", label=f"margin of ±{text.published(margin)} points"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=5)
-
-
-def _forest_column(axis: Axes, rows: pd.DataFrame, margin: float) -> None:
-    places = np.arange(len(rows), dtype=float)
-    axis.axvspan(-100 * margin, 100 * margin, color="#EFEFEF", lw=0, zorder=0)
-    axis.axvline(0, color=FAINT, lw=0.9, zorder=1)
-    axis.hlines(places, -100, 100, color=GRID, lw=0.4, zorder=0)
-    for verdict, (colour, shape, fill) in MARKS.items():
-        chosen = (rows["verdict"] == verdict).to_numpy()
-        part = rows[chosen]
-        axis.hlines(places[chosen], part["low"] * 100, part["high"] * 100, color=colour, lw=1.1, zorder=2)
-        axis.plot(part["difference"] * 100, places[chosen], shape, color=colour, mfc=fill, ms=4.2, zorder=3)
-    axis.set_yticks(places, [wrap(text.words(name), 22, 1) for name in rows["class"]], fontsize=8)
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
-    percent_axis(axis, "difference in test accuracy (percentage points)")
 
 
 def summary(results: Results, name: str, one: str, many: str) -> list[str]:

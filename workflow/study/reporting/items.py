@@ -116,13 +116,5 @@ def _parts(entry: dict[str, Any], page: dict[str, Any], record: StudyRecord) -> 
             model,
             "folded" in entry or model is not None,
         )
-        for model in _models(entry.get("each", page.get("each")), record)
+        for model in (record.models if "each" in entry or "each" in page else [None])
     ]
-
-
-def _models(each: str | None, record: StudyRecord) -> list[str | None]:
-    """The models that have a part of their own; [None] where there is one for the whole study."""
-    if each is None:
-        return [None]
-    compared = {one.model for one in record.contrasts}
-    return [model for model in record.models if each == "model" or model in compared]
