@@ -64,15 +64,31 @@ def amounts_to_reach(reached: Curve, by: Curve, rng: np.random.Generator) -> lis
     is in docs/coverage.md.
     """
     summaries = [_summarise(reached), _summarise(by)]
-    targets, knots = summaries[0].logits, _rising(summaries[1].logits)
-    values = [invert(by.amounts, knots, target) for target in targets]
-    if min(one.df for one in summaries) < FEWEST_FREEDOMS:
+    drawn = _resample(summaries, rng) if min(one.df for one in summaries) >= FEWEST_FREEDOMS else None
+    return _inverted(by.amounts, summaries[1].logits, summaries[0].logits, drawn)
+
+
+def amounts_for(accuracies: np.ndarray, by: Curve, rng: np.random.Generator) -> list[Amount]:
+    """Return for each of `accuracies` float [K] the amount at which the curve has it; see `amounts_to_reach`."""
+    summary, targets = _summarise(by), logit(accuracies)
+    drawn = None
+    if summary.df >= FEWEST_FREEDOMS:
+        drawn = [np.tile(targets, (RESAMPLES, 1)), *_resample([summary], rng)]
+    return _inverted(by.amounts, summary.logits, targets, drawn)
+
+
+def _inverted(
+    amounts: np.ndarray, logits: np.ndarray, targets: np.ndarray, drawn: list[np.ndarray] | None
+) -> list[Amount]:
+    """Where a curve through `logits` reaches each target; the interval is of `drawn`, targets and curves, if any."""
+    knots = _rising(logits)
+    values = [invert(amounts, knots, target) for target in targets]
+    if drawn is None:
         return [Amount(value, np.nan, np.nan) for value in values]
-    drawn, curves = _resample(summaries, rng)
     found = np.empty((RESAMPLES, len(targets)))
-    for row, (points, curve) in enumerate(zip(drawn, curves, strict=True)):
+    for row, (points, curve) in enumerate(zip(*drawn, strict=True)):
         rising = _rising(curve)
-        found[row] = [invert(by.amounts, rising, target) for target in points]
+        found[row] = [invert(amounts, rising, target) for target in points]
     # order statistics, because there is nothing between a number and infinity
     low, high = np.quantile(found, [1 - UPPER_TAIL, UPPER_TAIL], axis=0, method="inverted_cdf")
     return [Amount(*one) for one in zip(values, low.tolist(), high.tolist(), strict=True)]

@@ -5,19 +5,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.inversion import Amount, Curve, amounts_to_reach
+from study.analysis.inversion import Amount, Curve, amounts_for, amounts_to_reach
 from study.analysis.runs import Run, correctness
 from study.analysis.uncertainty import over_seeds, share_of
 from study.config.record import StudyRecord
 from study.data.dataset import TEST, TRAIN, Labels
 
+TARGETS = np.arange(5, 100, 5) / 100  # accuracies
 RESAMPLING = 0  # the seed, so that the same runs give the same bytes
 CURVE = ["model", "label", "images_per_class", "n_seeds", "mean", "sd", "ci_low", "ci_high", "min", "max", "test_low",
          "test_high"]  # fmt: skip
 MEASURES = ("effective", "transferred", "multiplier")
+SIDES = ["beyond", "low_beyond", "high_beyond"]
 EFFECTIVE = ["model", "baseline", "same_network", "images_per_class", "n_seeds", "n_seeds_baseline", "accuracy",
              *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")),
-             "beyond", "low_beyond", "high_beyond"]  # fmt: skip
+             *SIDES]  # fmt: skip
+NEEDED = ["model", "label", "accuracy", *(f"images_per_class{end}" for end in ("", "_low", "_high")), *SIDES]
 
 
 def label_runs_table(config: StudyRecord, every_run: list[Run]) -> pd.DataFrame:
@@ -77,6 +80,24 @@ def effective_data_table(config: StudyRecord, every_run: list[Run], dataset: Lab
             own = {"images_per_class": _shown(amount), **counts, "accuracy": correct.mean()}
             rows.append(pair | own | _effective(amount, one, by.amounts))
     return pd.DataFrame(rows, columns=EFFECTIVE)
+
+
+def labels_needed_table(config: StudyRecord, every_run: list[Run], dataset: Labels) -> pd.DataFrame:
+    """How many images per class a model needs for each of TARGETS, with `beyond` as in `effective_data_table`.
+
+    Models that were trained on fewer than two numbers of images have no rows.
+    """
+    rows = []
+    for model in _models(config):
+        curve = _curve(model, every_run, dataset)
+        if len(curve.amounts) < 2:
+            continue
+        found = amounts_for(TARGETS, curve, np.random.default_rng(RESAMPLING))
+        for target, one in zip(TARGETS, found, strict=True):
+            cut, sides = one.within(curve.amounts)
+            shown = {"model": model, "label": config.models[model].label, "accuracy": target}
+            rows.append(shown | {f"images_per_class{end}": value for end, value in cut.items()} | sides)
+    return pd.DataFrame(rows, columns=NEEDED)
 
 
 def _effective(own: float, found: Amount, amounts: np.ndarray) -> dict[str, Any]:

@@ -44,6 +44,25 @@ def labels_row(results: Results) -> dict[str, Any] | None:
     return _most_telling(rows, np.where(rows["beyond"].isna(), np.abs(np.log(number / TELLING)), number))
 
 
+def labels_needed(results: Results) -> list[str]:
+    """How many labelled images per class the headline's two models need for a round accuracy that the first reaches.
+
+    The highest one within what was tried; nothing where there is none, or no headline.
+    """
+    two, rows = headline(results), results.tables["labels_needed"]
+    own = rows[(rows["model"] == (two and two.model)) & rows["beyond"].isna()]
+    if own.empty:
+        return []
+    rows = rows[rows["accuracy"] == own["accuracy"].max()].set_index("model")
+    needs = [
+        f"{results.names[model]} needs {amount(rows.loc[model].to_dict(), 'images_per_class')}"
+        for model in (two.model, two.other)
+        if model in rows.index
+    ]
+    accuracy = text.percent(rows["accuracy"].iloc[0], 0)
+    return [f"For an accuracy of {accuracy} %, in labelled images of each class: {'; '.join(needs)}."]
+
+
 def compute(results: Results) -> str:
     """How many times the compute of a pretrained model a network from random weights needs to be as accurate."""
     row = compute_row(results)

@@ -154,8 +154,8 @@ def results_table(results: Results, models: Sequence[str]) -> str:
     for model in models:
         of_model = results.rows("runs", model=model)
         done = of_model[of_model["outcome"] == "finished"].sort_values("seed")
-        row = results.rows("models", model=model, metric="test_accuracy").iloc[0]
-        seeds = ", ".join(map(text.percent, done["test_accuracy"]))
+        row = results.rows("models", model=model, metric=results.measure).iloc[0]
+        seeds = ", ".join(map(text.percent, done[results.measure]))
         lost = of_model.loc[of_model["outcome"] != "finished", "outcome"].value_counts()
         if len(lost):
             seeds += f" ({', '.join(f'{count} {outcome}' for outcome, count in lost.sort_index().items())})"
@@ -164,7 +164,7 @@ def results_table(results: Results, models: Sequence[str]) -> str:
         minutes = text.minutes(seconds.get(model, np.nan))
         rows.append([results.labels[model], training(results, model), seeds.strip(), mean, *intervals, minutes])
     time = f"{minutes_unit(results.finished_costs())} per run" + ", shared" * (sharing(results) > 1)
-    heads = ["model", "training", "test accuracy of every seed (%)", "mean ± SD", "95 % interval over seeds",
+    heads = ["model", "training", f"{results.measured} of every seed (%)", "mean ± SD", "95 % interval over seeds",
              "over seeds and images", time]  # fmt: skip
     return _table(heads, rows)
 

@@ -58,7 +58,7 @@ def contamination_page(results: Results) -> list[dict[str, Any]]:
         Column("high", "95 % high", POINTS),
     ]
     note = (
-        "Validation images are a part of the official training file. Weights that have seen that file would gain more "
+        "Validation images are drawn from the training images. Weights that have seen these would gain more "
         "on them than on test; weights that have seen the test file too would not show. Intervals cover seeds and "
         "images."
     )

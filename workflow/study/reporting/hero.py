@@ -40,16 +40,16 @@ def scale(values: list[float]) -> Scale:
 
 def dots(results: Results) -> dict[str, Any]:
     """Every finished run as a dot on one axis, a row per model, and published numbers in rows of their own."""
-    runs, models = results.rows("runs", outcome="finished"), results.rows("models", metric="test_accuracy")
+    runs, models = results.rows("runs", outcome="finished"), results.rows("models", metric=results.measure)
     values = [
-        100 * value for value in (*runs["test_accuracy"], *models["ci_low"].dropna(), *models["ci_high"].dropna())
+        100 * value for value in (*runs[results.measure], *models["ci_low"].dropna(), *models["ci_high"].dropna())
     ]
     values += [100 * entry["accuracy"] for entry in results.literature]
     if runs.empty:
         return {"rows": [], "literature": [], "ticks": []}
     axis, palette, rows = scale(values), colours(results), []
     for row in models[models["n_seeds"] > 0].to_dict("records"):
-        seeds = 100 * runs.loc[runs["model"] == row["model"], "test_accuracy"]
+        seeds = 100 * runs.loc[runs["model"] == row["model"], results.measure]
         interval = [axis.place(100 * row[end]) for end in ("ci_low", "ci_high")] if not np.isnan(row["ci_low"]) else []
         rows.append({
             "model": row["model"], "label": results.labels[row["model"]], "colour": palette[row["model"]],

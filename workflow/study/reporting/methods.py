@@ -11,6 +11,7 @@ import yaml
 
 from study.analysis.provenance import ENVIRONMENT, weights_name
 from study.analysis.uncertainty import MIN_SEEDS
+from study.analysis.unequal import UNEQUAL_FROM, class_sizes
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.findings import text
 from study.findings.doubts import near_duplicate
@@ -61,14 +62,19 @@ def _facts(results: Results) -> dict[str, Any]:
 def _data_facts(results: Results) -> dict[str, Any]:
     data, dataset = results.config.dataset, results.dataset
     parts = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-    per_class = np.unique(np.bincount(dataset.fine[dataset.ids(TEST)], minlength=data.classes))
+    per_class = class_sizes(dataset)
+    smallest, largest = f"{per_class.min():,}", f"{per_class.max():,}"
     return {
         "data": data,
         "synthetic": results.synthetic,
         "images": {name: f"{len(dataset.ids(part)):,}" for name, part in parts.items()},
         "classes": data.classes,
         "superclasses": data.superclasses,
-        "test_per_class": text.numbers(per_class.tolist()),
+        "size": results.image_size,
+        "is_own": results.is_own,
+        "val_as_test": dataset.meta.get("val_as_test"),
+        "grouped": dataset.group is not None,
+        "test_per_class": smallest if smallest == largest else f"{smallest} to {largest}",
         "held_out": _split(data.validation),
         "own_splits": [
             {"recipe": name} | _split(recipe["validation"])
@@ -84,13 +90,10 @@ def _split(validation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _model_facts(results: Results) -> dict[str, Any]:
-    models, recipes = results.config.models.values(), results.config.recipes.values()
-    rules = {recipe["best_epoch"] for recipe in recipes}
+    rules = {recipe["best_epoch"] for recipe in results.config.recipes.values()}
     return {
         "machine": machine(results),
         "chosen": sorted(CHOSEN[rule] for rule in rules),
-        "larger": sorted({model.input_size for model in models if model.input_size > 32}),
-        "pretrained": any(model.weights for model in models),
     }
 
 
@@ -100,6 +103,8 @@ def _statistics_facts(results: Results) -> dict[str, Any]:
     listed = config.suspect_labels
     return {
         "min_seeds": MIN_SEEDS,
+        "measured": results.measured,
+        "unequal_from": UNEQUAL_FROM,
         "tested": int(results.tables["contrasts"]["p_holm"].notna().sum()),
         "margin": text.published(config.equivalence_margin),
         "bins": int(bins.max()) if len(bins) else 0,

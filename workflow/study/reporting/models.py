@@ -21,7 +21,8 @@ SUBSETS = {
     "without_suspect_labels": "without suspect labels",
 }
 
-OF_RUNS = ("train_accuracy", "val_accuracy", "test_accuracy", "test_top5", "test_superclass", "test_nll", "test_ece")
+OF_RUNS = ("train_accuracy", "val_accuracy", "test_accuracy", "test_balanced_accuracy", "test_auc", "test_top5",
+           "test_superclass", "test_nll", "test_ece")  # fmt: skip
 
 
 def head(metric: Metric) -> str:
@@ -52,7 +53,7 @@ def runs_page(results: Results) -> list[dict[str, Any]]:
         Column("outcome", "Outcome", None, "how"),
         Column("epochs", "Epochs", text.whole),
         Column("chosen_epoch", "Chosen epoch", text.whole),
-        *[Column(one.name, head(one), show(one), bar=one.name == "test_accuracy") for one in shown],
+        *[Column(one.name, head(one), show(one), bar=one.name == results.measure) for one in shown],
     ]
     note = (
         "The training accuracy is that of the chosen epoch's weights on a sample of the training images, without "
@@ -75,19 +76,28 @@ def models_page(results: Results) -> list[dict[str, Any]]:
             ("test_high", "95 % high, images"),
         )],
     ]  # fmt: skip
-    note = f"Over seeds: a t interval of the mean, from {MIN_SEEDS} seeds on. Over images: Wilson's, at the mean."
+    note = (
+        f"Over seeds: a t interval of the mean, from {MIN_SEEDS} seeds on. Over images: Wilson's, at the mean, which "
+        "stands for both where every seed gets all images right, or none."
+    )
     shares, others = [], []
     for metric in METRICS.values():
-        if metric.name != "test_accuracy" and (models["metric"] == metric.name).any():
+        if metric.name != results.measure and (models["metric"] == metric.name).any():
             (shares if metric.unit in ("%", "points") else others).append(metric)
-    spread = "Mean over seeds, with the standard deviation below it."
+    spread = "Mean over seeds; below it the standard deviation, and the 95 % interval over test images if there is one."
     superclass = (
         " Superclass is that of the top class; summed, the one whose classes' probabilities add up to most."
         if results.has_superclasses
         else ""
     )
     return [
-        table("Test accuracy", models[models["metric"] == "test_accuracy"], columns, results.csv("models"), note),
+        table(
+            METRICS[results.measure].title.capitalize(),
+            models[models["metric"] == results.measure],
+            columns,
+            results.csv("models"),
+            note,
+        ),
         _means("Other accuracies, gaps and shares", results, shares, spread + superclass),
         _means("Other metrics", results, others, spread),
     ]
@@ -101,7 +111,11 @@ def _means(title: str, results: Results, metrics: list[Metric], note: str) -> di
     for metric in metrics:
         rows, said = models[models["metric"] == metric.name].set_index("model"), show(metric)
         frame[metric.name] = rows["mean"]
-        frame[f"{metric.name} sd"] = ["" if np.isnan(sd) else f"± {show_sd(metric)(sd)}" for sd in rows["sd"]]
+        spreads = ["" if np.isnan(sd) else f"± {show_sd(metric)(sd)}" for sd in rows["sd"]]
+        ranges = [
+            text.spread(*ends).strip(text.NOTHING) for ends in zip(rows["test_low"], rows["test_high"], strict=True)
+        ]
+        frame[f"{metric.name} sd"] = ["; ".join(filter(None, both)) for both in zip(spreads, ranges, strict=True)]
         columns.append(Column(metric.name, head(metric), said, f"{metric.name} sd"))
     return table(title, frame, columns, results.csv("models"), note)
 
@@ -150,8 +164,8 @@ def contrasts_table(results: Results) -> dict[str, Any]:
     if tested:
         test = (
             "p is two-sided, of the same t as the interval, and adjusted by Holm's method for "
-            f"{text.counted(tested, 'comparison')} of test accuracy: only those of {enough} are tested, and no other "
-            "metric is."
+            f"{text.counted(tested, 'comparison')} of {results.measured}: only those of {enough} are tested, and no "
+            "other metric is."
         )
     shown = f"{test} No interval is adjusted for their number."
     if (frame["var_seeds"] == 0).any():

@@ -94,7 +94,7 @@ def models_in_numbers(results: Results) -> Section:
     """The table of the models: accuracy with its spread over seeds, and what a run takes."""
     models, runs = results.tables["models"], results.tables["runs"]
     by_metric = models.pivot(index="model", columns="metric", values="mean").reindex(results.models)
-    frame = models[models["metric"] == "test_accuracy"].set_index("model").reindex(results.models)
+    frame = models[models["metric"] == results.measure].set_index("model").reindex(results.models)
     costs, best = results.finished_costs(), best_model(models)
     seconds = costs.groupby("model")["run_seconds"].mean()
     rows = []
