@@ -96,6 +96,18 @@ def test_what_pretraining_is_worth_in_images_per_class(tables):
     assert (worth["effective"][1:] == 3).all() and (worth["low_beyond"][1:] == ">").all()
 
 
+def test_how_many_images_per_class_a_round_accuracy_takes(tables):
+    needed, curve = tables["labels_needed"].set_index("model"), tables["label_curve"].set_index("model")
+    heights = curve.loc["lite0_finetune", "mean"].to_numpy()
+    logits = np.log(heights / (1 - heights))
+    row = needed.loc["lite0_finetune"].query("accuracy == 0.7").iloc[0]  # between two images and three
+    share = (np.log(0.7 / 0.3) - logits[1]) / (logits[2] - logits[1])
+    assert row["images_per_class"] == pytest.approx(2 * 1.5**share, abs=1e-5)
+    assert row["images_per_class_low"] < row["images_per_class"] < row["images_per_class_high"]
+    beyond = needed.loc["lite0_finetune"].set_index("accuracy")["beyond"]
+    assert beyond[0.3] == "<" and beyond[0.95] == ">" and needed.loc["scratch_cnn"]["beyond"].iloc[-1] == ">"
+
+
 # --- in the report ----------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +122,19 @@ def test_the_finding_tells_of_the_headlines_models_within_the_curve(results, tab
     assert worth.labels(results) == (
         f"Lite0 finetune with 1 labelled image of each class is as accurate as Scratch cnn with {span}"
     )
+
+
+def test_the_sentence_on_labels_needed_is_on_the_highest_accuracy_within_the_curve(results, tables):
+    needed = tables["labels_needed"]
+    own = needed[(needed["model"] == "lite0_finetune") & needed["beyond"].isna()]
+    amount = worth.amount(own.iloc[-1].to_dict(), "images_per_class")
+    (said,) = worth.labels_needed(results)
+    assert said == (
+        f"For an accuracy of {100 * own['accuracy'].max():.0f} %, in labelled images of each class: Lite0 finetune "
+        f"needs {amount}; Scratch cnn needs more than 3.0."
+    )
+    beyond = dataclasses.replace(results, tables=results.tables | {"labels_needed": needed.assign(beyond=">")})
+    assert worth.labels_needed(beyond) == []
 
 
 def with_rows(results, **changes):

@@ -134,7 +134,7 @@ def _resample(summaries: list[_Summary], rng: np.random.Generator) -> list[np.nd
     covariance = np.atleast_2d(np.cov(per_image)) / images
     noise = rng.multivariate_normal(np.zeros(len(per_image)), covariance, RESAMPLES, method="eigh")
     accuracy = _logit(per_image.mean(axis=1) + noise, images)
-    drawn = np.split(accuracy, [len(summaries[0].logits)], axis=1)
+    drawn = np.split(accuracy, np.cumsum([len(one.logits) for one in summaries])[:-1], axis=1)
     return [
         logits + rng.normal(size=logits.shape) * one.errors * np.sqrt(one.df / rng.chisquare(one.df, (RESAMPLES, 1)))
         for logits, one in zip(drawn, summaries, strict=True)

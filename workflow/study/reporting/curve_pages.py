@@ -56,7 +56,8 @@ def learning_table(results: Results) -> dict[str, Any]:
 
 def label_curve_page(results: Results) -> list[dict[str, Any]]:
     """What the labels of pretrained models are worth without their weights, and every accuracy."""
-    return [panel(results, by_labels(results), MEASURED), prose("How to read it", [
+    said = " ".join([*worth.labels_needed(results), MEASURED])
+    return [panel(results, by_labels(results), said), prose("How to read it", [
         "Each seed draws the images of its runs, the same for all models, and smaller sets are parts of larger ones. "
         "Validation chooses nothing, because its labels are labels too: all settings were fixed beforehand.",
         NO_EXTRAPOLATION]), worth_in_labels(results), accuracy_by_labels(results)]  # fmt: skip
