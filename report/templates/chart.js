@@ -114,14 +114,24 @@ function apart(boxes, start, end) {
   for (const box of [...boxes].reverse()) end = box.top = Math.min(box.top, end - box.tall);
 }
 
-// `words` in lines of at most `most` letters.
-function wrapped(words, most) {
+// A name for `nameAtEdge`: `words` in lines of at most `most` letters, at height `at`, of what ends at `x`.
+function named(words, most, x = 0, at = 0, kind = "") {
   const lines = [""];
   for (const word of words.split(" ")) {
     if (lines.at(-1) && (lines.at(-1) + word).length >= most) lines.push(word);
     else lines[lines.length - 1] += (lines.at(-1) && " ") + word;
   }
-  return lines;
+  return {lines, x, at, kind, tall: 15 * lines.length + 4};
+}
+
+// Write names beyond the edge of a plot, each as near its height as the others let it; a dotted line leads there.
+function nameAtEdge(svg, names, edge, height) {
+  apart(names, 2, height - 2);
+  for (const {lines, x, at, kind, tall, top} of names) {
+    add(svg, "path", {d: `M${x},${at}H${edge}L${edge + 8},${top + tall / 2}`, class: "leader"});
+    const node = add(svg, "text", {class: `named ${kind}`, "pointer-events": "none"});
+    lines.forEach((line, place) => add(node, "tspan", {x: edge + 11, y: top + 13 + 15 * place}, line));
+  }
 }
 
 // Draw for the width there is, and again when it changes.

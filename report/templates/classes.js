@@ -79,7 +79,8 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     const {from, to} = selection, known = rows.filter((row) => row.difference !== null);
     slopes.hidden = from === to || !known.length;
     if (slopes.hidden) return;
-    const width = 340, height = 520, left = 44, right = known.length <= 20 ? 230 : 300, top = 44, bottom = 12;
+    const width = 400, height = 520, left = 44, right = 220, top = 44, bottom = 12;
+    const ranked = [...known].sort((a, b) => b.difference - a.difference), extremes = known.length <= 20 ? ranked : [...ranked.slice(0, 5), ...ranked.slice(-5)];
     const values = known.flatMap((row) => [accuracy[from][row.label], accuracy[to][row.label]]);
     const step = 0.1, lowest = Math.max(0, Math.floor(Math.min(...values) / step) * step), highest = Math.min(1, Math.ceil(Math.max(...values) / step) * step);
     const y = (value) => height - bottom - ((value - lowest) / Math.max(highest - lowest, step)) * (height - top - bottom);
@@ -91,11 +92,10 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     }
     const short = (m) => (label(m).length > 24 ? label(m).slice(0, 23) + "…" : label(m));
     add(svg, "text", {x: 0, y: 13}, short(from));
-    add(svg, "text", {x: width, y: 30, "text-anchor": "end"}, short(to));
-    let free = -Infinity;
-    for (const row of [...known].sort((a, b) => accuracy[to][b.label] - accuracy[to][a.label])) {
+    add(svg, "text", {x: right, y: 30, "text-anchor": "middle"}, short(to));
+    for (const row of known) {
       const ends = [left, y(accuracy[from][row.label]), right, y(accuracy[to][row.label])];
-      const group = add(svg, "g", {class: `slope ${row.kind}`, "data-label": row.label});
+      const group = add(svg, "g", {class: `slope ${row.kind}${extremes.includes(row) ? " named" : ""}`, "data-label": row.label});
       add(group, "path", {d: `M${ends[0]},${ends[1]}L${ends[2]},${ends[3]}`});
       mark(group, from, ends[0], ends[1], 2.5, colourOf(from));
       mark(group, to, ends[2], ends[3], 2.5, colourOf(to));
@@ -104,12 +104,8 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
       wide.addEventListener("pointerenter", () => light(row.label));
       wide.addEventListener("pointerleave", () => light(null));
       if (one === "class") wide.addEventListener("click", () => select({label: row.label}));
-      if (known.length <= 20) {
-        const at = Math.max(ends[3] + 4, free + 15);
-        free = at;
-        add(group, "text", {x: right + 8, y: at}, names[row.label]);
-      }
     }
+    nameAtEdge(svg, extremes.map((row) => named(`${points(row.difference)} ${names[row.label]}`, 26, right + 4, y(accuracy[to][row.label]), "small")), right + 8, height);
   }
 
   function drawList(rows) {

@@ -10,11 +10,8 @@ CHARTS.curves = (controls, drawing, {amount, log, ticks, arrow, quantities}) => 
     if (!quantities.length) { add(drawing, "p", {}, "No run has finished an epoch that was looked at."); return; }
     const {title, ceiling, lines} = quantities[which], narrow = available < 600;
     const width = Math.max(300, Math.min(available, 920)), right = narrow ? 134 : 230;
-    const boxes = lines.map((line) => {
-      const words = wrapped(`${number(line.end)}  ${line.label}`, Math.floor((right - 12) / ((strong(line) ? 7.1 : 6.5) - 0.6 * narrow)));
-      return {line, words, tall: 15 * words.length + 4};
-    });
-    const height = Math.max(440, boxes.reduce((sum, {tall}) => sum + tall, 10));
+    const names = lines.map((line) => named(`${number(line.end)}  ${line.label}`, Math.floor((right - 12) / ((strong(line) ? 7.1 : 6.5) - 0.6 * narrow))));
+    const height = Math.max(440, names.reduce((sum, {tall}) => sum + tall, 10));
     const known = (points) => points.filter(([, value]) => ceiling === null || value <= ceiling);
     const shown = lines.map((line) => ({...line, runs: line.runs.map(known), training: training && strong(line) ? line.training.map(known) : []}));
     const points = shown.flatMap((line) => [...line.runs, ...line.training].flat());
@@ -40,14 +37,9 @@ CHARTS.curves = (controls, drawing, {amount, log, ticks, arrow, quantities}) => 
       explain(node, line.label, line.runs.length === 1 ? line.runs[0].slice(0, 12).map(said)
         : line.runs.filter((run) => run.length).map((run) => `${said(run[0])} → ${said(run.at(-1))}`));
     }
-    for (const box of boxes) box.at = y(Math.min(box.line.end, highest));
-    apart(boxes, 2, height - 2);
-    for (const {line, words, at, tall, top} of boxes) {
-      const last = Math.max(...line.runs.flat().map(([amount]) => amount)), edge = width - right;
-      add(svg, "path", {d: `M${x(last)},${at}H${edge}L${edge + 8},${top + tall / 2}`, class: "leader"});
-      const node = add(svg, "text", {class: `named ${narrow ? "small " : ""}${study.models[line.models[0]].hue}${strong(line) ? " strong" : ""}`});
-      words.forEach((word, place) => add(node, "tspan", {x: edge + 11, y: top + 13 + 15 * place}, word));
-    }
+    lines.forEach((line, place) => Object.assign(names[place], {at: y(Math.min(line.end, highest)), x: x(Math.max(...line.runs.flat().map(([at]) => at))),
+      kind: `${narrow ? "small " : ""}${study.models[line.models[0]].hue}${strong(line) ? " strong" : ""}`}));
+    nameAtEdge(svg, names, width - right, height);
     if (arrow && which === 0) {
       const [value, from, to, times] = arrow, tip = x(to) + (to > from ? -7 : 7);
       add(svg, "path", {d: `M${x(from)},${y(value)}H${x(to)}M${tip},${y(value) - 4}L${x(to)},${y(value)}L${tip},${y(value) + 4}`, class: "arrow"});

@@ -13,7 +13,7 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
   const draw = (available) => {
     hideTip();
     const cost = costs[which], narrow = available < 620;
-    const width = Math.max(300, Math.min(available, 900)), height = 420, left = 48, right = narrow ? 16 : 210, top = 16, bottom = 50;
+    const width = Math.max(300, Math.min(available, 900)), height = 420, left = 48, right = narrow ? 134 : 230, top = 16, bottom = 50;
     const known = models.map((_, m) => m).filter((m) => cost?.values[m] > 0 && accuracy[m] !== null);
     drawing.replaceChildren();
     if (!known.length) { add(drawing, "p", {}, "Not measured."); return; }
@@ -25,16 +25,6 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
       {low, high, log: true, ticks: ticksOf(low, high, true), say: short, grid: true, title: `${cost.title}, logarithmic${narrow ? "" : "; lower is cheaper"}`},
       {low: bottomOf, high: topOf, ticks: ticksOf(bottomOf, topOf), say: (value) => (100 * value).toFixed(0), title: "test accuracy (%)"});
     add(svg, "polyline", {points: cost.front.map((m) => `${x(cost.values[m])},${y(accuracy[m])}`).join(" "), class: "joined"});
-    // A label stands where it covers no mark and no other label: to the right, to the left, below or above.
-    const taken = known.map((m) => [x(cost.values[m]) - 9, y(accuracy[m]) - 8, x(cost.values[m]) + 9, y(accuracy[m]) + 8]);
-    const place = (at, words) => {
-      const wide = 7.2 * words.length, boxes = [[15, -7], [-15 - wide, -7], [10, 8], [10, -22], [-wide / 2, 12], [-wide / 2, -26], [10, 22], [10, -36]]
-        .map(([dx, dy]) => [at[0] + dx, at[1] + dy, at[0] + dx + wide, at[1] + dy + 14]);
-      const clear = (box) => box[0] > left && box[2] < width && !taken.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]);
-      const box = boxes.find(clear) ?? boxes[0];
-      taken.push(box);
-      return {x: box[0], y: box[3] - 3};
-    };
     for (const m of [...known].sort((a, b) => accuracy[b] - accuracy[a])) {
       const at = [x(cost.values[m]), y(accuracy[m])], is = m === selection.from || m === selection.to;
       const lines = [`test accuracy ${percent(accuracy[m])}`,
@@ -44,14 +34,9 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
       if (is) add(node, "circle", {cx: at[0], cy: at[1], r: 12, class: "ring"});
       mark(node, m, ...at, 6.5, colourOf(m));
       explain(node, models[m].label, lines);
-      if (narrow) continue;
-      const words = models[m].label.length > 30 ? models[m].label.slice(0, 29) + "…" : models[m].label;
-      add(svg, "text", {...place(at, words), "pointer-events": "none"}, words);
     }
-    if (narrow) {
-      const legend = add(drawing, "ul", {class: "legend"});
-      for (const m of known) { const item = add(legend, "li"); symbol(item, m, colourOf(m)); add(item, "span", {}, models[m].label); }
-    }
+    nameAtEdge(svg, known.map((m) => named(models[m].label, narrow ? 17 : 28, x(cost.values[m]) + 8, y(accuracy[m]),
+      `${narrow ? "small " : ""}${models[m].hue}${m === selection.from || m === selection.to ? " strong" : ""}`)), width - right, height);
     add(drawing, "p", {class: "note", role: "status"}, `On the Pareto front by ${cost.title}: ${cost.front.map((m) => models[m].label).join("; ")}.`);
   };
 
