@@ -130,8 +130,21 @@ function nameAtEdge(svg, names, edge, height) {
   for (const {lines, x, at, kind, tall, top} of names) {
     add(svg, "path", {d: `M${x},${at}H${edge}L${edge + 8},${top + tall / 2}`, class: "leader"});
     const node = add(svg, "text", {class: `named ${kind}`, "pointer-events": "none"});
-    lines.forEach((line, place) => add(node, "tspan", {x: edge + 11, y: top + 13 + 15 * place}, line));
+    lines.forEach((line, place) => add(node, "tspan", {x: edge + 11, y: top + 13 + 15 * place}, line + " "));
   }
+}
+
+// One stop of the Tab key for the whole list; the arrow keys go on from there.
+function arrowKeys(list, rowsOf) {
+  list.addEventListener("keydown", (event) => {
+    const rows = [...list.querySelectorAll(rowsOf)], at = rows.indexOf(document.activeElement);
+    const next = {ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: rows.length - 1}[event.key];
+    if (at < 0 || next === undefined) return;
+    event.preventDefault();
+    const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
+    rows.forEach((one) => { one.tabIndex = one === row ? 0 : -1; });
+    row.focus();
+  });
 }
 
 // Draw for the width there is, and again when it changes.

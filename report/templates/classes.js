@@ -63,16 +63,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     ...[selection.to, selection.from].map((m) => `${label(m)}: ${percent(accuracy[m][row.label])}`),
     `difference ${points(row.difference)} points` + (row.low === null ? "" : `, 95 % interval ${points(row.low)} to ${points(row.high)}`)];
 
-  // One stop of the Tab key for the whole list; the arrow keys go on from there.
-  list.addEventListener("keydown", (event) => {
-    const rows = [...list.querySelectorAll(".row")], at = rows.indexOf(document.activeElement);
-    const next = {ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 10, PageUp: at - 10, Home: 0, End: rows.length - 1}[event.key];
-    if (at < 0 || next === undefined) return;
-    event.preventDefault();
-    const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
-    rows.forEach((one) => { one.tabIndex = one === row ? 0 : -1; });
-    row.focus();
-  });
+  arrowKeys(list, ".row");
 
   function drawSlopes(rows) {
     slopes.replaceChildren();

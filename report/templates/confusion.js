@@ -21,10 +21,14 @@ CHARTS.confusion = (controls, drawing) => {
   const holder = add(side, "div", {class: "matrix"});
   const canvas = add(holder, "canvas", {tabindex: 0, role: "img"});
   const detail = add(side, "div", {class: "detail", "aria-live": "polite"});
-  add(drawing, "p", {class: "note"}, shared.pictures.rule);
+  const key = add(add(drawing, "p", {class: "note"}), "span", {class: "key"}, "0 %");
+  add(key, "i");
+  key.append("100 % of the true class; the scale is stretched at its low end. " + shared.pictures.rule);
 
-  // White to dark blue, stretched at the low end so that rare confusions show.
-  const shade = (value) => [255, 255, 255].map((white, at) => Math.round(white + Math.pow(value, 0.4) * ([8, 48, 107][at] - white)));
+  // From the paper's colour to a full blue, stretched at the low end so that rare confusions show.
+  const colourNamed = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).match(/[0-9a-f]{2}/gi).map((one) => parseInt(one, 16));
+  let paper, full;
+  const shade = (value) => paper.map((start, at) => Math.round(start + Math.pow(value, 0.4) * (full[at] - start)));
   const luminance = (rgb) => rgb.map((one) => (one / 255 <= 0.04 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4)).reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
 
   function draw() {
@@ -37,7 +41,8 @@ CHARTS.confusion = (controls, drawing) => {
     canvas.setAttribute("aria-label", `Confusion matrix of ${study.models[model()].label}, true classes as rows. Arrow keys move, plus and minus zoom. Now: ${said(...labels(cell))}`);
     const pen = canvas.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.fillStyle = "#fff";
+    [paper, full] = ["--paper", "--matrix"].map(colourNamed);
+    pen.fillStyle = `rgb(${paper.join(",")})`;
     pen.fillRect(0, 0, width, width);
     pen.font = `${size >= 30 ? 12 : 11}px system-ui, sans-serif`;
     const {row, column, span} = view;
@@ -71,7 +76,7 @@ CHARTS.confusion = (controls, drawing) => {
   // Class names where a cell has room for one, otherwise those of the superclasses where they have.
   function drawNames(pen, width) {
     pen.textBaseline = "middle";
-    pen.fillStyle = "#1a1a1a";
+    pen.fillStyle = luminance(paper) > 0.18 ? "#1a1a1a" : "#ececec";
     const name = (text, start, cells, horizontal) => {
       const middle = edge + (start + cells / 2) * size;
       pen.save();

@@ -1,22 +1,25 @@
 """The interactive panels in a browser: one selection drives them all; by mouse, by keyboard and by touch."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.findings.results import read_results
 from study.reporting.certainty import how_sure_section
-from study.reporting.classes import classes_section, superclasses_page
+from study.reporting.classes import bars, classes_section, superclasses_page
 from study.reporting.confusion import confusion_section
 from study.reporting.costs import front_section
+from study.reporting.curve_pages import learning_section
 from study.reporting.markup import write_page
 from study.reporting.pages import body
 
 ACCURACIES = {"scratch_cnn": 0.1, "lite0_finetune": 0.97, "lite0_frozen": 0.6}
-PANELS = (classes_section, confusion_section, how_sure_section, front_section)
+PANELS = (classes_section, confusion_section, how_sure_section, front_section, learning_section)
 
 
 def write(folder: Path, accuracies, seeds, dataset="synthetic"):
@@ -25,6 +28,7 @@ def write(folder: Path, accuracies, seeds, dataset="synthetic"):
     write_tables(study, study / "tables")
     sources = read_results(study, study / "tables")
     pages = {panel.__name__: [panel(sources)] for panel in PANELS}
+    pages["bars"] = [bars(sources, "classes", "class")]
     pages["all"] = [panel(sources) for panel in PANELS]
     if sources.has_superclasses:
         pages["superclasses"] = superclasses_page(sources)
@@ -232,6 +236,55 @@ def test_costs_can_be_read_without_a_mouse(written, opened):
     narrow = opened(written[1] / "front_section.html", width=390, has_touch=True)
     narrow.locator(".point").first.tap()
     assert "test accuracy" in narrow.locator(".tip").inner_text()
+
+
+def test_every_curve_is_named_at_its_end_and_the_chosen_models_are_stronger(written, opened):
+    page = opened(written[1] / "learning_section.html")
+    names = page.locator("[data-chart=curves] text.named")
+    assert [" ".join(one.split()) for one in names.all_text_contents()] == [
+        f"{100 * mean:.1f} {written[0].labels[model]}"
+        for model, mean in written[0].rows("models", metric="val_accuracy").set_index("model")["mean"]
+        .sort_values(ascending=False).items()
+    ]  # fmt: skip
+    assert page.locator(".curve-of path:not(.wide)").count() == 9  # three models of three seeds
+    choose_models(page, "Lite0 frozen", "Scratch cnn")
+    strong = page.locator("text.named.strong").all_text_contents()
+    assert sorted(" ".join(one.split()[1:]) for one in strong) == ["Lite0 frozen", "Scratch cnn"]
+    tops = [one.bounding_box() for one in names.all()]
+    assert all(one["y"] + one["height"] <= other["y"] + 1 for one, other in itertools.pairwise(tops))
+    page.get_by_label("loss").check()
+    assert "loss on validation images" in page.locator("[data-chart=curves] svg").first.get_attribute("aria-label")
+    before = page.locator(".curve-of .training").count()
+    page.get_by_label("training images, too").check()
+    assert (before, page.locator(".curve-of .training").count()) == (0, 6)
+
+
+def test_bars_sort_the_classes_of_the_chosen_model_and_open_their_cards(written, opened):
+    page = opened(written[1] / "bars.html")
+    shares = [float(one.split()[0]) for one in page.locator(".bars .value").all_inner_texts()]
+    assert len(shares) == 100 and shares == sorted(shares, reverse=True)
+    page.get_by_label("Sort by").select_option(label="accuracy, lowest first")
+    assert page.locator(".bars .value").first.inner_text().split()[0] == f"{shares[-1]:.0f}"
+    page.get_by_label("Model", exact=True).select_option(label="Scratch cnn")
+    assert "random" in page.locator("ol.bars").get_attribute("class")
+    name = page.locator(".bars .name").first.inner_text()
+    page.locator(".bars button").first.click()
+    assert page.locator("dialog h2").inner_text() == name
+
+
+def test_a_panel_can_be_kept_as_a_drawing_and_as_a_picture(written, opened, tmp_path):
+    page = opened(written[1] / "front_section.html", permissions=[])
+    page.get_by_text("Save or copy this figure").click()
+    with page.expect_download() as kept:
+        page.get_by_text("Save as SVG").click()
+    svg = Path(kept.value.path()).read_text()
+    assert kept.value.suggested_filename == "front.svg" and svg.startswith("<svg") and "Lite0" in svg
+    assert "var(" not in svg and "class=" not in svg  # it needs no style sheet
+    page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error()); }")
+    with page.expect_download() as kept:
+        page.get_by_text("Copy as PNG").click()
+    picture = Image.open(kept.value.path())
+    assert picture.format == "PNG" and picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 10
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1440])

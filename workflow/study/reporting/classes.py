@@ -29,17 +29,30 @@ MARKS = {
 
 def classes_page(results: Results) -> list[dict[str, Any]]:
     """Every class."""
-    return [classes_section(results), _table(results, "classes", "class")]
+    return [classes_section(results), bars(results, "classes", "class"), _table(results, "classes", "class")]
 
 
 def superclasses_page(results: Results) -> list[dict[str, Any]]:
     """Every superclass."""
-    return [_section(results, "superclasses", "superclass"), _table(results, "superclasses", "superclass")]
+    return [
+        _section(results, "superclasses", "superclass"),
+        bars(results, "superclasses", "superclass"),
+        _table(results, "superclasses", "superclass"),
+    ]
 
 
 def classes_section(results: Results) -> dict[str, Any]:
     """Every class, from one model to another: which gain, which lose; a class opens its card."""
     return _section(results, "classes", "class")
+
+
+def bars(results: Results, many: str, one: str) -> dict[str, Any]:
+    """How accurate one model is in every class or superclass, as sorted bars."""
+    has_card = one == "class"
+    note = "Mean over seeds; the line is the 95 % Wilson interval, and so is what stands small beside the value, in %."
+    note += " Choose a class for its card." * has_card
+    data = shared(results, one, *["mistakes"] * has_card)
+    return chart("bars", f"Accuracy of one model by {one}", {"one": one, "many": many}, note, data, ["card"] * has_card)
 
 
 def _section(results: Results, many: str, one: str) -> dict[str, Any]:

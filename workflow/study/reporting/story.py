@@ -155,7 +155,7 @@ def _curves(page: Callable[[Results], list[Section]]) -> Callable[[Results], Sec
 
 
 def _classes(results: Results) -> Section:
-    _, *rest = classes_page(results)
+    rest = [one for one in classes_page(results) if one["kind"] == "table"]
     return {
         "lead": topics.about_classes(results),
         "sections": [classes_section(results)],
