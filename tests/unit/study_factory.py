@@ -1,7 +1,7 @@
 """A tiny study, complete on disk, whose accuracies the caller chooses."""
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -55,6 +55,7 @@ def make_study(
     diverged: Collection[tuple[str, int]] = (),
     dataset: str = "synthetic",
     few: Mapping[str, Mapping[int, float]] | None = None,
+    alter: Callable[[Dataset], Dataset] = lambda data: data,
 ) -> Path:
     """Write a study into the folder `study` and return it.
 
@@ -62,13 +63,16 @@ def make_study(
     class is the true one, on test and validation alike; half of the wrong answers stay within the superclass.
     `diverged` names runs (model, seed) that ended without predictions. `dataset` gives the names and numbers of classes
     and superclasses; its 15 images a class are noise, shuffled over the splits. `few` gives models that are trained on
-    few images per class too, and their accuracies by that number, the same numbers for all of them.
+    few images per class too, and their accuracies by that number, the same numbers for all of them. `alter` gives other
+    data in place of these, of as many classes.
     """
     rng = np.random.default_rng(0)
     config, paths = make_config(list(accuracies), seeds, dataset, few or {}), StudyPaths(study)
-    data = _dataset(config, rng)
+    data = alter(_dataset(config, rng))
     data.write(paths.dataset)
-    write_json(paths.config, study_record(config, COMPUTE) | {"study": study.name})
+    record = study_record(config, COMPUTE)
+    about = {key: data.meta[key] for key in ("title", "synthetic")}
+    write_json(paths.config, record | {"study": study.name, "dataset": record["dataset"] | about})
     for number, run in enumerate(config.runs()):
         spec, folder, model = _fetched(spec_of(config, run, COMPUTE)), paths.run(*run), run.model
         finished = (model, run.seed) not in diverged

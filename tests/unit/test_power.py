@@ -6,7 +6,7 @@ from scipy import stats
 from simulated import WORLDS, draw, true_accuracies
 
 from study.analysis.contrasts import contrast
-from study.analysis.power import Foreseen, Variances, foresee, power, variances
+from study.analysis.power import Foreseen, Variances, foresee, power, smallest_seen, variances
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -27,6 +27,12 @@ def test_by_hand():
     found = foresee(Variances(1000, 0.5, (0.0003, 0.0003), (0.2, 0.3)), 5)
     assert found.var_images == pytest.approx((0.5 + 0.5 / 5) / 1000)
     assert found.var_seeds == pytest.approx((0.0001 + 0.0) / 5)
+
+
+def test_what_so_many_test_images_can_tell_before_any_run():
+    # the variance of a difference that is ±1 on a fifth of 30 images is 0.2 / 30, on 29 degrees of freedom
+    assert smallest_seen(30) == pytest.approx(stats.t.ppf(0.975, 29) * np.sqrt(0.2 / 30))
+    assert smallest_seen(1) == smallest_seen(2) > smallest_seen(10_000)
 
 
 def test_no_interval_below_three_seeds_and_no_variances_below_two():

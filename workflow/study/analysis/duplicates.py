@@ -20,6 +20,8 @@ missed.
 vector of some 150 numbers that cannot be further apart than the details are (the cosine transform is orthonormal, and
 lengths obey the triangle inequality), so only pairs that are near in these are compared in full. Of a test image with
 more than `MAX_COMPARED` of these, as noise may have, only the nearest `MAX_COMPARED` are compared.
+
+*Size.* Images of other sizes are compared at 32 pixels, so that both searches are those that were measured.
 """
 
 import functools
@@ -33,6 +35,7 @@ from scipy.fft import dct
 
 from study.analysis.look_alikes import look_alikes
 from study.data.dataset import TEST, read_dataset
+from study.data.pictures import resized
 from study.errors import StudyError
 from study.files import DAMAGED, atomic_write
 
@@ -87,7 +90,8 @@ def write_near_duplicates(dataset: Path, out: Path, features: Path | None = None
     Raises StudyError if a file cannot be read, or the features are not those of its images.
     """
     data = read_dataset(dataset)
-    table = near_duplicates(data.images, data.fine, data.split == TEST, _read_features(features, len(data.fine)))
+    images, given = resized(data.images, SIDE), _read_features(features, len(data.fine))
+    table = near_duplicates(images, data.fine, data.split == TEST, given)
     with atomic_write(out) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
 

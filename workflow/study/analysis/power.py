@@ -17,6 +17,7 @@ FAR = 8.0  # standard errors, beyond which the wrong tail is below 1e-16, and sc
 SEEDS = range(2, 21)
 ENDLESS = 1_000_000  # seeds: what is left of the variance comes from the test images
 DIFFERENCES = {"power_1": 0.01, "power_2": 0.02, "power_5": 0.05}  # columns of more_seeds.csv, and true differences
+DISAGREEING = 0.2  # a share of the images that is usual between a good model and a fair one
 SURE = 30.0  # standard errors, beyond which a difference is always found
 
 
@@ -97,6 +98,14 @@ def foresee(measured: Variances, seeds: int) -> Foreseen:
     ]
     var_seeds, df, half = combined(var_images, measured.images, parts)
     return Foreseen(half, df, var_seeds, var_images)
+
+
+def smallest_seen(images: float) -> float:
+    """The smallest difference that so many test images can tell from 0: half its 95 % interval, a fraction.
+
+    Two models are assumed to disagree on DISAGREEING of the images, and their seeds to be alike.
+    """
+    return foresee(Variances(max(images, 2), DISAGREEING, (0.0, 0.0), (0.0, 0.0)), MIN_SEEDS).half
 
 
 def power(foreseen: Foreseen, difference: float) -> float:

@@ -61,6 +61,16 @@ def opened(path: Path, size: int) -> Iterator[Image.Image]:
         ) from None
 
 
+def resized(images: np.ndarray, size: int) -> np.ndarray:
+    """Return images uint8 [N, S, S, 3] as uint8 [N, size, size, 3], each pixel the mean of its area."""
+    if images.shape[1] == size:
+        return images
+    found = np.empty((len(images), size, size, 3), np.uint8)
+    for place, image in enumerate(images):
+        found[place] = Image.fromarray(np.asarray(image)).resize((size, size), Image.Resampling.BOX)
+    return found
+
+
 def _is_heif(path: Path) -> bool:
     """Return whether a file is of the format in which many phones keep their pictures (ISO/IEC 23008-12)."""
     with path.open("rb") as file:

@@ -12,6 +12,8 @@ from study.analysis.older_code import is_older
 from study.config.planning import run_spec, spec_of
 from study.config.specs import ComputeSpec, RunSpec, trained_spec
 from study.config.study import Config
+from study.data.dataset import TEST
+from study.data.folder import NAME as FOLDER
 from study.errors import StudyError
 from study.files import read_json
 from study.orchestration.check_machine import checked_seconds, duration
@@ -44,7 +46,7 @@ def describe(
         model = study.models[name]
         seeds = ", ".join(str(seed) for seed in study.seeds_of(name))
         lines.append(f"  {name}: {model.regime} at {model.input_size} px, recipe {model.recipe}, seeds {seeds}")
-    lines += _label_runs(study)
+    lines += [*_label_runs(study), _visible(study)]
     earlier = _earlier_runs(study, compute, paths, published)
     taken = f" ({len(published)} of them published)" if published else ""
     lines.append(f"  runs there already: {len(earlier.done)}{taken}; {disk_gb(study):.1f} GB on disk when all are")
@@ -89,6 +91,22 @@ def _flat(section: dict[str, Any], above: str = "") -> dict[str, Any]:
     for key, value in section.items():
         found |= _flat(value, f"{above}{key}: ") if isinstance(value, dict) else {f"{above}{key}": value}
     return found
+
+
+def _visible(study: Config) -> str:
+    """Return a line on what the test images can tell, however long one trains."""
+    from study.analysis.power import DISAGREEING, smallest_seen
+    from study.analysis.unequal import counted_images, is_unequal
+
+    data, images = study.data, study.data.test_images
+    counted, unequal = images, ""
+    if data.name == FOLDER and is_unequal(data.labels):
+        counted, unequal = counted_images(data.labels.fine[data.labels.ids(TEST)], data.labels), ", of unequal classes"
+    points = 100 * smallest_seen(counted)
+    return (
+        f"  with {images:,} test images{unequal}, gains below ±{points:.{int(points < 2)}f} points cannot be seen "
+        f"(where models disagree on {100 * DISAGREEING:.0f} % of them)"
+    )
 
 
 def _label_runs(study: Config) -> list[str]:

@@ -9,8 +9,8 @@ from study.data.dataset import TEST, Dataset
 from study.findings import text
 from study.findings.doubts import near_duplicate
 from study.findings.results import Results
-from study.reporting.markup import Column, is_true, picture_uri, prose, table
-from study.reporting.pictures import picture
+from study.reporting.markup import Column, is_true, prose, table
+from study.reporting.pictures import alone, picture
 from study.reporting.style import hue_name
 
 NEAREST = 60  # because pictures take room; the file has all
@@ -65,7 +65,7 @@ def samples_page(results: Results) -> list[dict[str, Any]]:
             said = [] if seed is None else _answers_shown(results, int(image), named[int(image)])
             models.append({"label": label, "hue": hue_name(results, model), "answers": said})
         name = text.words(results.dataset.fine_names[results.dataset.fine[image]])
-        address = picture_uri(results.dataset.images[image])
+        address = alone(results, image)
         samples.append({"image": int(image), "name": name, "address": address, "models": models})
     note = (
         f"{sampling_rule(results.dataset)}, a choice that depends on no result, enlarged without "

@@ -210,8 +210,9 @@ def bibtex(record: dict[str, Any], study: str, year: str) -> str:
         f"{{{author['name']}}}" if "name" in author else f"{author['family-names']}, {author['given-names']}"
         for author in record["authors"]
     )
+    made_with = f", made with the {record['made_with']}" if "made_with" in record else ""
     fields = {"title": f"{{{record['title']}}}", "author": names, "version": record["version"], "year": year,
-              "note": f"Study {study}"}  # fmt: skip
+              "note": f"Study {study}{made_with}"}  # fmt: skip
     lines = [f"  {key} = {{{value}}}," for key, value in fields.items() if value]
     return "\n".join([f"@software{{{study}_study,", *lines, "}"])
 
@@ -241,6 +242,10 @@ def citation(results: Results, file: Path = PROJECT / "CITATION.cff") -> str:
         return ""
     finished = results.tables["provenance"]["finished"].dropna()
     record = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if results.is_own:  # a study that is not by the authors of the project
+        own = {"title": f"What pretraining is worth: {results.config.dataset.title}", "version": "",
+               "authors": [{"name": "Your name"}], "made_with": f"{record['title']} {record['version']}"}  # fmt: skip
+        record = record | own
     return bibtex(record, results.config.study, finished.max()[:4] if len(finished) else "")
 
 

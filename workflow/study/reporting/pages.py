@@ -22,12 +22,12 @@ from study.reporting.markup import (
     BANNER,
     TEMPLATES,
     data_uri,
-    picture_uri,
     pictures_in,
     plain_environment,
     render,
     write_page,
 )
+from study.reporting.pictures import alone
 from study.reporting.story import story
 from study.reporting.style import save, settings
 
@@ -163,7 +163,7 @@ def body(results: Any, sections: list[Section]) -> dict[str, Any]:
         "sections": sections,
         "scripts": list(dict.fromkeys(name for section in flat for name in section.get("scripts", ()))),
         "shared": shared,
-        "pictures": {str(image): picture_uri(results.dataset.images[image]) for image in images} if images else {},
+        "pictures": {str(image): alone(results, image) for image in images} if images else {},
     }
 
 

@@ -6,16 +6,18 @@ from typing import Any
 import numpy as np
 
 from study.data.dataset import TEST
+from study.data.pictures import resized
 from study.findings import text
 from study.findings.results import Results
 from study.reporting.markup import Picture, picture_uri
 
-LIMIT = 2500  # pictures; about 0.6 MB of photographs of 32 × 32 pixels
+LIMITS = {32: 2500, 96: 1700}  # pictures in the sprite by their side in pixels; about 0.6 and 6 MB of photographs
+WIDEST = 128  # pixels of a picture that stands alone
 COLUMNS = 50
 QUALITY = 70  # of WebP
 
 
-def choose_images(named: np.ndarray, fine: np.ndarray, limit: int = LIMIT) -> np.ndarray:
+def choose_images(named: np.ndarray, fine: np.ndarray, limit: int = LIMITS[32]) -> np.ndarray:
     """The misclassified images to show, as places int [<= limit], ascending.
 
     `named` [runs, images] is what every run takes an image for, `fine` [images] what it is. Of every kind of
@@ -62,19 +64,26 @@ def pictures(results: Results) -> dict[str, Any]:
     fine = results.dataset.fine[test]
     named = {model: results.predicted(model)[1] for model in results.models}
     all_runs = np.concatenate(list(named.values()))
-    shown = choose_images(all_runs, fine)
+    side = next((side for side in LIMITS if side >= results.image_size), max(LIMITS))
+    shown = choose_images(all_runs, fine, LIMITS[side])
     wrong = int((all_runs != fine).any(axis=0).sum())
     shown = shown[np.argsort(fine[shown], kind="stable")]
     return {
         "rule": rule(len(shown), wrong, len(test)),
         "columns": COLUMNS,
-        "uri": picture_uri(sprite(results.dataset.images[test[shown]]), QUALITY) if len(shown) else "",
+        "uri": picture_uri(sprite(resized(results.dataset.images[test[shown]], side)), QUALITY) if len(shown) else "",
         "images": test[shown].tolist(),
         "true": fine[shown].tolist(),
         "answers": [[_answers(runs[:, place]) for runs in named.values()] for place in shown],
         "wrong": np.bincount(fine[(all_runs != fine).any(axis=0)], minlength=results.dataset.classes).tolist(),
         "test": np.bincount(fine, minlength=results.dataset.classes).tolist(),
     }
+
+
+def alone(results: Results, image: int) -> str:
+    """An image of the dataset as an address, of no more pixels than it takes to know what it shows."""
+    pixels = resized(results.dataset.images[[image]], min(results.image_size, WIDEST))
+    return picture_uri(pixels[0])
 
 
 def picture(results: Results, image: int, below: str = "") -> Picture:
