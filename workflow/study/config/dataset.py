@@ -14,7 +14,7 @@ from study.data.folder import NAME, Folder, FolderSettings, list_folder
 from study.data.manifest import MANIFESTS, Manifest, load_manifest
 from study.files import canonical_json
 
-OF_FOLDERS = ("labels", "title", "image_size", "fit", "unreadable", "test_fraction")
+OF_FOLDERS = ("labels", "image_size", "fit", "unreadable", "test_fraction")
 
 
 class Dataset(Strict):
@@ -50,7 +50,7 @@ class Dataset(Strict):
     @model_validator(mode="after")
     def _check(self) -> "Dataset":
         check_known(self.name, [*MANIFESTS, NAME], "name", "dataset")
-        foreign = [key for key in OF_FOLDERS if key in self.model_fields_set]
+        foreign = [key for key in ("title", *OF_FOLDERS) if key in self.model_fields_set]
         if self.name != NAME and foreign:
             raise ValueError(f"{foreign[0]} is for pictures of your own (name: folder); remove it")
         if self.name == NAME and not (self.folder or "").strip():

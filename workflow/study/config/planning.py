@@ -203,7 +203,7 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         "study": config.study,
         "dataset": {
             "name": data.name,
-            "title": data.title,
+            "title": config.dataset.title or data.title,
             "synthetic": data.synthetic,
             "classes": data.classes,
             "superclasses": data.superclasses,

@@ -19,6 +19,7 @@ from study.paths import RESOURCES
 
 NAME = "folder"
 MOST = 1000  # classes
+PART_NAMES = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
 SLOW = 2000  # files, of which reading the content is worth a bar
 
 
@@ -33,7 +34,6 @@ class FolderSettings:
     folder: Path
     validation: dict[str, Any]
     labels: str | None = None
-    title: str | None = None
     image_size: int = 160
     fit: str = "crop"
     unreadable: str = "refuse"
@@ -41,13 +41,14 @@ class FolderSettings:
 
     def recorded(self) -> dict[str, Any]:
         """Return what dataset.npz says of itself by the settings alone."""
-        keys = ("validation", "image_size", "fit", "unreadable", "test_fraction")
-        return {"name": NAME, "kind": NAME, "synthetic": False} | {key: getattr(self, key) for key in keys}
+        return {"name": NAME, "kind": NAME, "synthetic": False} | {
+            key: getattr(self, key) for key in ("validation", "image_size", "fit")
+        }
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """What must be known of a folder before it is prepared, in place of a manifest; `notes` are sentences on it."""
+    """What must be known of a folder before it is prepared, in place of a manifest; `notes` say what to know of it."""
 
     labels: Labels
     notes: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ class Folder:
 
     @property
     def title(self) -> str:
-        """What the report calls the data."""
+        """The name of the folder."""
         return self.labels.meta["title"]
 
     @property
@@ -120,7 +121,8 @@ def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folde
     """
     if prepared is not None and prepared.exists() and not settings.folder.exists():
         labels = read_labels(prepared)
-        if {key: labels.meta.get(key) for key in settings.recorded()} == settings.recorded():
+        drawn = {"test_fraction": settings.test_fraction} if "test_fraction" in labels.meta else {}
+        if labels.meta == labels.meta | settings.recorded() | drawn:
             return Folder(labels)
     pictures, notes = find_pictures(settings.folder, settings.labels and Path(settings.labels).expanduser())
     names = _class_names(pictures, settings.folder)
@@ -130,23 +132,25 @@ def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folde
     if coarse_names:
         _check_superclasses(pictures)
         coarse = _numbers([one.superclass for one in pictures], coarse_names).astype(label_type(len(coarse_names)))
+    _check_groups(pictures)
     group_names = sorted({one.group for one in pictures} - {""})
     group = _numbers([one.group for one in pictures], group_names).astype(np.int32) if group_names else None
     split, val_as_test = _split(pictures, fine, group, settings)
-    _check_parts(fine, split, group, names, group_names)
+    _check_parts(fine, split, names)
     contents = digests(settings.folder, [one.path for one in pictures])
     files = sha256_text(canonical_json([settings.image_size, settings.fit, contents]))
     rows = [[*one, part] for one, part in zip(pictures, split.tolist(), strict=True)]
     meta = settings.recorded() | {
-        "title": settings.title or shown(settings.folder.absolute().name),
+        "title": shown(settings.folder.absolute().name),
         "val_as_test": val_as_test,
+        **({"test_fraction": settings.test_fraction} if None in {one.part for one in pictures} else {}),
         "fingerprint": sha256_text(canonical_json([files, [[shown(str(cell)) for cell in row] for row in rows]])),
         "files_fingerprint": files,
         "split_sha256": hashlib.sha256(split.tobytes()).hexdigest(),
     }
     labels = Labels(fine=fine, coarse=coarse, split=split, fine_names=names, coarse_names=coarse_names, meta=meta,
                     sources=np.array([one.path for one in pictures]), group=group)  # fmt: skip
-    return Folder(labels, (*notes, *_remarks(labels)))
+    return Folder(labels, (*_summary(labels), *notes))
 
 
 def digests(folder: Path, paths: list[str]) -> list[str]:
@@ -214,6 +218,17 @@ def _check_superclasses(pictures: list[Picture]) -> None:
             )
 
 
+def _check_groups(pictures: list[Picture]) -> None:
+    """Raise StudyError for a group that labels.csv has in several parts."""
+    of = {one.group: one.part for one in pictures}
+    for one in pictures:
+        if one.group and of[one.group] != one.part:
+            raise StudyError(
+                f"labels.csv: group {one.group!r} is in several parts of the split, so what was learned of it would be "
+                "tested on it; give all its pictures the same split."
+            )
+
+
 def _split(
     pictures: list[Picture], fine: np.ndarray, group: np.ndarray | None, settings: FolderSettings
 ) -> tuple[np.ndarray, bool]:
@@ -242,29 +257,27 @@ def _split(
     return split, val_as_test
 
 
-def _check_parts(
-    fine: np.ndarray, split: np.ndarray, group: np.ndarray | None, names: list[str], groups: list[str]
-) -> None:
+def _check_parts(fine: np.ndarray, split: np.ndarray, names: list[str]) -> None:
     untrained = np.bincount(fine[split == TRAIN], minlength=len(names)) == 0
     if untrained.any():
         raise StudyError(
             f"dataset: no training pictures of class {quoted([names[one] for one in np.flatnonzero(untrained)])}; add "
             "some, or take the class out of the other parts."
         )
-    for one in range(len(groups)):
-        if len(parts := np.unique(split[group == one])) > 1:
-            raise StudyError(
-                f"labels.csv: group {groups[one]!r} is in {len(parts)} parts of the split, so that what was learned "
-                "of it would be tested on it; give all its pictures the same split."
-            )
 
 
-def _remarks(labels: Labels) -> list[str]:
-    """Sentences on what a report of these data will lack."""
-    found = []
-    for part, what in ((VALIDATION, "validation"), (TEST, "test")):
-        counts = np.bincount(labels.fine[labels.split == part], minlength=labels.classes)
-        lacking = [labels.fine_names[one] for one in np.flatnonzero(counts == 0)]
-        if lacking:
-            found.append(f"no {what} pictures of class {quoted(lacking)}")
+def _summary(labels: Labels) -> list[str]:
+    """Say how many pictures there are, and which classes are in no part to judge them by."""
+    counts = np.bincount(labels.fine, minlength=labels.classes)
+    parts = [f"{(labels.split == part).sum():,} {what}" for part, what in PART_NAMES.items()]
+    found = [
+        f"{len(labels.fine):,} pictures of {labels.classes} classes, {counts.min():,} to {counts.max():,} of each: "
+        f"{', '.join(parts)}"
+    ]
+    if labels.meta["val_as_test"]:
+        found.append("the pictures in val are the test pictures, and those for validation are drawn from train")
+    for part in (VALIDATION, TEST):
+        lacking = np.setdiff1d(np.arange(labels.classes), labels.fine[labels.split == part])
+        if len(lacking):
+            found.append(f"no {PART_NAMES[part]} pictures of {quoted([labels.fine_names[one] for one in lacking])}")
     return found

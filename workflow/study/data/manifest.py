@@ -76,6 +76,7 @@ class Manifest:
     layout: Layout | None = None
     files: dict[str, Checksum] = dataclasses.field(default_factory=dict)
     rendering: Rendering | None = None
+    notes: tuple[str, ...] = ()  # of data of one's own alone
 
     @property
     def synthetic(self) -> bool:

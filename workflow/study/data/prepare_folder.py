@@ -12,17 +12,18 @@ from typing import Self
 import numpy as np
 from tqdm import tqdm
 
-from study.data.dataset import LARGEST_INSIDE, TEST, TRAIN, VALIDATION, Dataset, Labels
-from study.data.folder import FolderSettings, list_folder
+from study.data.dataset import LARGEST_INSIDE, TRAIN, Dataset, Labels
+from study.data.folder import PART_NAMES, FolderSettings, list_folder
 from study.data.layouts import quoted, shown
 from study.data.pictures import read_picture
+from study.data.sheet import write_sheet
 from study.errors import StudyError
 from study.files import atomic_write, write_json
 from study.paths import IMAGES
 
 BLOCK = 64  # pictures that a thread reads in one go
 SAVED = 1024  # pictures, after which what was read is on disk
-UNREADABLE, COUNTS = "dataset_unreadable.csv", "dataset_counts.csv"
+UNREADABLE, COUNTS, SHEET = "dataset_unreadable.csv", "dataset_counts.csv", "dataset_pictures.png"
 
 
 class Squares:
@@ -82,7 +83,7 @@ class Squares:
 
 
 def prepare_folder(settings: FolderSettings, path: Path, workers: int) -> None:
-    """Write dataset.npz at `path` and beside it images.npy, dataset.json and a table of counts, from a folder.
+    """Write dataset.npz at `path` from a folder, and beside it images.npy, dataset.json, a table of counts and a sheet.
 
     What cannot be read is listed there too, with the reasons. Raises StudyError if there is any, unless the settings
     say to skip it; also where a class then has nothing to train on.
@@ -109,16 +110,17 @@ def prepare_folder(settings: FolderSettings, path: Path, workers: int) -> None:
     for left in (unfinished, squares.done_path):
         left.unlink(missing_ok=True)
     write_counts(dataset, path.with_name(COUNTS))
-    write_json(path.with_suffix(".json"), labels.meta)
+    write_sheet(dataset, settings, path.with_name(SHEET))
+    about = {key: value for key, value in labels.meta.items() if key != "title"}  # another name is no other data
+    write_json(path.with_suffix(".json"), about)
 
 
 def write_counts(labels: Labels, path: Path) -> None:
     """Write how many pictures of each class are in each part of the split."""
-    parts = {"training": TRAIN, "validation": VALIDATION, "test": TEST}
-    counts = [np.bincount(labels.fine[labels.split == part], minlength=labels.classes) for part in parts.values()]
+    counts = [np.bincount(labels.fine[labels.split == part], minlength=labels.classes) for part in PART_NAMES]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(("class", *parts))
+        writer.writerow(("class", *PART_NAMES.values()))
         writer.writerows(zip(labels.fine_names, *(part.tolist() for part in counts), strict=True))
 
 

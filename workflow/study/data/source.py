@@ -58,8 +58,6 @@ def find_folder(folder: Path, manifest: Manifest) -> Path:
 
     Raises StudyError if neither does or a file has the wrong size (md5 sums are checked when the files are read).
     """
-    if manifest.layout is None:  # of a user's own pictures, which have been looked for already
-        return folder
     inner = manifest.layout.folder
     if folder.is_file():
         raise StudyError(f"{folder} is not a folder; unpack it and name the folder {inner} that it holds.")

@@ -42,6 +42,7 @@ def describe(
     `published` are the folders of runs that are taken from a published study.
     """
     lines = [f"Study {study.study}: {len(study.runs())} runs on {compute.device}, threads per run: {compute.threads}"]
+    lines += [f"  {note}" for note in study.data.notes]
     for name in study.grid.models:
         model = study.models[name]
         seeds = ", ".join(str(seed) for seed in study.seeds_of(name))

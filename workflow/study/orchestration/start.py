@@ -60,7 +60,7 @@ def start(raw: dict[str, Any], files: Sequence[Path | str] = (), is_cluster: boo
     study = load_config(raw, files)
     paths = StudyPaths(RESULTS / study.study)
     folder = data_folder(study)
-    if folder is not None:
+    if folder is not None and study.data.layout is not None:
         folder = None if is_prepared(study, paths) and not folder.is_dir() else find_folder(folder, study.data)
     own = RESOURCES / (study.data.archive.name if study.data.archive else study.data.name)
     compute = resolved_compute(study, is_cluster)
