@@ -67,7 +67,8 @@ reference: $(READY) ## publish the reference study, check all published studies,
 	$(RUN) export PYTHONPATH=workflow && python -m study publish $(STUDY) reference/cpu && \
 	  python -m study describe reference/cpu --output reference/README.md --readme README.md && \
 	  for name in gpu labels budgets; do \
-	    python -m study publish reference/$$name reference/$$name && python -m study describe reference/$$name --readme README.md || exit 1; \
+	    python -m study publish reference/$$name reference/$$name && python -m study describe reference/$$name \
+	      $$(grep -q "reference/$$name -->" README.md && echo --readme README.md) || exit 1; \
 	  done
 
 lock: ## resolve envs/requirements.in into requirements.lock again (needs uv), and list the names of its timm

@@ -58,7 +58,7 @@ def evidence_of(path, labels, truth):
         found = dict(stored)
     held_out = found.get("val_ids", np.flatnonzero(labels["split"] == 1))
     found["val_right"] = with_true(found["val_best"], labels["fine"][held_out]) == labels["fine"][held_out]
-    found["best"] = with_true(found["test_top"][:, 0], truth["fine"])
+    found["best"] = with_true(found["test_best"], truth["fine"])
     found["log_true"] = np.where(found["test_rank"] == 0, found["test_log_top"], found["test_log_true"])
     if "coarse" in truth:
         found["superclass"] = with_true(found["test_superclass"], truth["of_class"][found["best"]])

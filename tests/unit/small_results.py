@@ -29,6 +29,7 @@ def results_of(of=None, superclasses=True, headline=None, baseline="cnn", **tabl
     made = {
         "models": pd.DataFrame(rows, columns=["model", "metric", "mean"]),
         "runs": pd.DataFrame(runs, columns=["model", "seed", "outcome"]),
+        "costs": pd.DataFrame([(*run[:2], NAN) for run in runs], columns=["model", "seed", "compute"]),
         "contrasts": contrast("b0", "cnn", 0.404, 0.39, 0.418),
     }
     config = record_of(baseline=baseline, headline=headline, models=entries, recipes={"r": RECIPE})

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from configs import COMPUTE, raw
 
-from study.analysis.budgets import budget_curve_table, compute_needed_table
+from study.analysis.budgets import budget_curve_table, compute_needed_table, matched_budgets_table
 from study.analysis.runs import Run
 from study.config.planning import study_record
-from study.config.record import StudyRecord
+from study.config.record import Pair, StudyRecord
 from study.config.study import load_config
 from study.data.dataset import TEST, TRAIN, Labels
-from study.findings import worth
+from study.findings import headline, worth
 from study.findings.results import Results
 
 BUDGETS = {"random_1": 1000, "random_4": 4000, "tuned_1": 1000}
@@ -87,6 +87,23 @@ def test_what_no_budget_reached_is_said_to_be_more_than_the_largest(labels):
     assert (needed["times"], needed["beyond"], needed["low_beyond"]) == (4, ">", ">")
 
 
+def test_at_equal_budgets_a_curve_is_read_between_its_models_and_stays_at_its_last(labels):
+    config = record()
+    config.curves["tuned_1"].append(config.curves.pop("scratch_cnn")[0])  # with compute of 625 and 1,200 whole images
+    config.models["scratch_cnn"] = replace(config.models["scratch_cnn"], weights="hub")
+    found = matched_budgets_table(config, finished(HITS | {"tuned_1": 350, "scratch_cnn": 600}), labels)
+    assert set(zip(found["curve"], found["baseline"], strict=True)) == {("tuned_1", "random_1")}
+    unit = 100 / 1e12
+    assert found["compute"].tolist() == pytest.approx([625 * unit, 1200 * unit, 2500 * unit])
+    assert found["compute_model"].tolist() == pytest.approx([625 * unit, 1200 * unit, 1200 * unit])
+    assert found["accuracy"].tolist() == pytest.approx([0.35, 0.6, 0.6])
+    # ln 1200 / 625 is this share of ln 4; the logits of 0.2 and 0.5 are -ln 4 and 0
+    between = 1 / (1 + np.exp(np.log(4) - np.log(1200 / 625)))
+    assert found["accuracy_baseline"].tolist() == pytest.approx([0.2, between, 0.5])
+    assert found["difference"].tolist() == pytest.approx([0.15, 0.6 - between, 0.1])
+    assert ((found["low"] < found["difference"]) & (found["difference"] < found["high"])).all()
+
+
 def test_a_run_that_did_not_count_its_operations_has_no_place_on_the_curve(labels):
     runs = finished(HITS)
     runs["scratch_cnn"] = [replace(one, record=one.record | {"macs": None}) for one in runs["scratch_cnn"]]
@@ -97,10 +114,14 @@ def test_a_run_that_did_not_count_its_operations_has_no_place_on_the_curve(label
 
 
 def results_of(labels: Labels, hits: dict[str, int]) -> Results:
-    config, runs = record(), finished(hits)
+    config, runs = replace(record(), headline=Pair("tuned_1", "random_4")), finished(hits)
     tables = {
+        "models": pd.DataFrame({"model": list(hits), "metric": "test_accuracy"}),
+        "runs": pd.DataFrame({"model": list(hits), "outcome": "finished"}),
+        "contrasts": pd.DataFrame(columns=["model", "baseline", "metric", "difference"]),
         "budget_curve": budget_curve_table(config, runs, labels),
         "compute_needed": compute_needed_table(config, runs, labels).replace("", np.nan),
+        "matched_budgets": matched_budgets_table(config, runs, labels),
     }
     for name, label in (("random_1", "Random, 1 epoch"), ("random_4", "Random, 4 epochs")):
         config.models[name] = replace(config.models[name], label=label)
@@ -116,3 +137,21 @@ def test_the_finding_says_how_many_times_the_compute_or_that_no_budget_was_enoug
     assert worth.compute(results_of(labels, HITS | {"tuned_1": 100})) == (
         "Random is more accurate than tuned_1 at its smallest budget already"
     )
+
+
+def test_the_answer_is_of_the_largest_budget_that_both_had(labels):
+    results = results_of(labels, HITS)
+    row = results.rows("matched_budgets", baseline="random_1").iloc[0]
+    found = headline.answer(results)
+    assert found.claim == "At equal training compute, tuned_1 is 15.0 percentage points more accurate than Random"
+    ends = [f"{100 * row[end]:+.1f}" for end in ("low", "high")]
+    assert (found.number, found.pair) == ("+15.0", f"tuned_1 − Random, 95 % interval {ends[0]} to {ends[1]}")
+    assert found.details[1].startswith("Against Random with 4.0 times that compute it is −15.0 points (95 % interval ")
+
+
+def test_without_an_equal_budget_the_answer_says_what_each_had(labels):
+    results = results_of(labels, HITS)
+    rows = results.tables["matched_budgets"]
+    results.tables["matched_budgets"] = rows[rows["compute"] > rows["compute_model"]]
+    said = "tuned_1 is 15.0 percentage points less accurate than Random, which had 4.0 times its training compute"
+    assert headline.answer(results).claim == f"{said} (pretraining left out)"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logit
 
-from study.analysis.inversion import Amount, Curve, amounts_to_reach, invert
+from study.analysis.inversion import Amount, Curve, amounts_to_reach, differences_at, invert
 
 AMOUNTS = np.array([1.0, 4.0, 16.0])
 accuracies = st.lists(st.floats(0.02, 0.98), min_size=2, max_size=8, unique=True).map(sorted)
@@ -82,3 +82,13 @@ def test_images_that_both_curves_share_do_not_move_what_one_needs_to_reach_the_o
     by = curve([1, 4, 16], [[20] * 3, [50] * 3, [80] * 3])
     found = reach(curve([1], [[50] * 3]), by)[0]
     assert (found.low, found.high) == pytest.approx((4, 4))
+
+
+def test_at_equal_amounts_curves_differ_by_what_was_measured_and_stay_at_their_ends():
+    one, other = curve([1, 4], [[30] * 3, [60] * 3]), curve([1, 4, 16], [[20] * 3, [50] * 3, [80] * 3])
+    found = differences_at(one, other, AMOUNTS, np.random.default_rng(0))
+    assert found[0] == pytest.approx([0.1, 0.1, -0.2])
+    assert (found[1] < found[0]).all() and (found[0] < found[2]).all()
+    assert differences_at(other, other, AMOUNTS, np.random.default_rng(0)) == pytest.approx(np.zeros((3, 3)), abs=1e-6)
+    alone = differences_at(curve([1], [[30]]), other, AMOUNTS, np.random.default_rng(0))
+    assert alone[0, 0] == pytest.approx(0.1) and np.isnan(alone[1:]).all()

@@ -311,7 +311,9 @@ def test_the_pages_on_a_reference_study_are_up_to_date(monkeypatch, tmp_path, fo
     monkeypatch.chdir(ROOT)
     sources = read_published(folder.relative_to(ROOT))
     assert page_text(sources) == page.read_text(encoding="utf-8"), "run make reference"
-    assert renewed(README, sources, page) == README.read_text(encoding="utf-8"), "run make reference"
+    readme = README.read_text(encoding="utf-8")
+    if f"{folder.relative_to(ROOT)} -->" in readme:
+        assert renewed(README, sources, page) == readme, "run make reference"
     assert main(["describe", str(folder), "--output", str(tmp_path / "page.md")]) == 0
     texts = [re.findall("<text.*?</text>", (path / "accuracy.svg").read_text()) for path in (tmp_path, page.parent)]
     assert [re.sub("<[^>]*>", "", text) for text in texts[0]] == [re.sub("<[^>]*>", "", text) for text in texts[1]]

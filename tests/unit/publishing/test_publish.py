@@ -208,7 +208,7 @@ def test_untouched_evidence_of_networks_near_chance_is_verified(tmp_path, datase
 def test_evidence_by_hand():
     logits = np.log(np.array([[0.4, 0.3, 0.3], [0.1, 0.2, 0.7]])).astype(np.float32)
     found = Evidence.of_logits(logits, np.array([1, 2]), np.array([0, 1, 1]))
-    assert found.top.tolist() == [[0, 1, 2], [2, 1, 0]]  # ties: the lowest class first
+    assert found.predicted.tolist() == [0, 2]
     assert np.exp(found.log_top) == pytest.approx([0.4, 0.7])
     assert np.exp(found.log_true) == pytest.approx([0.3, 0.7])
     assert found.superclass.tolist() == [1, 1]  # 0.6 against 0.4, though class 0 is the best of the first image
@@ -222,10 +222,10 @@ def test_evidence_is_read_back_with_what_is_usual_in_its_place():
     fine, coarse_of = np.array([1, 2]), np.array([0, 1, 1])
     found = Evidence.of_logits(logits, fine, coarse_of)
     stored = found.to_arrays(fine, coarse_of)
-    assert stored["test_top"].tolist() == [[0, 255, 2], [255, 1, 0]]
+    assert stored["test_best"].tolist() == [0, 255]
     assert stored["test_log_true"][1] == 0 and stored["test_superclass"].tolist() == [1, 255]
     again = Evidence.from_arrays(stored, fine, coarse_of)
-    for name in ("top", "rank", "superclass"):
+    for name in ("predicted", "rank", "superclass"):
         assert (getattr(again, name) == getattr(found, name)).all()
     assert np.exp(again.log_true) == pytest.approx([0.3, 0.7], abs=4e-4)
 

@@ -86,7 +86,7 @@ def test_near_duplicates_are_held_against_the_labels(published):
 
 def test_an_altered_prediction_is_found_by_the_tables(published):
     def edit(arrays):
-        arrays["test_top"][0] = arrays["test_top"][0, [1, 0, 2]]
+        arrays["test_best"][0] = 99 if arrays["test_best"][0] < 99 else 98
 
     edit_evidence(published, edit)
     with pytest.raises(StudyError, match=r"from_logits\.json: bin|\.csv, line"):

@@ -6,20 +6,21 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from study.analysis.evidence import NAMED, Evidence, best_classes
+from study.analysis.evidence import Evidence, best_classes
 from study.analysis.runs import is_published
 from study.data.dataset import TEST, Labels
 from study.errors import StudyError
 from study.files import DAMAGED
 from study.paths import EVIDENCE, PREDICTIONS
 
+TOP = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """Of T test images, in the order of `Labels.ids(TEST)`: the classes [T, NAMED], the most probable first.
+    """Of T test images, in the order of `Labels.ids(TEST)`: the classes [T, TOP], the most probable first.
 
-    `probabilities` float64 [T, NAMED] are theirs. Of a published run only those of the best and of the true class are
-    known; the others are NaN.
+    `probabilities` float64 [T, TOP] are theirs. Of a published run, the best and the true class are known, [T, 2].
     """
 
     classes: np.ndarray
@@ -42,7 +43,7 @@ def read_answers(run: Path, dataset: Labels) -> Answers:
 
 def of_logits(logits: np.ndarray) -> Answers:
     """Return the answers of logits float [T, C]; among equals, the lowest class goes first."""
-    classes = best_classes(logits, NAMED)
+    classes = best_classes(logits, TOP)
     return Answers(classes, np.take_along_axis(softmax(logits.astype(float), axis=1), classes.astype(int), axis=1))
 
 
@@ -50,7 +51,5 @@ def of_evidence(stored: dict[str, np.ndarray], dataset: Labels) -> Answers:
     """Return the answers in the arrays of evidence.npz."""
     true = dataset.fine[dataset.ids(TEST)]
     evidence = Evidence.from_arrays(stored, true, dataset.fine_to_coarse)
-    classes = evidence.top
-    probabilities = np.where(classes == true[:, None], np.exp(evidence.log_true)[:, None], np.nan)
-    probabilities[:, 0] = np.exp(evidence.log_top)
-    return Answers(classes, probabilities)
+    log_probabilities = np.stack([evidence.log_top, evidence.log_true], axis=1)
+    return Answers(np.stack([evidence.predicted, true], axis=1), np.exp(log_probabilities))

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.inversion import Curve, amounts_to_reach
-from study.analysis.runs import Finished, Run, correctness
+from study.analysis.costs import TERA, computed, images_seen
+from study.analysis.inversion import Curve, accuracies_at, amounts_to_reach, differences_at
+from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import over_seeds, share_of
-from study.config.options import at_step
 from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
@@ -17,27 +17,27 @@ CURVE = ["curve", "model", "label", "images_seen", "macs", "compute", "n_seeds",
          "min", "max", "test_low", "test_high"]  # fmt: skip
 NEEDED = ["model", "curve", "accuracy", "compute", "needed", "needed_low", "needed_high", "times", "times_low",
           "times_high", "beyond", "low_beyond", "high_beyond"]  # fmt: skip
-TERA = 1e12
+MATCHED = ["curve", "baseline", "compute", "compute_model", "compute_baseline", "accuracy", "accuracy_baseline",
+           "difference", "low", "high"]  # fmt: skip
 
 
 def budget_curve_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Test accuracy of each model against what its runs computed; models that differ in their budget alone are a curve.
 
-    `compute` are 10^12 multiply-accumulates of forward passes over the `images_seen` of one run; an image of another
-    size than the model's, which has `macs` for one, counts as its share of the pixels. Steps backwards, which cost
-    about twice as much again and less where layers are frozen, are not in it; frozen backbones have no row.
+    `compute` is that of costs.csv, on average over a model's runs. Frozen backbones have no row.
     """
     rows = []
     for curve, models in config.curves.items():
         for model in models:
             runs = finished[model]
-            if not runs or config.models[model].regime == "frozen" or _compute(config, runs) is None:
+            compute = [computed(config, run) for run in runs]
+            if not runs or None in compute:
                 continue
             shown = {"curve": curve, "model": model, "label": config.models[model].label}
             measured = {
-                "images_seen": round(np.mean([_images_seen(config, run) for run in runs])),
+                "images_seen": round(np.mean([images_seen(config, run) for run in runs])),
                 "macs": runs[0].record["macs"],
-                "compute": _compute(config, runs) / TERA,
+                "compute": np.mean(compute) / TERA,
             }
             values = np.array([run.numbers["test_accuracy"] for run in runs])
             rows.append(shown | measured | over_seeds(values, share_of(len(dataset.ids(TEST)))))
@@ -53,11 +53,10 @@ def compute_needed_table(config: StudyRecord, finished: Finished, dataset: Label
     given, "<" for less than its smallest.
     """
     table = budget_curve_table(config, finished, dataset)
-    curves = {name: _curve(rows, finished, dataset) for name, rows in table.groupby("curve", sort=False)}
-    pretrained = {name for name, rows in table.groupby("curve") if config.models[rows["model"].iloc[0]].weights}
+    curves = _curves(table, finished, dataset)
     rows: list[dict[str, Any]] = []
-    for one, other in ((one, other) for one in curves for other in curves):
-        if one not in pretrained or other in pretrained or len(curves[other].amounts) < 2:
+    for one, other in _pairs(config, table):
+        if len(curves[other].amounts) < 2:
             continue
         found = amounts_to_reach(curves[one], curves[other], np.random.default_rng(RESAMPLING))
         models = table.loc[table["curve"] == one, ["model", "mean", "compute"]].itertuples(index=False)
@@ -73,35 +72,42 @@ def compute_needed_table(config: StudyRecord, finished: Finished, dataset: Label
     return pd.DataFrame(rows, columns=NEEDED)
 
 
-def _images_seen(config: StudyRecord, run: Run) -> float:
-    """How many images a run saw, each counted as often as it was seen."""
-    recipe = config.recipe_of(run.model)
-    epochs = run.record["epochs"]
-    whole, images = recipe.get("images_seen"), run.record["data"]["train"]
-    if isinstance(whole, dict):
-        whole = at_step(
-            {int(key): value for key, value in whole.items()}, images / config.dataset.classes, "images_seen"
-        )
-    return whole * epochs / recipe["epochs"] if whole else epochs * images
+def matched_budgets_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """How much more accurate pretrained weights are than random ones at equal budgets, for each pair of their curves.
+
+    A budget is as much `compute` as one of their models had, and no less than the smallest of either curve; between
+    its models a curve has the accuracy that compute_needed.csv takes it to have. Nothing is extrapolated: a curve that
+    ends before the budget stands there with its last model, which had less, `compute_model` or `compute_baseline`.
+    """
+    table = budget_curve_table(config, finished, dataset)
+    curves = _curves(table, finished, dataset)
+    parts = []
+    for names in _pairs(config, table):
+        pair = [curves[name] for name in names]
+        smallest, (own, others) = max(curve.amounts[0] for curve in pair), (curve.amounts[-1] for curve in pair)
+        budgets = np.unique(np.concatenate([curve.amounts for curve in pair]))
+        budgets = budgets[budgets >= smallest]
+        found = differences_at(*pair, budgets, np.random.default_rng(RESAMPLING))
+        columns = [budgets, np.minimum(budgets, own), np.minimum(budgets, others),
+                   *(accuracies_at(curve, budgets) for curve in pair), *found]  # fmt: skip
+        part = pd.DataFrame(dict(zip(MATCHED[2:], columns, strict=True)))
+        parts.append(part.assign(curve=names[0], baseline=names[1])[MATCHED])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=MATCHED)
 
 
-def _compute(config: StudyRecord, runs: list[Run]) -> float | None:
-    """The multiply-accumulates of a run's forward passes, on average; None where a run has not those of an image."""
-    model = config.models[runs[0].model]
-    sizes = config.recipe_of(runs[0].model).get("input_sizes")
-    if any(run.record.get("macs") is None for run in runs):
-        return None
-    computed = []
-    for run in runs:
-        used = sizes[: run.record["epochs"]] if sizes else [model.input_size]
-        pixels = np.mean([(size / model.input_size) ** 2 for size in used])
-        computed.append(run.record["macs"] * _images_seen(config, run) * pixels)
-    return float(np.mean(computed))
-
-
-def _curve(rows: pd.DataFrame, finished: Finished, dataset: Labels) -> Curve:
+def _curves(table: pd.DataFrame, finished: Finished, dataset: Labels) -> dict[str, Curve]:
     true = dataset.fine[dataset.ids(TEST)]
-    return Curve(rows["compute"].to_numpy(float), [correctness(finished[model], true) for model in rows["model"]])
+    return {
+        name: Curve(rows["compute"].to_numpy(float), [correctness(finished[model], true) for model in rows["model"]])
+        for name, rows in table.groupby("curve", sort=False)
+    }
+
+
+def _pairs(config: StudyRecord, table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Every curve of pretrained weights with every one of random weights."""
+    first = table.groupby("curve", sort=False)["model"].first()
+    pretrained = [name for name, model in first.items() if config.models[model].weights]
+    return [(one, other) for one in pretrained for other in first.index if other not in pretrained]
 
 
 def _in_order(table: pd.DataFrame) -> Any:

@@ -8,13 +8,15 @@ import pandas as pd
 
 from study.analysis.ranking import on_front
 from study.analysis.runs import Finished, Run
+from study.config.options import at_step
 from study.config.record import StudyRecord
 
 MEASURED = ["train_seconds", "cpu_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
 MACHINE = ["device_name", "precision", "threads"]
 SECONDS = ["run_seconds", "shared_seconds"]
-COSTS = ["model", "label", "seed", "parameters", "macs", *MEASURED, *MACHINE, *SECONDS, "clock"]
+COSTS = ["model", "label", "seed", "parameters", "macs", "compute", *MEASURED, *MACHINE, *SECONDS, "clock"]
 CPU_TIME, WALL_TIME = "CPU", "wall"
+TERA = 1e12
 FRONT = ["model", "label", "accuracy", "run_seconds", "clock", "macs", "parameters", "peak_memory_mb",
          "images_per_second", "on_front", "trials"]  # fmt: skip
 
@@ -24,7 +26,9 @@ def costs_table(config: StudyRecord, runs: list[Run]) -> pd.DataFrame:
 
     `run_seconds` is what a run takes on its own, by the study's `clock`; `shared_seconds` of it went into a frozen
     backbone's features, which all seeds share. `macs` are the multiply-accumulates of one
-    forward pass of one image; empty for runs that did not count them.
+    forward pass of one image; empty for runs that did not count them. `compute` are 10^12 of them, for all images that
+    the run saw; an image of another size than the model's counts as its share of the pixels. Steps backwards, which
+    cost about twice as much again and less where layers are frozen, are not in it; a frozen backbone has none.
     """
     clock = clock_of(runs)
     rows = [
@@ -34,6 +38,7 @@ def costs_table(config: StudyRecord, runs: list[Run]) -> pd.DataFrame:
             "seed": run.seed,
             "parameters": run.record.get("parameters"),
             "macs": run.record.get("macs"),
+            "compute": np.nan if (compute := computed(config, run)) is None else compute / TERA,
         }
         | {name: run.record.get("cost", {}).get(name) for name in MEASURED}
         | {name: run.record.get("environment", {}).get(name) for name in MACHINE}
@@ -42,7 +47,30 @@ def costs_table(config: StudyRecord, runs: list[Run]) -> pd.DataFrame:
         for run in runs
     ]
     counts = dict.fromkeys(("parameters", "macs", "threads"), "Int64")
-    return pd.DataFrame(rows, columns=COSTS).astype(counts | dict.fromkeys([*MEASURED, *SECONDS], float))
+    return pd.DataFrame(rows, columns=COSTS).astype(counts | dict.fromkeys(["compute", *MEASURED, *SECONDS], float))
+
+
+def images_seen(config: StudyRecord, run: Run) -> float:
+    """How many images a run saw, each counted as often as it was seen."""
+    recipe = config.recipe_of(run.model)
+    epochs = run.record["epochs"]
+    whole, images = recipe.get("images_seen"), run.record["data"]["train"]
+    if isinstance(whole, dict):
+        whole = at_step(
+            {int(key): value for key, value in whole.items()}, images / config.dataset.classes, "images_seen"
+        )
+    return whole * epochs / recipe["epochs"] if whole else epochs * images
+
+
+def computed(config: StudyRecord, run: Run) -> float | None:
+    """The multiply-accumulates of a run's forward passes; None where it has not those of an image, or trains none."""
+    model, macs = config.models[run.model], run.record.get("macs")
+    if macs is None or model.regime == "frozen":
+        return None
+    sizes = config.recipe_of(run.model).get("input_sizes")
+    used = sizes[: run.record["epochs"]] if sizes else [model.input_size]
+    pixels = np.mean([(size / model.input_size) ** 2 for size in used])
+    return float(macs * images_seen(config, run) * pixels)
 
 
 def clock_of(runs: Iterable[Run]) -> str:

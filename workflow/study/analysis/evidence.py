@@ -2,14 +2,14 @@
 
 A published study has `evidence.npz` in place of a run's logits, of images in the order of their rows in labels.npz:
 
-* `test_top` uint8 [T, 3], the three most probable classes, the best first (fewer where there are fewer classes),
+* `test_best` uint8 [T], the most probable class,
 * `test_rank` uint8 [T], the place of the true class, 0 for the best; 5 where it is not among the five best,
 * `test_log_top` and `test_log_true` float16 [T], the log-probability of the best and of the true class,
 * `test_superclass` uint8 [T], the most probable superclass, where the data have superclasses,
 * `val_best` uint8 [V], the most probable class of each validation image,
 * `val_ids` int64 [V], the validation images' rows, only of a run whose recipe has a validation split of its own.
 
-Of a run on few images of each class, of which there are many, it is thin: `test_best` uint8 [T] and `test_log_true`.
+Of a run on few images of each class, of which there are many, it is thin: `test_best` and `test_log_true`.
 
 Where there are more than 255 classes, or superclasses, theirs are uint16. What is so for most images takes next to no
 space: the largest number of its type, 255 or 65535, stands for the true class, and as a superclass for that of the best
@@ -29,7 +29,7 @@ from scipy.special import log_softmax
 
 from study.analysis import metrics
 
-TOP, NAMED = 5, 3  # the best classes that the true one is looked for among; those that are kept
+TOP = 5  # the best classes, among which the true one is looked for
 
 
 class NeedsLogits(AttributeError):
@@ -38,9 +38,9 @@ class NeedsLogits(AttributeError):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of N images: `top` [N, NAMED], `rank` uint8 [N], `log_top` and `log_true` float64 [N], and `superclass`."""
+    """Of N images: best class `predicted` [N], `rank` uint8 [N], `log_top`, `log_true` float64 [N], `superclass`."""
 
-    top: np.ndarray
+    predicted: np.ndarray
     rank: np.ndarray
     log_top: np.ndarray
     log_true: np.ndarray
@@ -54,7 +54,7 @@ class Evidence:
         best = best_classes(logits, TOP)
         found = best == fine[:, None]
         return cls(
-            top=best[:, :NAMED],
+            predicted=best[:, 0],
             rank=np.where(found.any(axis=1), found.argmax(axis=1), TOP).astype(np.uint8),
             log_top=log_probability[images, best[:, 0]],
             log_true=log_probability[images, fine],
@@ -64,16 +64,16 @@ class Evidence:
     @classmethod
     def from_arrays(cls, stored: Mapping[str, np.ndarray], fine: np.ndarray, coarse_of: np.ndarray | None) -> Self:
         """Read back what `to_arrays` gave. Raises ValueError if it is not evidence of as many images."""
-        names = ["top", "rank", "log_top", "log_true", *(["superclass"] if coarse_of is not None else [])]
+        names = ["best", "rank", "log_top", "log_true", *(["superclass"] if coarse_of is not None else [])]
         arrays = {name: stored[f"test_{name}"] for name in names}
         kinds = {name: np.float16 if name.startswith("log") else np.unsignedinteger for name in names}
         if any(len(one) != len(fine) or not np.issubdtype(one.dtype, kinds[name]) for name, one in arrays.items()):
             raise ValueError(f"not the evidence of {len(fine)} images")
-        top = with_usual(arrays["top"], fine[:, None])
-        superclass = None if coarse_of is None else with_usual(arrays["superclass"], coarse_of[top[:, 0]])
+        predicted = with_usual(arrays["best"], fine)
+        superclass = None if coarse_of is None else with_usual(arrays["superclass"], coarse_of[predicted])
         log_true = np.where(arrays["rank"] == 0, arrays["log_top"], arrays["log_true"])
         return cls(
-            top=top,
+            predicted=predicted,
             rank=arrays["rank"],
             log_top=arrays["log_top"].astype(np.float64),
             log_true=log_true.astype(np.float64),
@@ -83,8 +83,7 @@ class Evidence:
     def to_arrays(self, fine: np.ndarray, coarse_of: np.ndarray | None) -> dict[str, np.ndarray]:
         """Return the arrays of evidence.npz; fine int [N] are the true classes, coarse_of int [C] the superclasses."""
         arrays = {
-            # column by column, which compresses better
-            "test_top": np.asfortranarray(without_usual(self.top, fine[:, None])),
+            "test_best": without_usual(self.predicted, fine),
             "test_rank": self.rank,
             "test_log_top": in_its_bin(self.log_top),
             "test_log_true": np.where(self.rank == 0, np.float16(0), in_its_bin(self.log_true)),
@@ -92,11 +91,6 @@ class Evidence:
         if coarse_of is None:
             return arrays
         return arrays | {"test_superclass": without_usual(self.superclass, coarse_of[self.predicted])}
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The best class, [N]."""
-        return self.top[:, 0]
 
     @property
     def rounding(self) -> float:

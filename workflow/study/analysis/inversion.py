@@ -1,5 +1,7 @@
 """How much of what is counted (labels, compute) one curve of accuracy needs to reach the accuracy of another.
 
+And the other way about: how far apart two curves are at equal amounts.
+
 A curve has an accuracy at each of several amounts, and between them a straight line of logit accuracy over log amount,
 made to rise nowhere or to stay level where the measured ones fall (isotonic regression). It is never extrapolated: what
 lies beyond its ends is said to be more, or less, than these.
@@ -9,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import isotonic_regression
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from study.analysis.uncertainty import UPPER_TAIL
 
@@ -92,6 +94,30 @@ def _inverted(
     # order statistics, because there is nothing between a number and infinity
     low, high = np.quantile(found, [1 - UPPER_TAIL, UPPER_TAIL], axis=0, method="inverted_cdf")
     return [Amount(*one) for one in zip(values, low.tolist(), high.tolist(), strict=True)]
+
+
+def accuracies_at(curve: Curve, amounts: np.ndarray) -> np.ndarray:
+    """Return the accuracy of a curve at each of `amounts` float [N], none below its smallest; see `differences_at`."""
+    return _between(curve, _summarise(curve).logits, amounts)
+
+
+def differences_at(one: Curve, other: Curve, amounts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return how much more accurate `one` is than `other` at each of `amounts`: value, low and high, float [3, N].
+
+    Beyond its largest amount a curve stays as it is there: what comes after is not used. The interval is made of
+    resamples as in `amounts_to_reach`; its ends are NaN where the seeds are too few.
+    """
+    value = accuracies_at(one, amounts) - accuracies_at(other, amounts)
+    summaries = [_summarise(one), _summarise(other)]
+    if min(summary.df for summary in summaries) < FEWEST_FREEDOMS:
+        return np.array([value, *np.full((2, len(value)), np.nan)])
+    found = [_between(one, first, amounts) - _between(other, second, amounts)
+             for first, second in zip(*_resample(summaries, rng), strict=True)]  # fmt: skip
+    return np.array([value, *np.quantile(found, [1 - UPPER_TAIL, UPPER_TAIL], axis=0)])
+
+
+def _between(curve: Curve, logits: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    return expit(np.interp(np.log(amounts), np.log(curve.amounts), _rising(logits)))
 
 
 def invert(amounts: np.ndarray, logits: np.ndarray, target: float) -> float:

@@ -70,6 +70,7 @@ TABLES = (
     _table("label_curves.labels_needed_table", "model label beyond low_beyond high_beyond", "labels"),
     _table("budgets.budget_curve_table", "curve model label", "curves"),
     _table("budgets.compute_needed_table", "model curve beyond low_beyond high_beyond", "curves"),
+    _table("budgets.matched_budgets_table", "curve baseline", "curves"),
     _table(
         "provenance.provenance_table",
         "model started finished code_sha256 spec_sha256 weights weights_sha256 data_fingerprint stopped python torch "

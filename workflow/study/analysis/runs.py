@@ -191,7 +191,7 @@ def read_evidence(folder: Path, record: dict[str, Any], train_accuracy: float, d
     path = folder / EVIDENCE
     held_out, fine = dataset.ids(VALIDATION), dataset.fine[dataset.ids(TEST)]
     with reading(path, PUBLISH_AGAIN), open_npz(path, PUBLISH_AGAIN) as file:
-        if "test_best" in file:
+        if "test_rank" not in file:
             thin = ThinEvidence.from_arrays(file, fine)
             return Predictions(train_accuracy, NoEvidence(), test=thin, **_labels(held_out, dataset))
         if has_own_split(record, dataset):

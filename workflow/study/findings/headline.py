@@ -1,14 +1,17 @@
 """The answer to a study's question, computed from its tables: every case has its own wording, none is typed by hand."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from study.analysis.unequal import UNEQUAL_FROM, class_sizes
 from study.findings import text
 from study.findings.compare import Compared, answers_for_pretraining, difference, headline, unverified
 from study.findings.results import Results, best_model
-from study.findings.runs import budget, training
+from study.findings.runs import budget, training, training_compute
+from study.findings.worth import at_budgets, curve_name, equal_budget, start_of
 
 ALIKE = 1.1  # a ratio of training compute that needs no word
 BEGUN = 0.5  # of the training accuracy of pretrained weights: below it, random ones have hardly begun to learn
@@ -28,8 +31,13 @@ class Answer(NamedTuple):
 
 
 def answer(results: Results) -> Answer:
-    """The study's answer: the difference of its headline pair or, where there is none, what its best model reaches."""
+    """The study's answer: the difference of its headline pair or, where there is none, what its best model reaches.
+
+    A study of budgets has the difference at the largest budget that both had.
+    """
     two = headline(results)
+    if len(rows := at_budgets(results)):
+        return _at_equal_compute(results, two, rows)
     if two is not None and not np.isnan(two.difference):
         return Answer(
             _claim(results, two),
@@ -52,6 +60,44 @@ def answer(results: Results) -> Answer:
     if results.measure != "test_accuracy":
         claim, unit = f"{name} has a {results.measured} of {mean} %", results.measured
     return Answer(claim, [why, *_counted_alike(results)], f"{mean} %", unit, results.labels[model])
+
+
+def _at_equal_compute(results: Results, two: Compared, rows: pd.DataFrame) -> Answer:
+    """What the headline's two curves differ by at the largest budget that both had, and at the largest of all."""
+    row, last = equal_budget(rows), rows.iloc[-1]
+    name, other = (curve_name(results, row[key]) for key in ("curve", "baseline"))
+    ratio, times = row["compute_baseline"] / row["compute_model"], last["compute_baseline"] / last["compute_model"]
+    before, after = ("At equal training compute, ", "") if ratio == 1 else ("", _times(ratio))
+    size, more = text.percent(abs(row["difference"])), "more" if row["difference"] > 0 else "less"
+    said = f"{name} is {size} percentage points {more} accurate than {other}{after}"
+    if row["low"] <= 0 <= row["high"]:
+        said = f"{name} and {other} do not differ clearly"
+    reached = [f"{text.percent(row[key])} %" for key in ("accuracy", "accuracy_baseline")]
+    where = f", at {text.number(row['compute'], 0)} × 10¹² multiply-accumulates of forward passes" if ratio == 1 else ""
+    is_between = row["compute"] not in results.rows("budget_curve", curve=row["baseline"])["compute"].to_numpy()
+    between = " (between its measured budgets)" if is_between else ""
+    details = [
+        f"That is {reached[0]}, against {reached[1]}{between}{where}: {text.points(row['difference'])} points "
+        f"({_interval(row)}). The compute of the pretraining is not counted."
+    ]
+    if times > max(ratio, ALIKE):
+        details.append(
+            f"Against {other} with {text.number(times, 1)} times that compute it is {text.points(last['difference'])} "
+            f"points ({_interval(last)})."
+        )
+    return Answer(
+        f"{before}{said}" if before else text.opening(said),
+        [*details, *_also_differ(results, two)],
+        text.points(row["difference"]),
+        f"percentage points of test accuracy{' at equal training compute' if ratio == 1 else ''}",
+        f"{start_of(results, row['curve'])} − {start_of(results, row['baseline'])}, {_interval(row)}",
+    )
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if np.isnan(row["low"]):
+        return "too few seeds for an interval"
+    return f"95 % interval {text.points(row['low'])} to {text.points(row['high'])}"
 
 
 def _claim(results: Results, two: Compared) -> str:
@@ -117,12 +163,12 @@ def _also_differ(results: Results, two: Compared) -> list[str]:
 
 def _compute(results: Results, two: Compared) -> str:
     """How much more training compute one of the two had, where the study knows and it is not about equal."""
-    if "budget_curve" not in results.tables:
-        return ""
-    compute = results.tables["budget_curve"].set_index("model")["compute"]
-    ratio = compute.get(two.other, np.nan) / compute.get(two.model, np.nan)
-    if np.isnan(ratio) or 1 / ALIKE <= ratio <= ALIKE:
-        return ""
+    computed = training_compute(results)
+    ratio = computed[two.other] / computed[two.model]
+    return "" if np.isnan(ratio) or 1 / ALIKE <= ratio <= ALIKE else _times(ratio)
+
+
+def _times(ratio: float) -> str:
     times = f"{text.number(max(ratio, 1 / ratio), 1)} times its training compute (pretraining left out)"
     return f", which had {times}" if ratio > 1 else f", but had {times}"
 

@@ -94,6 +94,11 @@ def run_seconds(results: Results) -> pd.Series:
     return results.finished_costs().groupby("model")["run_seconds"].mean()
 
 
+def training_compute(results: Results) -> pd.Series:
+    """10^12 multiply-accumulates of a run's forward passes, on average, by model; NaN where it is not known."""
+    return results.finished_costs().groupby("model")["compute"].mean().reindex(results.models)
+
+
 def is_cpu_time(costs: pd.DataFrame) -> bool:
     """Return whether `run_seconds` of these rows of costs.csv or front.csv are CPU time, not time that passed."""
     return bool(costs["clock"].eq(CPU_TIME).any())

@@ -68,12 +68,18 @@ def compute(results: Results) -> str:
     row = compute_row(results)
     if row is None:
         return "Accuracy by training compute"
-    model, other = results.names[row["model"]], start_of(results, row["curve"])
+    model, other = results.names[row["model"]], curve_name(results, row["curve"])
     if row["beyond"] == ">":
         return f"{other} does not reach {model} with {text.number(row['times'], 1)} times its training compute"
     if row["beyond"] == "<":
         return f"{other} is more accurate than {model} at its smallest budget already"
-    return f"{other} needs {amount(row, 'times')} times the training compute to be as accurate as {model}"
+    said = f"{other} needs {amount(row, 'times')} times the training compute to be as accurate as {model}"
+    two = headline(results)
+    best = results.rows("compute_needed", model=two and two.model, curve=row["curve"], beyond=">")
+    if best.empty:
+        return said
+    times = text.number(best["times"].iloc[0], 1)
+    return f"{said}, and does not reach {results.names[two.model]} with {times} times"
 
 
 def compute_row(results: Results) -> dict[str, Any] | None:
@@ -85,9 +91,29 @@ def compute_row(results: Results) -> dict[str, Any] | None:
     return _most_telling(rows, rows["accuracy"].to_numpy(float) * np.where(rows["beyond"].isna(), -1, 1))
 
 
+def at_budgets(results: Results) -> pd.DataFrame:
+    """The rows of matched_budgets.csv of the curves that the headline's two models are on; none where it has none."""
+    two, curves = headline(results), results.config.curves
+    if two is None or curves is None or results.measure != "test_accuracy":
+        return pd.DataFrame()
+    curve_of = {model: curve for curve, models in curves.items() for model in models}
+    return results.rows("matched_budgets", curve=curve_of[two.model], baseline=curve_of[two.other])
+
+
+def equal_budget(rows: pd.DataFrame) -> dict[str, Any]:
+    """Of some rows of two curves, the largest budget that both had; where they had none, the smallest of all."""
+    both = rows[(rows["compute_model"] == rows["compute"]) & (rows["compute_baseline"] == rows["compute"])]
+    return (both.iloc[-1] if len(both) else rows.iloc[0]).to_dict()
+
+
 def start_of(results: Results, curve: str) -> str:
-    """A curve as a reader names it: what the labels of its models have in common, before a comma."""
+    """A curve in a figure or table: what the labels of its models have in common, before a comma."""
     return results.labels[curve].rpartition(",")[0] or results.labels[curve]
+
+
+def curve_name(results: Results, curve: str) -> str:
+    """A curve as a sentence calls it."""
+    return text.running(start_of(results, curve))
 
 
 def amount(row: dict[str, Any], name: str) -> str:

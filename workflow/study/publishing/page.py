@@ -23,7 +23,16 @@ from study.findings.compare import SCRATCH, best_of, between_runs, difference, h
 from study.findings.headline import answer, same_network
 from study.findings.limits import limits
 from study.findings.results import Results, best_model, read_table
-from study.findings.runs import all_runs, minutes_unit, notice, run_seconds, sharing, training, was_run
+from study.findings.runs import (
+    all_runs,
+    minutes_unit,
+    notice,
+    run_seconds,
+    sharing,
+    training,
+    training_compute,
+    was_run,
+)
 from study.paths import StudyPaths
 from study.publishing.verify import verify
 
@@ -32,7 +41,7 @@ FIGURE = "accuracy.svg"
 WIDTH = 120
 BEGIN, END = "<!-- reference:begin {part} {folder} -->", "<!-- reference:end -->"
 PARTS = ("answer", "figure", "results", "labels", "compute")
-WORTH = {  # what a part is made from: table, figure, its text for readers who cannot see it
+WORTH = {  # what a section is made from: table, figure, its text for readers who cannot see it
     "labels": ("effective_data", "label_curve.svg", "Accuracy by labelled images per class"),
     "compute": ("compute_needed", "budget_curve.svg", "Accuracy by training compute"),
 }
@@ -86,6 +95,7 @@ def page_text(results: Results) -> str:
             results=results_table(results, results.models),
             was_run=" ".join(was_run(results)),
             worth=_worth(results),
+            is_of_budgets=len(worth.at_budgets(results)) > 0,
             ladder=_ladder(results),
             contrasts=_contrasts(results),
             findings=[
@@ -118,15 +128,15 @@ def renewed(readme: Path, results: Results, page: Path) -> str:
     runs = all_runs(results)
     finished = int((runs["outcome"] == "finished").sum())
     so_far = "" if finished == len(runs) else f" {finished} of {len(runs)} runs so far."
+    sections, title = _worth(results), "Test accuracy of every run"
+    if sections:
+        title, figure = sections[0]["title"], figure.replace(FIGURE, sections[0]["figure"])
+    more = f"{so_far} [More on this study]({link})."
     said = {
-        "answer": _fold(f"**{found.claim}.** {' '.join(found.details)}{so_far} [More on this study]({link}).") + "\n",
-        "figure": f"[![Test accuracy of every run]({figure})]({link})\n",
+        "answer": _fold(f"**{found.claim}.** {' '.join(found.details)}{more}") + "\n",
+        "figure": f"[![{title}]({figure})]({link})\n",
         "results": results_table(results, _in_short(results)) + "\n",
-    } | {
-        one["part"]: f"{_fold(one['finding'] + so_far)}\n\n"
-        f"[![{one['title']}]({figure.replace(FIGURE, one['figure'])})]({link})\n"
-        for one in _worth(results)
-    }
+    } | {one["part"]: _fold(one["finding"] + more) + "\n" for one in sections}
     marked = 0
     for part in said:
         begin = BEGIN.format(part=part, folder=folder)
@@ -150,7 +160,7 @@ def _in_short(results: Results) -> list[str]:
 
 def results_table(results: Results, models: Sequence[str]) -> str:
     """A row for each of the `models`: its training, every seed, mean ± SD, interval, minutes."""
-    seconds, rows = run_seconds(results), []
+    seconds, computed, rows = run_seconds(results), training_compute(results), []
     for model in models:
         of_model = results.rows("runs", model=model)
         done = of_model[of_model["outcome"] == "finished"].sort_values("seed")
@@ -162,10 +172,11 @@ def results_table(results: Results, models: Sequence[str]) -> str:
         mean = text.mean_and_sd(row["mean"], row["sd"])
         intervals = [text.spread(row[f"{kind}_low"], row[f"{kind}_high"]) for kind in ("ci", "both")]
         minutes = text.minutes(seconds.get(model, np.nan))
-        rows.append([results.labels[model], training(results, model), seeds.strip(), mean, *intervals, minutes])
+        rows.append([results.labels[model], training(results, model), seeds.strip(), mean, *intervals,
+                     text.number(computed[model], 0), minutes])  # fmt: skip
     time = f"{minutes_unit(results.finished_costs())} per run" + ", shared" * (sharing(results) > 1)
     heads = ["model", "training", f"{results.measured} of every seed (%)", "mean ± SD", "95 % interval over seeds",
-             "over seeds and images", time]  # fmt: skip
+             "over seeds and images", "10¹² MACs", time]  # fmt: skip
     return _table(heads, rows)
 
 
@@ -176,7 +187,7 @@ def _worth(results: Results) -> list[dict[str, str]]:
         if name not in results.tables or results.tables[name].empty:
             continue
         rows = results.tables[name].to_dict("records")
-        table = _in_labels(results, rows) if part == "labels" else _in_compute(results, rows)
+        table = _in_labels(results, rows) if part == "labels" else _in_compute(results, rows) + _at_budgets(results)
         finding = f"**{topics.FINDINGS[part](results)}.**"
         sections.append({"part": part, "figure": figure, "title": title, "finding": finding, "table": table})
     return sections
@@ -202,6 +213,22 @@ def _in_compute(results: Results, rows: list[dict[str, Any]]) -> str:
             for row in rows
         ],
     )  # fmt: skip
+
+
+def _at_budgets(results: Results) -> str:
+    """The accuracies of the curves at equal budgets, as a table with its heading."""
+    rows = results.tables["matched_budgets"].to_dict("records")
+    heads = ["budget (10¹² MACs)", "pretrained", "with", "accuracy (%)", "from random weights", "with", "accuracy (%)",
+             "points", "95 % interval"]  # fmt: skip
+    cells = [
+        [text.number(row["compute"], 0), worth.start_of(results, row["curve"]), text.number(row["compute_model"], 0),
+         text.percent(row["accuracy"]), worth.start_of(results, row["baseline"]),
+         text.number(row["compute_baseline"], 0), text.percent(row["accuracy_baseline"]),
+         text.points(row["difference"]), f"{text.points(row['low'])} to {text.points(row['high'])}"]
+        for row in rows
+    ]  # fmt: skip
+    table = _table(heads, cells)
+    return f"\n\n### At equal budgets\n\n{table}" if rows else ""
 
 
 def _ladder(results: Results) -> str:

@@ -93,7 +93,30 @@ def budget_curve_page(results: Results) -> list[dict[str, Any]]:
     """What compute random weights need to be as good as pretrained ones, and every accuracy."""
     return [panel(results, by_compute(results), MEASURED), prose("How to read it", [
         "Models whose recipes differ in nothing but the images they see are a curve. The compute of pretraining itself "
-        "is not counted.", NO_EXTRAPOLATION]), worth_in_compute(results), accuracy_by_compute(results)]  # fmt: skip
+        "is not counted.", NO_EXTRAPOLATION]), worth_in_points(results), worth_in_compute(results),
+        accuracy_by_compute(results)]  # fmt: skip
+
+
+def worth_in_points(results: Results) -> dict[str, Any]:
+    """A row for each budget and pair of curves: how far apart they are there."""
+    frame = results.tables["matched_budgets"].copy()
+    for name in ("curve", "baseline"):
+        frame[f"{name}_label"] = [worth.start_of(results, curve) for curve in frame[name]]
+    for name in ("model", "baseline"):
+        frame[f"{name}_had"] = [f"with {text.number(value, 0)}" for value in frame[f"compute_{name}"]]
+    columns = [
+        Column("compute", "Budget (10¹² MACs)", text.whole),
+        Column("curve_label", "With pretrained weights", None, "model_had"),
+        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
+        Column("baseline_label", "From random weights", None, "baseline_had"),
+        Column("accuracy_baseline", "Test accuracy (%)", text.percent, bar=True),
+        Column("difference", "Points", text.points),
+        Column("low", "95 % low", text.points),
+        Column("high", "95 % high", text.points),
+    ]
+    note = "A curve that ends before the budget stands with its largest."
+    csv = results.csv("matched_budgets")
+    return table("What pretrained weights are worth in points at equal budgets", frame, columns, csv, note)
 
 
 def worth_in_compute(results: Results) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from study.analysis.answers import TOP
 from study.data.dataset import TEST, Dataset
 from study.findings import text
 from study.findings.doubts import near_duplicate
@@ -19,7 +20,7 @@ HARDEST = 100  # because pictures take room; the file has more
 
 IMAGES = 12
 
-Named = list[tuple[int, float]]  # the most probable classes and their probabilities, NaN where these are not known
+Named = list[tuple[int, float]]  # the most probable classes and their probabilities
 
 
 def sample_ids(dataset: Dataset) -> np.ndarray:
@@ -46,9 +47,10 @@ def _answers(results: Results, model: str, ids: np.ndarray) -> tuple[int | None,
         return None, {}
     seed = int(seeds.min())
     answers = results.answers(model, seed)
+    classes, shares = answers.classes, answers.probabilities
     places = np.searchsorted(results.dataset.ids(TEST), ids)
     return seed, {
-        int(image): list(zip(answers.classes[place].tolist(), answers.probabilities[place].tolist(), strict=True))
+        int(image): list(dict(zip(classes[place].tolist(), shares[place].tolist(), strict=True)).items())
         for image, place in zip(ids, places, strict=True)
     }
 
@@ -72,8 +74,9 @@ def samples_page(results: Results) -> list[dict[str, Any]]:
         "smoothing. Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
         "in percent, of each model's first finished seed."
     )
-    if any(np.isnan(share) for _, named in answers.values() for image in named.values() for _, share in image):
-        note += " Of a published run, only the probabilities of its first answer and of the true class are known."
+    usual = min(TOP, len(results.dataset.fine_names))
+    if any(len(image) < usual for _, named in answers.values() for image in named.values()):
+        note += " Of a published run, only the first answer and the true class are known."
     return [{"kind": "samples", "title": "The same images through every model", "note": note, "samples": samples}]
 
 
