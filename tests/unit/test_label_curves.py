@@ -197,8 +197,10 @@ def test_the_page_on_a_published_study_has_finding_figure_and_table(study, tmp_p
     reached = 100 * published.tables["effective_data"]["accuracy"].iloc[2]
     assert f"| Lite0 finetune | 3 | {reached:.1f} | Scratch cnn | more than 3.0 | more than 1.0 |" in page
     readme = tmp_path / "README.md"
-    begin = f"<!-- reference:begin labels {(tmp_path / 'published').as_posix()} -->".replace(f"{tmp_path}/", "")
-    readme.write_text(f"Before\n{begin}\nold\n<!-- reference:end -->\nAfter\n")
+    parts = [
+        f"<!-- reference:begin {part} published -->\nold\n<!-- reference:end -->\n" for part in ("labels", "figure")
+    ]
+    readme.write_text(f"Before\n{''.join(parts)}After\n")
     text = renewed(readme, published, tmp_path / "published" / "README.md")
     assert worth.labels(published).split(" is as")[0] in text.replace("\n", " ") and "old" not in text
     assert "(published/label_curve.svg)](published/README.md)" in text and text.endswith("After\n")
