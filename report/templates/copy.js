@@ -33,7 +33,7 @@ function keep(address, name) {
 
 for (const section of document.querySelectorAll("section.chart, figure.drawn")) {
   const tools = document.createElement("details"), summary = document.createElement("summary"), area = (one) => one.clientWidth * one.clientHeight;
-  const drawing = () => [...section.querySelectorAll("svg, canvas, .scroll > img")].sort((a, b) => area(b) - area(a))[0];
+  const drawing = () => [...section.querySelectorAll("svg, canvas, .scroll > img")].filter((one) => !one.closest(".looks")).sort((a, b) => area(b) - area(a))[0];
   if (!drawing()) continue;
   const name = section.dataset.chart ?? section.querySelector("[data-image-of]").getAttribute("download").replace(/\.svg$/, "");
   tools.className = "copies screen";

@@ -17,8 +17,10 @@ from study.reporting.costs import front_section
 from study.reporting.curve_pages import learning_section
 from study.reporting.markup import write_page
 from study.reporting.pages import body
+from study.reporting.recipes import recipes_page
 
 ACCURACIES = {"scratch_cnn": 0.1, "lite0_finetune": 0.97, "lite0_frozen": 0.6}
+
 PANELS = (classes_section, confusion_section, how_sure_section, front_section, learning_section)
 
 
@@ -28,6 +30,7 @@ def write(folder: Path, accuracies, seeds, dataset="synthetic"):
     write_tables(study, study / "tables")
     sources = read_results(study, study / "tables")
     pages = {panel.__name__: [panel(sources)] for panel in PANELS}
+    pages["recipes"] = recipes_page(sources)
     pages["bars"] = [bars(sources, "classes", "class")]
     pages["all"] = [panel(sources) for panel in PANELS]
     if sources.has_superclasses:
@@ -270,6 +273,21 @@ def test_bars_sort_the_classes_of_the_chosen_model_and_open_their_cards(written,
     name = page.locator(".bars .name").first.inner_text()
     page.locator(".bars button").first.click()
     assert page.locator("dialog h2").inner_text() == name
+
+
+def test_two_recipes_are_laid_side_by_side_and_each_change_is_a_picture(written, opened):
+    page = opened(written[1] / "recipes.html")
+    choose_models(page, "Lite0 finetune", "Scratch cnn")
+    assert page.locator("table.recipes thead th").all_inner_texts() == ["Setting", "Lite0 finetune", "Scratch cnn"]
+    rows = [row.split("\t") for row in page.locator("table.recipes tbody tr").all_inner_texts()]
+    assert ["starts from", "pretrained weights", "random weights"] in rows
+    assert all(one != other for _, one, other in rows)
+    for canvas in page.locator(".looks canvas").all():
+        assert canvas.evaluate(
+            "one => new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).size > 2"
+        )
+    choose_models(page, "Lite0 frozen", "Scratch cnn")
+    assert page.locator("h4").first.inner_text() == "Lite0 frozen"
 
 
 def test_a_panel_can_be_kept_as_a_drawing_and_as_a_picture(written, opened, tmp_path):

@@ -11,6 +11,7 @@ from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS
 from study.config.record import ModelRecord
 from study.findings import text
+from study.findings.augmentation import said
 from study.findings.limits import limits
 from study.findings.results import Results
 from study.findings.runs import minutes_unit
@@ -27,9 +28,11 @@ def card_page(results: Results, model: str) -> list[dict[str, Any]]:
     runs = results.rows("runs", model=model)
     seeds = runs.loc[runs["outcome"] == "finished", "seed"].tolist()
     recipe = results.config.recipe_of(model)
+    settings = text.settings_that_are_on({name: value for name, value in recipe.items() if name != "augmentation"})
+    changed = ("a training image is", said(recipe.get("augmentation"), results.image_size))
     return [
         facts("What it is", _identity(results, model, entry)),
-        facts(f"Recipe {entry.recipe}", text.settings_that_are_on(recipe)),
+        facts(f"Recipe {entry.recipe}", [*settings, changed]),
         prose("Data", paragraphs("data", results)),
         _results(results, model),
         *([_superclasses(results, model)] if results.has_superclasses else []),

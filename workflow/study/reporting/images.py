@@ -4,16 +4,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from study.analysis.answers import TOP
 from study.data.dataset import TEST, Dataset
 from study.findings import text
 from study.findings.doubts import near_duplicate
 from study.findings.results import Results
-from study.reporting.markup import Column, is_true, prose, table
+from study.reporting.markup import Column, fragment, is_true, prose, table
 from study.reporting.pictures import alone, picture
 from study.reporting.style import hue_name
 
+PAIRS = 12  # nearly the same photograph, with two labels
 NEAREST = 60  # because pictures take room; the file has all
 
 HARDEST = 100  # because pictures take room; the file has more
@@ -113,6 +115,34 @@ def hardest_page(results: Results) -> list[dict[str, Any]]:
         "look at the image. Places among the test images count from 0, in the order of the data."
     )
     return [table("Hardest images", frame, columns, results.csv("hardest"), note)]
+
+
+def two_labels_page(results: Results) -> list[dict[str, Any]]:
+    """Pairs of nearly the same photograph with two classes, the most alike first; nothing where there is none."""
+    rows = results.tables["near_duplicates"]
+    is_other = ~rows["same_class"].map(is_true).astype(bool)
+    others = rows[is_other].sort_values(["distance", "image_id"])
+    if others.empty:
+        return []
+    names, fine = results.dataset.fine_names, results.dataset.fine
+    shown, html, images = others.head(PAIRS), Markup(), []
+    for row in shown.itertuples():
+        pair = [picture(results, image) for image in (row.image_id, row.train_image_id)]
+        images += pair
+        classes = [text.words(names[fine[one.image]]) for one in pair]
+        drawn = Markup().join(Markup('<img data-image="{}" alt="{}" width="32" height="32">').format(one.image, one.alt)
+                              for one in pair)  # fmt: skip
+        html += Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(drawn, _two_classes(*classes))
+    count = text.counted(len(others), "test image nearly repeats a", "test images nearly repeat a")
+    note = f"{count} training or validation image of another class: whoever goes by the picture gets one wrong. " + (
+        f"The {len(shown)} most alike are shown." if len(shown) < len(others) else ""
+    )
+    div = Markup('<div class="pairs">{}</div>').format(html)
+    return [fragment("The same photograph, two labels", div, note, groups=[{"pictures": images}])]
+
+
+def _two_classes(test: str, training: str) -> Markup:
+    return Markup("{} <small>in test,</small> {} <small>in training</small>").format(test, training)
 
 
 def duplicates_page(results: Results) -> list[dict[str, Any]]:

@@ -21,10 +21,12 @@ from study.reporting.confusion import confusion_section, errors_table, mistakes_
 from study.reporting.costs import front_section, front_table, minutes_heading
 from study.reporting.curve_pages import budget_curve_page, label_curve_page, learning_page
 from study.reporting.hero import dots, only_one_right
+from study.reporting.images import two_labels_page
 from study.reporting.items import Page, report_pages
 from study.reporting.ladder import ladder_page
 from study.reporting.markup import Column, prose, table
 from study.reporting.methods import citation, command, paragraphs, repeat
+from study.reporting.recipes import recipes_page
 
 Section = dict[str, Any]
 
@@ -164,7 +166,10 @@ def _classes(results: Results) -> Section:
 
 
 def _confusions(results: Results) -> Section:
-    return {"sections": [confusion_section(results)], "folded": [errors_table(results), mistakes_table(results)]}
+    return {
+        "sections": [confusion_section(results), *two_labels_page(results)],
+        "folded": [errors_table(results), mistakes_table(results)],
+    }
 
 
 def _certainty(results: Results) -> Section:
@@ -186,6 +191,7 @@ def _methods(results: Results) -> Section:
     return {
         "sections": [
             prose("What was run", paragraphs("training", results), was_run(results)),
+            *recipes_page(results),
             prose("How to read it", points=how_to_read(results)),
             prose("How to repeat it", ["From the project's folder:"], command=command(results.config.study)),
             repeat(results),
