@@ -125,7 +125,7 @@ def _counted_alike(results: Results) -> list[str]:
         return []
     sizes = class_sizes(results.dataset)
     return [
-        f"The classes have {sizes.min():,} to {sizes.max():,} test images. Where the largest has more than "
+        f"The classes have {text.between(sizes)} test images. Where the largest has more than "
         f"{UNEQUAL_FROM:g} times the images of the smallest, these are balanced accuracies, means of those of the "
         f"classes. Always naming the largest class is right on {text.percent(sizes.max() / sizes.sum())} % of the "
         f"images, a {results.measured} of {text.percent(1 / (sizes > 0).sum())} %."

@@ -118,6 +118,11 @@ def numbers(values: Sequence[int]) -> str:
     return listed([str(value) for value in values])
 
 
+def between(values: Sequence[int]) -> str:
+    """The range of whole numbers, "4 to 1,000"; "10" where all are the same."""
+    return " to ".join(f"{value:,}" for value in sorted({min(values), max(values)}))
+
+
 def seeds(values: Sequence[int]) -> str:
     """ "seed 0", "seeds 0 and 1" or "seeds 0 to 4"."""
     return f"{'seed' if len(values) == 1 else 'seeds'} {numbers(values)}"

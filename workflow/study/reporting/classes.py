@@ -56,10 +56,12 @@ def bars(results: Results, many: str, one: str) -> dict[str, Any]:
 
 
 def _section(results: Results, many: str, one: str) -> dict[str, Any]:
-    images = results.tables[many]["n_images"]
-    count = f"{images.min()}" if images.min() == images.max() else f"{images.min()} to {images.max()}"
-    has_card = one == "class"
-    note = f"Mean accuracy over seeds on {count} test images of each {one}. " if len(images) else ""
+    frame, has_card = results.tables[many], one == "class"
+    note = (
+        f"Mean accuracy over seeds on {text.between(frame['n_images'])} test images of each {one}. "
+        if len(frame)
+        else ""
+    )
     note += (
         f"Lines through the marks are 95 % Wilson intervals. A {one} is a win only by a test of its own, adjusted for "
         f"the number of {many}: these are fewer than those that gain with a probability of at least 95 %."
@@ -91,10 +93,12 @@ def _table(results: Results, name: str, one: str) -> dict[str, Any]:
         more, less = (frame[f"accuracy {results.models.index(model)}"] for model in (two.model, two.other))
         frame["gain"] = more - less
         columns.append(Column("gain", f"{results.contrast_label(two.model, two.other)} (points)", text.points))
-    images = long["n_images"].max()
-    note = f"Mean over seeds; below it the 95 % Wilson interval for {images} test images. The difference has none here."
-    if long.empty:
-        note = "No run has finished."
+    note = "No run has finished."
+    if len(long):
+        note = (
+            f"Mean over seeds; below it the 95 % Wilson interval for {text.between(long['n_images'])} test images. The "
+            "difference has none here."
+        )
     return table(f"Accuracy by {one}", frame, columns, results.csv(name), note)
 
 
@@ -165,7 +169,7 @@ def _contrast_in_short(results: Results, name: str, one: str, many: str, model: 
 
 def _differences_note(results: Results, frame: pd.DataFrame, one: str, many: str) -> str:
     """How the verdicts come about, and for how many images."""
-    images = f"{frame['n_images'].median():,.0f} test images per {one}" if len(frame) else "No test images"
+    images = f"{text.between(frame['n_images'])} test images per {one}" if len(frame) else "No test images"
     equivalent = (
         "Equivalent: equivalence test (TOST, Bonferroni-corrected) within "
         f"±{text.published(_margin(results))} points. Unclear: neither; this"

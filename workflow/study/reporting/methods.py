@@ -62,8 +62,6 @@ def _facts(results: Results) -> dict[str, Any]:
 def _data_facts(results: Results) -> dict[str, Any]:
     data, dataset = results.config.dataset, results.dataset
     parts = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-    per_class = class_sizes(dataset)
-    smallest, largest = f"{per_class.min():,}", f"{per_class.max():,}"
     return {
         "data": data,
         "synthetic": results.synthetic,
@@ -74,7 +72,7 @@ def _data_facts(results: Results) -> dict[str, Any]:
         "is_own": results.is_own,
         "val_as_test": dataset.meta.get("val_as_test"),
         "grouped": dataset.group is not None,
-        "test_per_class": smallest if smallest == largest else f"{smallest} to {largest}",
+        "test_per_class": text.between(class_sizes(dataset)),
         "held_out": _split(data.validation),
         "own_splits": [
             {"recipe": name} | _split(recipe["validation"])

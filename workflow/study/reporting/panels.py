@@ -98,7 +98,6 @@ def by_level(results: Results, level: str) -> dict[str, Any]:
         for quantity in ("accuracy", "low", "high")
     }
     return data | {
-        "images": int(table["n_images"].max()) if len(table) else 0,
         "margin": float(results.config.equivalence_margin),
         "pairs": differences(results, level),
     }
