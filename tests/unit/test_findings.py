@@ -71,6 +71,7 @@ def test_what_a_sentence_calls_a_model(label, said):
 @pytest.mark.parametrize("pair", [("b0", "cnn"), ("cnn", "b0")])
 def test_it_is_told_whether_classes_differ_in_their_gain_beyond_chance(pair):
     row = dict(zip(("model", "baseline"), pair, strict=True)) | {"level": "class", "observed_sd": 0.066, "p": 1e-16}
+    row |= {"n_groups": 100}
     row |= {"true_sd": 0.054, "low": 0.044, "high": 0.066}
     said = topics.how_much_classes_differ(results_of(heterogeneity=pd.DataFrame([row])))
     assert said == (
@@ -81,6 +82,7 @@ def test_it_is_told_whether_classes_differ_in_their_gain_beyond_chance(pair):
     assert said == "That some classes gain more than others may be chance (p = 0.240)."
     unknown = results_of(heterogeneity=pd.DataFrame([row | {"p": NAN}]))
     assert topics.how_much_classes_differ(unknown) == ""
+    assert topics.how_much_classes_differ(results_of(heterogeneity=pd.DataFrame([row | {"n_groups": 4}]))) == ""
 
 
 def test_classes_of_too_few_seeds_are_counted_by_sign():

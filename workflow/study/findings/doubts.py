@@ -64,6 +64,8 @@ def _without(results: Results, subset: str) -> list[str]:
         return []
     row = found.iloc[0]
     images = results.rows("sensitivity", model=best, subset="all")["n_images"].iloc[0]
+    if row["n_images"] == images:
+        return ["The search finds no near-duplicates of training or validation images among the test images."]
     left_out = f"{text.counted(images - row['n_images'], 'test image')} {SUBSETS[subset]}"
     if not row["n_images"]:
         return [f"Without the {left_out}, no test image is left: nothing here was tested on images that are new."]

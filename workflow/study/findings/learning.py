@@ -19,10 +19,10 @@ def learning(results: Results) -> str:
     ahead = int((lowest > reached).sum())
     if not ahead:
         return _passed(results) or NOTHING
-    every = f"{ahead} of {text.counted(len(lowest), 'pretrained model')}" if len(lowest) > 1 else "The pretrained model"
+    every = f"{ahead} of {text.counted(len(lowest), 'pretrained model')}" if len(lowest) > 1 else "the pretrained model"
     verb = "is" if ahead == 1 else "are"
     return (
-        f"After one epoch, {text.opening(every)} {verb} more accurate on validation images than any model from random "
+        f"After one epoch, {every} {verb} more accurate on validation images than any model from random "
         f"weights ever is ({text.percent(reached)} %)"
     )
 

@@ -19,6 +19,7 @@ from study.findings.results import Results, best_model
 from study.findings.runs import all_runs, is_cpu_time, machines, minutes_unit, run_seconds, sharing
 from study.findings.worth import compute, labels
 
+FEW = 5  # classes, from which on how much they differ can be estimated
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
 NAMED = 5  # classes that a sentence names at most
 LIKELY = 0.05  # a p from here on says nothing
@@ -88,7 +89,7 @@ def how_much_classes_differ(results: Results) -> str:
     """How much the classes differ in what they gain, chance apart; nothing where it cannot be said."""
     two = headline(results)
     rows = pd.DataFrame() if two is None else with_pair(results, "heterogeneity", two.model, two.other)
-    if rows.empty or np.isnan(rows["p"].iloc[0]):
+    if rows.empty or np.isnan(rows["p"].iloc[0]) or rows["n_groups"].iloc[0] < FEW:
         return ""
     row = rows[rows["level"] == "class"].iloc[0]
     p = text.p_value(row["p"])
@@ -268,6 +269,7 @@ def times_and_accuracy(results: Results) -> str:
     others = (
         f" Each of the others is, by these means, less accurate than one that takes no longer: {', '.join(beaten)}."
     )
+    unit += ", and test accuracy with all images counting alike" * (results.measure != "test_accuracy")
     mixed = f" The runs are from {kinds} kinds of machine, so small differences in time mean nothing."
     return f"Mean {unit} per run: {'; '.join(said)}.{others * bool(beaten)}{mixed * (kinds > 1)}"
 

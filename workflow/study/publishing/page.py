@@ -87,6 +87,7 @@ def page_text(results: Results) -> str:
     return (
         template.render(
             folder=results.study.as_posix(),
+            is_own=results.is_own,
             title=f"What pretraining is worth: {results.config.dataset.title}, on a {_device(results)}",
             answer=f"**{found.claim}.** {' '.join(found.details)}",
             same_network=same_network(results),
