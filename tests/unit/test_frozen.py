@@ -60,7 +60,7 @@ def test_a_head_learns_and_the_saved_network_repeats_its_predictions_from_pixels
     path = write_spec(study, frozen_spec(study))
     train(path)
     data = read_dataset(study / "dataset.npz")
-    network, spec, _ = load_model(path.parent / "model.safetensors")
+    network, spec, *_ = load_model(path.parent / "model.safetensors")
     inputs = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2), spec)
     with np.load(path.parent / "predictions.npz") as stored:
         ids = stored["test_ids"]
@@ -148,7 +148,7 @@ def test_finetuning_starts_from_the_weights_and_moves_them(study):
     spec = replace(frozen_spec(study), regime="finetune", model="lite0", recipe=quick, features=None)
     path = write_spec(study, spec)
     train(path)
-    trained, _, _ = load_model(path.parent / "model.safetensors")
+    trained, *_ = load_model(path.parent / "model.safetensors")
     import safetensors.torch
 
     start = safetensors.torch.load_file(study / "weights" / "lite0.safetensors")["conv_stem.weight"]

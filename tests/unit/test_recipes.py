@@ -62,7 +62,7 @@ def test_a_timm_network_trains_in_every_regime(study, architecture, regime):
     train(path)
     record = read_json(path.parent / "run.json")
     assert record["outcome"] == "finished"
-    network, _, _ = load_model(path.parent / "model.safetensors")
+    network, *_ = load_model(path.parent / "model.safetensors")
     assert record["parameters"] == sum(parameter.numel() for parameter in network.parameters())
     kernel = "conv_stem.weight" if architecture == LITE0 else "blocks.0.attn.qkv.weight"
     start = safetensors.torch.load_file(study / "weights" / f"{architecture[5:9]}.safetensors")[kernel]
@@ -129,7 +129,7 @@ def test_a_network_of_ones_own_trains_and_is_loaded_without_its_file(tmp_path):
     model = path.parent / "model.safetensors"
     with pytest.raises(StudyError, match="holds code of its own, for its network; if you trust who made it"):
         load_model(model)
-    network, _, _ = load_model(model, trust_code=True)
+    network, *_ = load_model(model, trust_code=True)
     assert networks.count_parameters(network) == 3072 * 20 + 20 + 20 * 100 + 100
 
 

@@ -122,7 +122,7 @@ def test_a_run_fits_its_head_once_and_the_saved_network_has_it(study, head):
     assert "chosen by 3-fold cross-validation" in record["stopped"]
     assert len(rows) == 1 and rows[0]["learning_rate"] == ""
     assert float(rows[0]["train_accuracy"]) > 0.5 > 1 / 100  # of colours that tell the class, through random weights
-    network, _, _ = load_model(paths[0].parent / "model.safetensors")
+    network, *_ = load_model(paths[0].parent / "model.safetensors")
     assert network.get_classifier().weight.abs().max() > 0
 
 

@@ -58,7 +58,7 @@ def test_history_and_record_agree_on_the_best_epoch_by_validation_loss(finished)
 
 
 def test_predictions_are_those_of_the_saved_network_and_give_the_recorded_validation_accuracy(finished):
-    network, spec, classes = load_model(finished / "model.safetensors")
+    network, spec, classes, *_ = load_model(finished / "model.safetensors")
     data = read_dataset(finished / "../../../dataset.npz")
     inputs = ImageInputs(torch.from_numpy(data.images).permute(0, 3, 1, 2), spec)
     with np.load(finished / "predictions.npz") as stored:

@@ -195,10 +195,17 @@ def search_report(args: argparse.Namespace) -> None:
 
 
 def predict(args: argparse.Namespace) -> None:
-    """Name the class of images with a trained model."""
+    """Name the class of pictures, or of all below a folder, with a trained model."""
     from study.predict import predict_images
 
     predict_images(args.model, args.images, args.top, args.trust_code, args.csv)
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write a trained network, with its preparation of pictures, as an ONNX file that is checked against torch."""
+    from study.export import export as export_model
+
+    export_model(args.model, args.output or args.model.with_suffix(".onnx"), args.trust_code)
 
 
 def _positive(text: str) -> int:
@@ -264,11 +271,13 @@ def _parser() -> argparse.ArgumentParser:
     step(check_models)
     step(search_table, study, output)
     step(search_report, study)
-    step(predict, ("images", {"type": Path, "nargs": "+"}),
-         ("--model", {**path, "help": "model.safetensors of a run"}),
-         ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"}),
+    trust = ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"})
+    step(predict, ("images", {"type": Path, "nargs": "+", "help": "pictures, or folders of them"}),
+         ("--model", {**path, "help": "model.safetensors of a run"}), trust,
          ("--top", {"type": _positive, "default": 3, "help": "how many classes to name"}),
          ("--csv", {"type": Path, "help": "write the answers to this table too"}))  # fmt: skip
+    step(export, ("model", {"type": Path, "help": "model.safetensors of a run"}), trust,
+         ("--output", {"type": Path, "help": "the ONNX file; beside the model if not given"}))  # fmt: skip
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Name the class of any image with a model that the study trained."""
+"""Name the class of any picture with a model that the study trained."""
 
 import csv
 import json
@@ -6,35 +6,49 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import safetensors
 import torch
 
 from study.config.specs import InputSpec, NetworkSpec
+from study.data.layouts import find_below
 from study.data.pictures import read_picture
 from study.errors import StudyError
 from study.files import atomic_write
 from study.models import network as networks
 from study.training.inputs import ImageInputs
 
-SIZE = 32  # pixels of the images that the models were trained on
 BATCH = 64  # images, so that thousands need no more memory than these
 Answer = list[tuple[str, float]]  # (class, its probability), the most probable first
+
+
+class TrainedModel(NamedTuple):
+    """A network in evaluation mode, its input, the names of its classes; and how a picture becomes a stored square.
+
+    That is of `image_size` pixels; see `study.data.pictures.read_picture` for `fit`.
+    """
+
+    network: torch.nn.Module
+    input: InputSpec
+    classes: list[str]
+    image_size: int
+    fit: str
 
 
 def predict_images(model: Path, images: list[Path], top: int, trust_code: bool, table: Path | None = None) -> None:
     """Print, per image, its `top` classes with probabilities, and write them to the CSV file `table` if it is given.
 
-    An image is cropped to its central square and reduced to 32×32 pixels first, because that is what the model saw.
-    A file that cannot be read gets a sentence on standard error, and the others their answers: StudyError at the end.
-    Where nobody reads on (`| head`), the table is still written.
+    Of a folder, that is each picture below it. A picture is prepared as those were that the model saw: CIFAR's squares
+    of 32 pixels, or as the folder's were. A file that cannot be read gets a sentence on standard error, and the others
+    their answers: StudyError at the end. Where nobody reads on (`| head`), the table is still written.
     """
-    network, spec, classes = load_model(model, trust_code)
+    trained, images = load_model(model, trust_code), _pictures(images)
     answers: dict[Path, Answer] = {}
     is_read = True
-    for paths, pixels in _batches(images):
-        for path, answer in zip(paths, _answers(network, spec, classes, pixels, top), strict=True):
+    for paths, pixels in _batches(images, trained):
+        for path, answer in zip(paths, _answers(trained, pixels, top), strict=True):
             answers[path] = answer
             named = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in answer)
             is_read = is_read and _say(f"{_shown(path)}: {named}")
@@ -44,6 +58,17 @@ def predict_images(model: Path, images: list[Path], top: int, trust_code: bool, 
         _write_table(table, answers)
     if refused := len({*images} - answers.keys()):
         raise StudyError(f"{refused} of {len({*images})} images could not be read, as said above.")
+
+
+def _pictures(paths: list[Path]) -> list[Path]:
+    """Return the paths, each folder replaced by the pictures below it. Raises StudyError if that has none."""
+    found = []
+    for path in paths:
+        inside = find_below(path) if path.is_dir() else [path]
+        if not inside:
+            raise StudyError(f"{path} holds no pictures; name another folder.")
+        found += inside
+    return found
 
 
 def _say(line: str) -> bool:
@@ -61,12 +86,12 @@ def _shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _batches(images: list[Path]) -> Iterator[tuple[list[Path], torch.Tensor]]:
-    """Yield paths and their pixels uint8 [B, 3, 32, 32]; of a file that cannot be read, print why."""
+def _batches(images: list[Path], model: TrainedModel) -> Iterator[tuple[list[Path], torch.Tensor]]:
+    """Yield paths and their pixels uint8 [B, 3, S, S]; of a file that cannot be read, print why."""
     paths, pixels = [], []
     for path in images:
         try:
-            pixels.append(read_picture(path, SIZE))
+            pixels.append(read_picture(path, model.image_size, model.fit))
             paths.append(path)
         except StudyError as error:
             print(f"Error: {error}", file=sys.stderr)
@@ -77,14 +102,12 @@ def _batches(images: list[Path]) -> Iterator[tuple[list[Path], torch.Tensor]]:
         yield paths, torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
 
 
-def _answers(
-    network: torch.nn.Module, spec: InputSpec, classes: list[str], pixels: torch.Tensor, top: int
-) -> Iterable[Answer]:
+def _answers(model: TrainedModel, pixels: torch.Tensor, top: int) -> Iterable[Answer]:
     with torch.inference_mode():
-        logits = network(ImageInputs(pixels, spec).batch(torch.arange(len(pixels))))
-    best = logits.float().softmax(1).topk(min(top, len(classes)))
+        logits = model.network(ImageInputs(pixels, model.input).batch(torch.arange(len(pixels))))
+    best = logits.float().softmax(1).topk(min(top, len(model.classes)))
     for probabilities, indices in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        yield [(classes[index], probability) for index, probability in zip(indices, probabilities, strict=True)]
+        yield [(model.classes[index], probability) for index, probability in zip(indices, probabilities, strict=True)]
 
 
 def _write_table(path: Path, answers: dict[Path, Answer]) -> None:
@@ -97,8 +120,8 @@ def _write_table(path: Path, answers: dict[Path, Answer]) -> None:
                 writer.writerow((_shown(image), rank, name, f"{probability:.6f}"))
 
 
-def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, InputSpec, list[str]]:
-    """Return (network in evaluation mode, its input, class names) from a run's model.safetensors.
+def load_model(path: Path, trust_code: bool = False) -> TrainedModel:
+    """Return the network in a run's model.safetensors, and what goes with it.
 
     The file of a user's own network holds that network's source, which is run only with `trust_code`.
     """
@@ -108,6 +131,7 @@ def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, I
         with safetensors.safe_open(path, "pt") as stored:
             about = json.loads(stored.metadata()["study"])
             spec = NetworkSpec.from_json(about["network"], str(path))
+            kept = about.get("preparation", {})
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         kind = type(error).__name__
@@ -119,7 +143,7 @@ def load_model(path: Path, trust_code: bool = False) -> tuple[torch.nn.Module, I
     try:
         network = networks.build(spec, len(about["classes"]))
         network.load_state_dict(tensors)
-        return network.eval(), spec.input, about["classes"]
+        return TrainedModel(network.eval(), spec.input, about["classes"], **{"image_size": 32, "fit": "crop"} | kept)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyError(

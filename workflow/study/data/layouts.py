@@ -75,13 +75,21 @@ def _by_folders(folder: Path) -> tuple[list[Picture], list[str]]:
     return found, notes
 
 
+def find_below(folder: Path) -> list[Path]:
+    """Return the pictures below a folder, by the endings of their names, sorted."""
+    return [Path(path) for path in sorted(_files(folder)) if _is_picture(path)]
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in {*Image.registered_extensions(), *HEIC}
+
+
 def _classes(root: Path, folder: Path, part: int | None) -> tuple[list[Picture], list[str]]:
     """Return the pictures of a folder per class below `folder`, with paths from `root`, sorted."""
     pictures, empty, others = [], [], []
-    suffixes = {*Image.registered_extensions(), *HEIC}
     for top in _folders(folder):
         files = sorted(_files(top))
-        named = [path for path in files if Path(path).suffix.lower() in suffixes]
+        named = [path for path in files if _is_picture(path)]
         others += [path for path in files if path not in set(named)] if len(named) < len(files) else []
         empty += [] if named else [top.name]
         label = shown(top.name)

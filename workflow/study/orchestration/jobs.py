@@ -58,7 +58,10 @@ def _train(spec: RunSpec, folder: Path, finish: Callable[[Path], None]) -> None:
     (folder / CHECKSUMS).unlink(missing_ok=True)  # of the files of an earlier run
 
     def record_and_finish(folder: Path) -> None:
+        from study.orchestration.card import write_card
+
         write_checksums(folder, (SPEC, *RUN_FILES))
+        write_card(folder, spec)
         finish(folder)
 
     with own_gpu(spec.compute.device):

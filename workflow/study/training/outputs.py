@@ -60,6 +60,8 @@ def write_model(path: Path, network: nn.Module | None, spec: RunSpec, data: Data
         "classes": data.fine_names,
         "data": data.meta["title"],
     }
+    if "fit" in data.meta:  # a folder's pictures, prepared by these settings
+        metadata["preparation"] = {key: data.meta[key] for key in ("image_size", "fit")}
     with atomic_write(path) as temporary:
         contiguous = {key: value.contiguous() for key, value in tensors.items()}
         # One entry: safetensors writes several in an order that changes from process to process.
