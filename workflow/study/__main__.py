@@ -140,9 +140,8 @@ def check(args: argparse.Namespace) -> None:
 
     if files := [path for path in args.paths if not path.is_dir()]:
         check_config(files)
-    for path in args.paths:
-        if path.is_dir():
-            check_study(path)
+    for path in filter(Path.is_dir, args.paths):
+        check_study(path)
 
 
 def status(args: argparse.Namespace) -> None:
@@ -243,9 +242,8 @@ def _parser() -> argparse.ArgumentParser:
          ("--plan", plan), weights_record)  # fmt: skip
     step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}),
          ("--features", {"type": Path, "help": "a frozen backbone's features of all images"}), output)  # fmt: skip
-    step(analyse, study, output)
-    step(figures, study, output)
-    step(pages, study, output)
+    for function in (analyse, figures, pages):
+        step(function, study, output)
     folder = {"type": Path, "metavar": "DEST", "help": "the published folder"}
     results = ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"})
     step(publish, results, ("dest", folder))
@@ -255,24 +253,18 @@ def _parser() -> argparse.ArgumentParser:
     step(check_machine,
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip
-    step(
-        check,
-        (
-            "paths",
-            {"type": Path, "nargs": "+", "metavar": "PATH", "help": "results/<study>, or files over config.yaml"},
-        ),
-    )
-    studies = {"type": Path, "nargs": "+", "metavar": "STUDY", "help": "results/<study>, or a published folder"}
+    several = {"type": Path, "nargs": "+"}
+    step(check, ("paths", several | {"metavar": "PATH", "help": "results/<study>, or files over config.yaml"}))
     step(status, results,
          ("--watch", {"type": _positive, "nargs": "?", "const": 10, "metavar": "SECONDS",
                       "help": "say it again every so many seconds (10) until all runs have ended"}))  # fmt: skip
     step(preview, results)
-    step(older_code, ("studies", studies))
+    step(older_code, ("studies", several | {"metavar": "STUDY", "help": "results/<study>, or a published folder"}))
     step(check_models)
     step(search_table, study, output)
     step(search_report, study)
     trust = ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"})
-    step(predict, ("images", {"type": Path, "nargs": "+", "help": "pictures, or folders of them"}),
+    step(predict, ("images", several | {"help": "pictures, or folders of them"}),
          ("--model", {**path, "help": "model.safetensors of a run"}), trust,
          ("--top", {"type": _positive, "default": 3, "help": "how many classes to name"}),
          ("--csv", {"type": Path, "help": "write the answers to this table too"}))  # fmt: skip
