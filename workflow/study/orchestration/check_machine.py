@@ -67,7 +67,7 @@ def _model(study: Config, name: str, compute: ComputeSpec, measured: dict[str, A
     from study.training.trial import speed
 
     spec = run_spec(study, name, 0, compute)
-    found = speed(spec, MODELS_SECONDS / len(study.grid.models))
+    found = speed(spec, MODELS_SECONDS / len(study.grid.models), study.data.image_size)
     data, recipe = study.data, spec.recipe
     judged = data.train_images * spec.validation.fraction
     if spec.regime == "frozen":

@@ -31,8 +31,9 @@ def load(folder: Path, key: dict[str, str]) -> tuple[dict[str, Any] | None, str 
     An error that the machine is to blame for, such as too little memory, is raised: the checkpoint may be whole.
     """
     path = folder / NAME
-    for leftover in folder.glob(f".{path.stem}-*"):
-        leftover.unlink()  # a write that was killed
+    for name in (NAME, HISTORY_SO_FAR):
+        for leftover in folder.glob(f".{Path(name).stem}-*"):
+            leftover.unlink()  # a write that was killed
     if not path.exists():
         return None, None
     try:

@@ -17,6 +17,7 @@ from study.training.setup import make_setup
 from study.training.steps import Steps
 
 MOST_STEPS = 20  # of one measurement
+MOST_BYTES = 10**9  # of random images, which larger ones are fewer of
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class Speed:
     peak_memory_mb: float
 
 
-def random_dataset(images: int) -> Dataset:
-    """Random pixels and labels in the shape of CIFAR-100: speed does not depend on what is in a picture."""
+def random_dataset(images: int, image_size: int = 32) -> Dataset:
+    """Random pixels, and labels as of CIFAR-100: speed does not depend on what is in a picture."""
     rng = np.random.default_rng(0)
     fine = np.arange(images, dtype=np.uint8) % 100
     split = np.full(images, TRAIN, dtype=np.uint8)
     split[-images // 6 :], split[-images // 4 : -images // 6] = TEST, VALIDATION
     return Dataset(
-        images=rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8),
+        images=rng.integers(0, 256, (images, image_size, image_size, 3), dtype=np.uint8),
         fine=fine,
         coarse=None,
         split=split,
@@ -45,22 +46,23 @@ def random_dataset(images: int) -> Dataset:
     )
 
 
-def trial_setup(spec: RunSpec, device: torch.device, images: int) -> loop.Setup:
+def trial_setup(spec: RunSpec, device: torch.device, images: int, image_size: int = 32) -> loop.Setup:
     """Return the setup of `spec` on random images, with random weights, a frozen backbone included, not compiled."""
     compute = replace(spec.compute, compile=False)
     regime = "scratch" if spec.regime == "frozen" else spec.regime
     # an epoch is a pass over these images
     recipe = replace(spec.recipe, validation=None, images_seen=None, images_seen_at_least=None)
     spec = replace(spec, regime=regime, weights=None, compute=compute, recipe=recipe)
-    return make_setup(spec, StudyPaths(Path()), random_dataset(images), device)[0]
+    return make_setup(spec, StudyPaths(Path()), random_dataset(images, image_size), device)[0]
 
 
-def speed(spec: RunSpec, seconds: float) -> Speed:
+def speed(spec: RunSpec, seconds: float, image_size: int = 32) -> Speed:
     """Measure `spec` on random images for about `seconds`, or one step of training where that takes longer."""
     device = devices.prepare(spec.compute)
     devices.forget_peak_memory(device)
     size = spec.recipe.batch_size or loop.EVALUATION_BATCH
-    setup = trial_setup(spec, device, 2 * max(MOST_STEPS * size, loop.EVALUATION_BATCH))
+    steps = min(MOST_STEPS, max(2, MOST_BYTES // (6 * size * image_size**2)))
+    setup = trial_setup(spec, device, 2 * max(steps * size, loop.EVALUATION_BATCH), image_size)
     rows, rate = setup.train, 0.0
     if spec.regime != "frozen":  # whose head trains in seconds
         rate = _training_rate(setup, seconds / 2)
