@@ -10,7 +10,7 @@ import yaml
 from study.analysis.uncertainty import wilson
 from study.config.specs import RunSpec
 from study.data.dataset import Labels, read_labels
-from study.files import atomic_write, read_json
+from study.files import read_json, write_text
 from study.paths import MODEL, PREDICTIONS, RUN_RECORD, StudyPaths
 
 TEMPLATE = Path(__file__).with_name("card.md.j2")
@@ -31,8 +31,7 @@ def write_card(folder: Path, spec: RunSpec) -> None:
         model=folder / MODEL, name=MODEL, recipe=yaml.safe_dump(spec.to_json()["recipe"], sort_keys=False),
         arguments={name: repr(value) for name, value in spec.network.arguments.items()}, **_accuracy(folder, labels),
     )  # fmt: skip
-    with atomic_write(folder / CARD) as temporary:
-        temporary.write_text(card, encoding="utf-8")
+    write_text(folder / CARD, card)
 
 
 def _accuracy(folder: Path, labels: Labels) -> dict[str, Any]:
