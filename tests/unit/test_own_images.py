@@ -18,6 +18,7 @@ from study.findings.headline import answer
 from study.findings.limits import limits
 from study.findings.results import read_results
 from study.findings.runs import was_run
+from study.reporting.images import duplicates_page, hardest_page
 from study.reporting.methods import citation
 from study.reporting.pages import draw_figures, write_pages
 from study.reporting.pictures import LIMITS, alone, pictures
@@ -107,6 +108,16 @@ def test_pictures_are_of_a_size_at_which_a_person_knows_what_they_show(results):
     assert size(alone(results, 0)) == (128, 128)
     shown = pictures(results)
     assert size(shown["uri"])[0] == 96 * shown["columns"] and LIMITS[96] + 300 <= 2000
+
+
+def test_hard_images_and_copies_are_named_by_their_files(results):
+    (hardest,) = hardest_page(results)
+    below = [cell["below"] for cell in hardest["rows"][0]]
+    image = results.tables["hardest"]["image_id"].iloc[0]
+    assert f"pond/{image}.jpg" in below and "without smoothing" not in hardest["note"]
+    first = results.tables["near_duplicates"].sort_values("distance", kind="stable").iloc[0]
+    below = {cell["below"] for cell in duplicates_page(results)[1]["rows"][0]}
+    assert {f"pond/{first[key]:.0f}.jpg" for key in ("image_id", "train_image_id")} <= below
 
 
 def test_the_citation_is_of_the_users_study(results):

@@ -14,7 +14,7 @@ from study.findings.results import Results
 from study.findings.topics import confused_pairs, counts
 from study.reporting.markup import Column, Picture, chart, table
 from study.reporting.panels import shared
-from study.reporting.pictures import picture
+from study.reporting.pictures import enlarged, picture
 from study.reporting.style import INK, new_figure, say
 from study.reporting.style import SHARE_MAP as CORRECT_MAP
 
@@ -220,7 +220,7 @@ def pairs_page(results: Results) -> list[dict[str, Any]]:
     note = (
         f"The {PAIRS} most confused pairs of every model: the share of both classes' images that is taken for the "
         "other class, mean over seeds. A → B is the share of class A that is taken for B. The pictures are those that "
-        f"most seeds mistake that way, at most {EXAMPLES}, enlarged without smoothing; below them, how many of the "
+        f"most seeds mistake that way, at most {EXAMPLES}{enlarged(results)}; below them, how many of the "
         "model's seeds do."
     )
     numbers = frame.drop(columns=["first images", "second images"])

@@ -12,7 +12,7 @@ from study.findings import text
 from study.findings.doubts import near_duplicate
 from study.findings.results import Results
 from study.reporting.markup import Column, fragment, is_true, prose, table
-from study.reporting.pictures import alone, picture
+from study.reporting.pictures import alone, enlarged, files, picture
 from study.reporting.style import hue_name
 
 PAIRS = 12  # nearly the same photograph, with two labels
@@ -72,8 +72,8 @@ def samples_page(results: Results) -> list[dict[str, Any]]:
         address = alone(results, image)
         samples.append({"image": int(image), "name": name, "address": address, "models": models})
     note = (
-        f"{sampling_rule(results.dataset)}, a choice that depends on no result, enlarged without "
-        "smoothing. Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
+        f"{sampling_rule(results.dataset)}, a choice that depends on no result{enlarged(results)}. "
+        "Above each picture stands its label; ✓ and the darker bar mark it among the answers. Probabilities "
         "in percent, of each model's first finished seed."
     )
     usual = min(TOP, len(results.dataset.fine_names))
@@ -95,7 +95,7 @@ def _answers_shown(results: Results, image: int, named: Named) -> list[dict[str,
 
 
 def hardest_page(results: Results) -> list[dict[str, Any]]:
-    """The test images that the fewest runs get right, enlarged."""
+    """The test images that the fewest runs get right."""
     frame = results.tables["hardest"].head(HARDEST).copy()
     frame["pictures"] = [[picture(results, image)] for image in frame["image_id"]]
     frame[["class", "most_named"]] = frame[["class", "most_named"]].map(lambda name: text.words(str(name)))
@@ -107,8 +107,9 @@ def hardest_page(results: Results) -> list[dict[str, Any]]:
         Column("most_named_share", "by (%, mean over models)", partial(text.percent, digits=0)),
         Column("correct_share", "Right (%, mean over models)", text.percent),
         Column("models_all_wrong", f"Models always wrong (of {models})", text.whole),
-        Column("test_position", "Place among the test images", text.whole),
+        Column("test_position", "Place among the test images", text.whole, "file"),
     ]
+    frame["file"] = files(results, frame["image_id"])
     note = (
         f"The {text.counted(len(frame), 'test image')} that the models get right least often; right is the mean over "
         "models of the share of a model's seeds. If every run names the same other class, the label may be wrong: "
@@ -150,6 +151,7 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
     every = results.tables["near_duplicates"].sort_values("distance", kind="stable")
     frame = every.head(NEAREST).copy()
     for key, title in (("image_id", "test"), ("train_image_id", "train")):
+        frame[f"{title} file"] = files(results, frame[key])
         frame[title] = [[picture(results, image)] for image in frame[key]]
         frame[f"{title} class"] = [
             text.words(results.dataset.fine_names[results.dataset.fine[image]]) for image in frame[key]
@@ -157,9 +159,9 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
     frame["same"] = ["yes" if is_true(value) else "no" for value in frame["same_class"]]
     columns = [
         Column("test", "Test image", pictures=True),
-        Column("test class", "Class"),
+        Column("test class", "Class", None, "test file"),
         Column("train", "Nearest in train or validation", pictures=True),
-        Column("train class", "its class"),
+        Column("train class", "its class", None, "train file"),
         Column("same", "Same class"),
         Column("distance", "Distance", partial(text.number, digits=3)),
         Column("likeness", "Chance (%)", partial(text.percent, digits=0)),
@@ -173,7 +175,7 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
     shown = f" The {len(frame)} nearest pairs are shown, the file has all." if len(every) > len(frame) else ""
     note = (
         f"{near_duplicate(results)} Distance is that of the pixels as they lie, chance that of the network's search."
-        f"{shown} Pictures are enlarged without smoothing."
+        f"{shown}"
     )
     return [
         prose("In short", [found, "The page on accuracy without doubtful images shows what leaving them out changes."]),

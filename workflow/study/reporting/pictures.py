@@ -1,6 +1,7 @@
 """The pictures behind the confusion matrices: misclassified test images in one file, with every model's answers."""
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,17 @@ def alone(results: Results, image: int) -> str:
     """An image of the dataset as an address, of no more pixels than it takes to know what it shows."""
     pixels = resized(results.dataset.images[[image]], min(results.image_size, WIDEST))
     return picture_uri(pixels[0])
+
+
+def enlarged(results: Results) -> str:
+    """What a note says of small pictures, behind a comma."""
+    return ", enlarged without smoothing" if results.image_size <= min(LIMITS) else ""
+
+
+def files(results: Results, images: Iterable[int]) -> list[str]:
+    """The files of the user's folder that images are from; nothing of other data."""
+    sources = results.dataset.sources
+    return ["" if sources is None else str(sources[image]) for image in images]
 
 
 def picture(results: Results, image: int, below: str = "") -> Picture:
