@@ -88,6 +88,14 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+def listed_pictures(folder: Path) -> Path:
+    """A folder whose labels.csv lists pictures of two classes, which nobody reads before they are prepared."""
+    folder.mkdir(exist_ok=True)
+    rows = [f"{number}.png,{'rose' if number % 2 else 'tulip'}" for number in range(40)]
+    (folder / "labels.csv").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    return folder
+
+
 @real_examples
 def test_examples_of_configs_are_valid(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -99,6 +107,8 @@ def test_examples_of_configs_are_valid(page, tmp_path, monkeypatch):
         if preset := re.match(r"# over (\S+)\n", example):
             update_config(config, yaml.safe_load((ROOT / preset[1]).read_text(encoding="utf-8")))
         update_config(config, yaml.safe_load(example))
+        if config["dataset"]["name"] == "folder":
+            config["dataset"]["folder"] = str(listed_pictures(tmp_path / "pictures"))
         load_config(config)
 
 

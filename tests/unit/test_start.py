@@ -235,6 +235,9 @@ def test_a_named_folder_without_the_data_stops_the_start(tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR100_FOLDER", str(tmp_path / "typo"))
     with pytest.raises(StudyError, match=r"typo does not exist; correct dataset: folder or CIFAR100_FOLDER\.$"):
         start(raw())
+    monkeypatch.setenv("CIFAR100_FOLDER", str(sparse_files(tmp_path / "cifar")))
+    with pytest.raises(StudyError, match=r"wrong does not exist; correct dataset: folder"):  # not lost to the variable
+        start(raw(dataset={"folder": str(tmp_path / "wrong")}))
 
 
 def test_a_folder_that_has_gone_is_no_mistake_once_the_dataset_is_written(tmp_path):
