@@ -135,10 +135,10 @@ def test_an_interval_takes_three_seeds_of_both(pair, seeds):
     assert result.lowest <= result.difference <= result.highest
 
 
-def test_without_a_seed_there_is_no_difference(pair):
-    result = contrast(pair[0], pair[1][:0])
-    assert result.method == NOT_TESTED
-    assert np.isnan(result[:10]).all()
+def test_without_a_seed_or_an_image_there_is_no_difference(pair):
+    for result in (contrast(pair[0], pair[1][:0]), contrast(pair[0][:, :0], pair[1][:, :0])):
+        assert result.method == NOT_TESTED
+        assert np.isnan(result[:10]).all()
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -132,7 +132,7 @@ def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:
     p is of the same t and degrees of freedom: it is below 0.05 exactly where the interval leaves 0 out. It is NaN with
     fewer than 3 seeds, and where no variance is left; 1e-16 stands for anything below.
     """
-    if min(len(model), len(baseline)) == 0:
+    if min(model.size, baseline.size) == 0:  # no runs, or a subset without images
         return Contrast(*[np.nan] * 10, NOT_TESTED)
     # From the models' means and not from `per_image`, so that swapping the models flips the sign to the last bit.
     difference = float(model.mean() - baseline.mean())
