@@ -79,8 +79,15 @@ def test_figures_are_the_same_bytes_when_drawn_again(study, tmp_path):
         assert path.read_bytes() == (study / "figures" / path.name).read_bytes(), path.name
 
 
+def test_every_figure_is_there_for_print_and_a_card_for_links(study):
+    drawn = {path.stem for path in (study / "figures").glob("*.svg")}
+    assert {path.stem for path in (study / "figures").glob("*.pdf")} == drawn
+    assert all(path.read_bytes().startswith(b"%PDF") for path in (study / "figures").glob("*.pdf"))
+    assert Image.open(study / "figures" / "card.png").size == (1200, 630)
+
+
 def test_figures_are_labelled_synthetic_and_take_names_as_text(study):
-    for path in (study / "figures").iterdir():
+    for path in (study / "figures").glob("*.svg"):
         words = [node.text for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
         assert "synthetic data" in words, path.name
     said = (study / "figures" / "superclass_confusion_scratch_cnn.svg").read_text()

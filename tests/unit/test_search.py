@@ -120,7 +120,7 @@ def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched):
     assert said.startswith("Of 4 trials of scratch_cnn, 2 seeds each, t002 does best on the validation images: 45.5 %")
     assert said.endswith("The test images were not looked at. 1 run diverged.")
     write_search_report(study)
-    assert {path.name for path in (study / "figures").iterdir()} == {"search.svg"}
+    assert {path.name for path in (study / "figures").iterdir()} == {"search.svg", "search.pdf"}
     assert {path.name for path in (study / "pages").iterdir()} == {
         *("landing.html", "index.html", "trials_of_the_search.html", "all_tables_csv.zip")
     }

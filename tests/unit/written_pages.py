@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 from study.analysis.tables import write_tables
 from study.config.record import read_record
-from study.reporting.items import report_figures, report_pages
+from study.reporting.items import figure_files, report_pages
 
 
 def analyse(study):
@@ -17,7 +17,7 @@ def config_of_study(study):
 
 
 def figure_names(config):
-    return [part.file for part in report_figures(config)]
+    return figure_files(config)
 
 
 def page_names(config):

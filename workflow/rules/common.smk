@@ -26,7 +26,7 @@ from study.orchestration.start import (
     start,
 )
 from study.paths import PREDICTIONS, RUN_FILES, RUN_RECORD, SPEC, RunKey, subset_folder
-from study.reporting.items import ALL_TABLES, STORY, report_figures, report_pages
+from study.reporting.items import ALL_TABLES, STORY, figure_files, report_pages
 
 # Snakemake counts jobs where they go to a cluster, and cores where they do not; in a dry run it counts both.
 COUNTED = workflow.resource_settings
@@ -160,7 +160,7 @@ def marked(path, title, category, caption):
     )
 
 
-FIGURES = [PATHS.folder / "figures" / part.file for part in report_figures(RECORDED)]
+FIGURES = [PATHS.folder / "figures" / name for name in figure_files(RECORDED)]
 TOPICS = report_pages(RECORDED)
 PAGES = [
     *[

@@ -25,18 +25,18 @@ def draw_accuracy(results: Results) -> Figure:
         say(axis, "No run finished.")
         return figure
     for row, model in enumerate(models):
-        _model_row(axis, row, results, model)
+        model_row(axis, row, results, model)
     rows_only(axis, len(models), 1.3 if two else 0.75)
     axis.set_xlim(0, axis.get_xlim()[1])
     classes = len(results.dataset.fine_names)
     percent_axis(axis, f"{results.measured} (%); chance is {100 / classes:.3g} %")
-    if two:
+    if two and np.isfinite(two.difference):
         means = results.rows("models", metric=results.measure).set_index("model")["mean"]
-        _bracket(axis, *(100 * means[[two.other, two.model]]), text.points(means[two.model] - means[two.other]))
+        _bracket(axis, *(100 * means[[two.other, two.model]]), text.points(two.difference))
     return figure
 
 
-def _model_row(axis: Axes, row: int, results: Results, model: str) -> None:
+def model_row(axis: Axes, row: int, results: Results, model: str) -> None:
     """A line to the mean, its interval over seeds as a bar, and a dot for every seed."""
     colour, label = colours(results)[model], results.labels[model]
     runs = results.rows("runs", model=model)

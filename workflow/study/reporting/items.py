@@ -17,6 +17,7 @@ from study.config.record import StudyRecord
 REPORT = Path(__file__).parents[3] / "report"
 REGISTRY = REPORT / "items.yaml"
 FUNCTIONS = {"figure": "draw_{}", "section": "{}_page"}
+ENDINGS, CARD = (".svg", ".pdf"), "card.png"
 STORY, ALL_TABLES = "index.html", "all_tables_csv.zip"
 
 
@@ -99,6 +100,12 @@ def report_pages(record: StudyRecord, registry: Path = REGISTRY) -> list[Page]:
 def report_figures(record: StudyRecord, registry: Path = REGISTRY) -> list[Part]:
     """The figures of the study whose config.json holds `record`."""
     return [part for page in report_pages(record, registry) for part in page.parts if part.kind == "figure"]
+
+
+def figure_files(record: StudyRecord) -> list[str]:
+    """The files of all figures, each as SVG for the report and as PDF for print, and of the card that links show."""
+    parts = [part.file.removesuffix(".svg") for part in report_figures(record)]
+    return [name + ending for name in parts for ending in ENDINGS] + [CARD] * (record.search is None)
 
 
 def _parts(entry: dict[str, Any], page: dict[str, Any], record: StudyRecord) -> list[Part]:

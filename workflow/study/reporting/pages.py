@@ -17,7 +17,8 @@ from study.files import atomic_write
 from study.findings.results import read_results
 from study.findings.runs import all_runs, notice, settings_sentence
 from study.findings.topics import FINDINGS
-from study.reporting.items import ALL_TABLES, STORY, Page, Part, report_figures, report_pages
+from study.reporting.items import ALL_TABLES, CARD, ENDINGS, STORY, Page, Part, report_figures, report_pages
+from study.reporting.link_card import draw_card
 from study.reporting.markup import (
     BANNER,
     TEMPLATES,
@@ -172,4 +173,5 @@ def draw_figures(study: Path, tables: Path, out: Path) -> None:
     results = read_results(study, tables)
     with settings():
         for item in report_figures(results.config):
-            save(item.make(results), results.synthetic, out / item.file)
+            save(item.make(results), results.synthetic, *[(out / item.file).with_suffix(one) for one in ENDINGS])
+        save(draw_card(results), False, out / CARD)

@@ -13,7 +13,7 @@ from study.config.record import StudyRecord, read_record
 from study.findings import text
 from study.findings.results import read_table
 from study.paths import StudyPaths
-from study.reporting.items import report_figures, report_pages
+from study.reporting.items import ENDINGS, report_figures, report_pages
 from study.reporting.markup import BANNER, Column, table, write_page
 from study.reporting.pages import body, sections_of, write_archive, write_story
 from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
@@ -32,7 +32,11 @@ def write_search_report(study: Path) -> None:
     figures, out = study / "figures", study / "pages"
     with settings():
         for part in report_figures(config):
-            save(part.make(search), config.dataset.synthetic, figures / part.file)
+            save(
+                part.make(search),
+                config.dataset.synthetic,
+                *[(figures / part.file).with_suffix(one) for one in ENDINGS],
+            )
     common = {
         "banner": BANNER if config.dataset.synthetic else "",
         "notice": "",

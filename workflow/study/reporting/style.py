@@ -67,6 +67,7 @@ SETTINGS: dict[str, Any] = {
     "pdf.fonttype": 42,  # letters stay letters there, too
     "path.simplify": False,
 }
+UNSTABLE = {".svg": "Date", ".pdf": "CreationDate", ".png": "Software"}  # what would make another file every time
 STYLE = re.compile(r' style="([^"]*)"')
 COLOUR = re.compile(r"(?:fill|stroke): (#[0-9a-f]{6})")
 
@@ -85,13 +86,13 @@ def settings() -> Any:
 
 
 def save(figure: Figure, synthetic: bool, *paths: Path) -> None:
-    """Write `figure` into each of `paths`, .svg or .pdf; above it stands "synthetic data" if they are."""
+    """Write `figure` into each of `paths`, .svg, .pdf or .png; above it stands "synthetic data" if they are."""
     if synthetic:
         figure.text(1.0, 1.005, "synthetic data", ha="right", va="bottom", color=WARNING, fontsize=8.5, weight="bold")
     for path in paths:
         with atomic_write(path) as temporary:
-            date = "Date" if path.suffix == ".svg" else "CreationDate"
-            figure.savefig(temporary, dpi=150, metadata={date: None}, bbox_inches="tight", pad_inches=0.1)
+            tight = {} if path.suffix == ".png" else {"bbox_inches": "tight", "pad_inches": 0.1}
+            figure.savefig(temporary, dpi=100, metadata={UNSTABLE[path.suffix]: None}, **tight)
             if path.suffix == ".svg":
                 svg = compact(temporary.read_text(encoding="utf-8"))
                 temporary.write_text(svg, encoding="utf-8", newline="\n")
