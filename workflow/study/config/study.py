@@ -80,6 +80,10 @@ class Config(Strict):
         default=None, description="a file that lists test images known to be near-duplicates of training images"
     )
     allow_missing: Switch = Field(default=False, description="compare the runs that are there, and train none")
+    seconds_per_image: dict[Name, Annotated[Number, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="by model, on one core of another machine: the time is judged by it before a run has finished here",
+    )
     published: str | None = Field(
         default=None,
         description="a published study: its runs with the same settings are taken as they are, not trained",
@@ -96,6 +100,8 @@ class Config(Strict):
         self._check_labels()
         for name in self.trials:
             messages.check_known(name, self.recipes, "trials", "recipe")
+        for name in self.seconds_per_image:
+            messages.check_known(name, self.models, "seconds_per_image", "model")
         check_claims(self.claims, self.models)
         if self.search is not None and not self.search.is_expanded(self.models):
             messages.check_known(self.search.model, self.models, "search: model", "model")

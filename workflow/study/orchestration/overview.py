@@ -161,6 +161,8 @@ def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
             each, source = statistics.mean(finished), "the finished runs"
         elif by_check is not None:
             each, source = by_check / study.images_seen(name), f"{MACHINE} (make check-machine)"
+        elif name in study.seconds_per_image and compute.device == "cpu":
+            each, source = study.seconds_per_image[name], "a core of another machine"
         else:
             unknown.append(name)
             continue
