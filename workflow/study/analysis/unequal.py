@@ -92,16 +92,17 @@ def macro_f1_interval(counts: np.ndarray) -> Ends:
     """
     rng, classes = np.random.default_rng(RESAMPLING), len(counts)
     right, named = np.zeros((2, DRAWS, classes))
+    elsewhere = np.zeros(DRAWS)  # what falls on a class from all classes, its own too
     prior = [0.5 / classes] * 2  # right; any other class
     for true, row in enumerate(counts):
         seen = np.flatnonzero(row)
         drawn = row.sum() * rng.dirichlet([*row[seen], *prior], DRAWS)
-        elsewhere = drawn[:, -1:] / max(classes - 1, 1)
-        named += elsewhere
-        named[:, true] += drawn[:, -2] - elsewhere[:, 0]
+        to_each = drawn[:, -1] / max(classes - 1, 1)
+        elsewhere += to_each
+        named[:, true] += drawn[:, -2] - to_each
         named[:, seen] += drawn[:, :-2]
         right[:, true] = drawn[:, -2] + drawn[:, :-2] @ (seen == true)
-    value = macro_f1(counts)
+    value, named = macro_f1(counts), named + elsewhere[:, None]
     low, high = np.quantile(_f1(right, counts.sum(axis=1), named).mean(axis=1), [1 - UPPER_TAIL, UPPER_TAIL])
     return min(float(low), value), max(float(high), value)
 
