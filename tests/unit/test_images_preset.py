@@ -1,14 +1,19 @@
 """The preset for a folder of pictures: few are seen often, many once an epoch, and its time is told at the start."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from study.config.planning import spec_of
+from study.analysis.costs import images_seen
+from study.analysis.runs import Run
+from study.config.planning import spec_of, study_record
+from study.config.record import StudyRecord
 from study.config.specs import ComputeSpec
 from study.config.study import load_config
 from study.config.yaml_files import merge_files
 from study.errors import StudyError
+from study.findings.runs import budget
 from study.orchestration.overview import describe
 from study.paths import DEFAULT_CONFIG, RunKey, StudyPaths
 
@@ -37,6 +42,16 @@ def test_few_pictures_are_seen_often_and_many_once_an_epoch(raw):
     recipes = [spec_of(config, RunKey(name, 0), COMPUTE).recipe for name in config.grid.models]
     assert {recipe.class_weights for recipe in recipes} == {"balanced"}
     assert [recipe.best_epoch for recipe in recipes] == ["val_macro_accuracy", "last", "val_macro_accuracy"]
+
+
+def test_the_report_counts_the_images_that_were_seen(raw):
+    record = StudyRecord.from_json(study_record(load_config(raw), COMPUTE))
+
+    def seen(train: int, epochs: int) -> float:
+        return images_seen(record, Run("scratch_fast", 0, {"epochs": epochs, "data": {"train": train}}, pd.DataFrame()))
+
+    assert (seen(48, 12), seen(48, 6), seen(5000, 12)) == (12_000, 6_000, 60_000)
+    assert budget(record.recipe_of("efficientnet_lite0_fast")) == "4 epochs, 6,000 images seen at least"
 
 
 def test_the_time_is_judged_before_anything_has_run(raw, tmp_path, monkeypatch):

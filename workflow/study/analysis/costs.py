@@ -59,7 +59,8 @@ def images_seen(config: StudyRecord, run: Run) -> float:
         whole = at_step(
             {int(key): value for key, value in whole.items()}, images / config.dataset.classes, "images_seen"
         )
-    return whole * epochs / recipe["epochs"] if whole else epochs * images
+    whole = whole or max(recipe["epochs"] * images, recipe.get("images_seen_at_least") or 0)
+    return whole * epochs / recipe["epochs"]
 
 
 def computed(config: StudyRecord, run: Run) -> float | None:

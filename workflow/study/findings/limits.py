@@ -67,7 +67,8 @@ def _budget(results: Results) -> list[str]:
         return []
     span = text.counted(epochs.max(), "epoch")
     span = span if epochs.min() == epochs.max() else f"{epochs.min()} to {span}"
-    if any(recipe.get("images_seen") for recipe in results.config.recipes.values()):  # whose epochs are no passes
+    budgets = ("images_seen", "images_seen_at_least")  # whose epochs are no passes
+    if any(recipe.get(name) for recipe in results.config.recipes.values() for name in budgets):
         span = "as many images as their recipes name"
     return [
         f"The runs trained for {span}. Larger budgets would probably raise most accuracies, most of all from random "

@@ -86,7 +86,9 @@ def budget(recipe: dict[str, Any]) -> str:
     seen = recipe.get("images_seen")
     if seen:
         return f"{max(seen.values()) if isinstance(seen, dict) else seen:,} images seen"
-    return "at most " * bool(recipe["early_stopping"]) + text.counted(recipe["epochs"], "epoch")
+    epochs = "at most " * bool(recipe["early_stopping"]) + text.counted(recipe["epochs"], "epoch")
+    at_least = recipe.get("images_seen_at_least")
+    return f"{epochs}, {at_least:,} images seen at least" if at_least else epochs
 
 
 def run_seconds(results: Results) -> pd.Series:

@@ -29,7 +29,7 @@ OFF = (*text.OFF, np.nan)  # of a setting that a recipe does not use
 CHOSEN = {
     "val_loss": "with the lowest validation loss",
     "val_accuracy": "with the highest validation accuracy",
-    "val_macro_accuracy": "with the highest mean of the classes' validation accuracies",
+    "val_macro_accuracy": "with the highest balanced accuracy on validation",
     "last": "that is the last, which nothing chooses",
 }
 
