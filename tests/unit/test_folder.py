@@ -26,7 +26,7 @@ def fill(folder: Path, pictures: dict[str, int], suffix: str = "png") -> Path:
     for name, number in pictures.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for one in range(number):
-            pixels = np.full((6, 5, 3), (one, len(name), sum(name.encode()) % 256), np.uint8)
+            pixels = np.full((6, 5, 3), (one, len(name), sum(os.fsencode(name)) % 256), np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{one:03d}.{suffix}")
     return folder
 
@@ -122,6 +122,14 @@ def test_names_in_any_script_and_nested_folders_are_kept(tmp_path):
     for part, name in (("train", "Ä"), ("test", "A\u0308")):
         fill(tmp_path / "e" / part, {name: 4, "b": 4})
     assert labels_of(tmp_path / "e").fine_names == ["b", "Ä"]
+
+
+def test_names_that_are_not_utf8_are_shown_with_their_bytes(tmp_path):
+    folder = fill(tmp_path / "d", {"a": 4, os.fsdecode(b"caf\xe9"): 4})
+    (folder / "a" / "000.png").rename(folder / "a" / os.fsdecode(b"\xe9.png"))
+    labels = labels_of(folder)
+    assert labels.fine_names == ["a", "caf\\xe9"] and len({*labels.sources}) == 8
+    assert labels_of(folder).meta == labels.meta  # as they were remembered
 
 
 def test_what_is_no_picture_is_left_out_and_said(tmp_path):

@@ -163,6 +163,16 @@ def test_a_preparation_that_was_stopped_goes_on_and_reads_nothing_twice(folder, 
     assert [one.name for one in path.parent.glob(".*")] == []
 
 
+def test_a_note_of_progress_that_was_cut_short_counts_for_nothing(folder, tmp_path, monkeypatch):
+    path = tmp_path / "out" / "dataset.npz"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "read_picture", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        prepared(folder, path)
+    (note,) = path.parent.glob(".*.done")
+    note.write_bytes(b"\1\1")
+    assert (prepared(folder, path).images[0] == read_picture(folder / "ants" / "0.png", 40)).all()
+
+
 def test_what_is_left_of_other_pictures_is_not_gone_on_with(folder, tmp_path, monkeypatch):
     path = tmp_path / "out" / "dataset.npz"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

@@ -11,7 +11,7 @@ rule prepare:
         record=PATHS.dataset_record,  # small, so that Snakemake compares its content: a touch is not a change
     log:
         LOGS / "prepare.log",
-    retries: 2  # a broken download resumes where it stopped
+    retries: 0 if STUDY.data.kind == "folder" else 2  # a broken download resumes where it stopped
     localrule: True
     threads: 8 if STUDY.data.kind == "folder" else 1
     conda:

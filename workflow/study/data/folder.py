@@ -164,25 +164,26 @@ def digests(folder: Path, paths: list[str]) -> list[str]:
         known = read_json(cache)
     except (StudyError, OSError):
         known = {}
-    found, changed = {}, []
-    for path in paths:
-        try:
-            about = (folder / path).stat()
-        except OSError:
-            found[path] = [[], ""]
-            continue
-        stamp = [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
-        found[path] = known[path] if known.get(path, [None])[0] == stamp else [stamp, None]
-    changed = [path for path, (_, digest) in found.items() if digest is None]
+    found = {shown(path): _stamp(folder / path) for path in paths}
+    known = {path: digest for path, (stamp, digest) in known.items() if found.get(path) == stamp}
+    changed = [path for path in paths if shown(path) not in known]
     for path in tqdm(changed, "reading pictures", disable=len(changed) < SLOW):
-        try:
-            found[path][1] = file_digest(folder / path)
-        except OSError:
-            found[path] = [[], ""]
-    if changed or len(known) != len(found):
+        known[shown(path)] = ""
         with contextlib.suppress(OSError):
-            write_json(cache, found)
-    return [found[path][1] for path in paths]
+            known[shown(path)] = file_digest(folder / path)
+    if changed:
+        with contextlib.suppress(OSError):
+            write_json(cache, {path: [stamp, known[path]] for path, stamp in found.items()})
+    return [known[shown(path)] for path in paths]
+
+
+def _stamp(path: Path) -> list[int]:
+    """What changes with the content of a file; empty where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return []
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
 
 
 def _numbers(values: list[str], names: list[str]) -> np.ndarray:

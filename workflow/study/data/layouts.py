@@ -49,7 +49,7 @@ def find_pictures(folder: Path, labels: Path | None) -> tuple[list[Picture], lis
 def quoted(names: list[str]) -> str:
     """Return some of the names, and how many there are besides."""
     more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-    return ", ".join(names[:MANY]) + more
+    return ", ".join(map(shown, names[:MANY])) + more
 
 
 def shown(name: str) -> str:

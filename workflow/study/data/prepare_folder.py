@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -42,7 +43,8 @@ class Squares:
         self.file = self.path.open("w+b" if is_new else "r+b")
         self.offset = self._write_header(self.rows)
         self.file.truncate(self.offset + self.rows * self.bytes)
-        self.done = np.zeros(self.rows, dtype=bool) if is_new else np.fromfile(self.done_path, dtype=bool)
+        done = np.zeros(0, dtype=bool) if is_new else np.fromfile(self.done_path, dtype=bool)
+        self.done = done if len(done) == self.rows else np.zeros(self.rows, dtype=bool)  # a kill may cut it short
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,7 +54,8 @@ class Squares:
 
     def write(self, row: int, image: np.ndarray) -> None:
         """Write an image uint8 [size, size, 3]; any number of threads may."""
-        os.pwrite(self.file.fileno(), image.tobytes(), self.offset + row * self.bytes)
+        if os.pwrite(self.file.fileno(), image.tobytes(), self.offset + row * self.bytes) < self.bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def save(self, rows: Sequence[int]) -> None:
         """Record that these rows are there, once they are on disk."""
