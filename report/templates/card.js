@@ -124,5 +124,3 @@ function drawCardPictures(label) {
   fill("all");
 }
 document.addEventListener("study:models", () => { if (card.open) drawCard(selection.label); });
-// An address that names a class opens its card, once all panels listen.
-addEventListener("load", () => { const {label} = asked(location.hash); if (label !== undefined) select({label}); });

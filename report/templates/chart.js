@@ -49,8 +49,11 @@ document.addEventListener("pointerdown", hideTip, true);
 
 // A tooltip by mouse, by touch, and where `node` can have the focus, by keyboard.
 function explain(node, title, lines) {
-  for (const kind of ["pointermove", "focus", "click"]) node.addEventListener(kind, (event) => showTip(event, title, lines));
+  for (const kind of ["pointermove", "click"]) node.addEventListener(kind, (event) => showTip(event, title, lines));
   node.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hideTip(); });
+  // A listener alone would make a drawing's lines stops of the Tab key.
+  if (node instanceof SVGElement && !node.hasAttribute("tabindex")) return;
+  node.addEventListener("focus", (event) => showTip(event, title, lines));
   node.addEventListener("blur", hideTip);
 }
 

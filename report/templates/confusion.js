@@ -9,7 +9,7 @@ CHARTS.confusion = (controls, drawing) => {
 
   const whose = add(controls, "div");
   const zoomBy = (factor) => () => zoom(Math.round(view.span * factor));
-  const button = (text, name, act) => add(controls, "button", {type: "button", class: "button", "aria-label": name}, text).addEventListener("click", act);
+  const button = (text, name, act) => add(controls, "button", {type: "button", class: "button", "aria-label": name, tabindex: -1}, text).addEventListener("click", act);
   button("+", "Zoom in", zoomBy(0.5));
   button("−", "Zoom out", zoomBy(2));
   button("Whole", "The whole matrix", () => zoom(n));

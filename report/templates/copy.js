@@ -31,10 +31,10 @@ function keep(address, name) {
   Object.assign(document.createElement("a"), {href: address, download: name}).click();
 }
 
-for (const section of document.querySelectorAll("section.chart, figure.drawn")) {
+function offerCopies(section) {
   const tools = document.createElement("details"), summary = document.createElement("summary"), area = (one) => one.clientWidth * one.clientHeight;
   const drawing = () => [...section.querySelectorAll("svg, canvas, .scroll > img")].filter((one) => !one.closest(".looks")).sort((a, b) => area(b) - area(a))[0];
-  if (!drawing()) continue;
+  if (!drawing()) return;
   const name = section.dataset.chart ?? section.querySelector("[data-image-of]").getAttribute("download").replace(/\.svg$/, "");
   tools.className = "copies screen";
   summary.textContent = "Save or copy this figure";
@@ -55,5 +55,7 @@ for (const section of document.querySelectorAll("section.chart, figure.drawn")) 
     }
   });
   if (section.dataset.chart && section.dataset.chart !== "confusion") button("Save as SVG", () => keep(standAlone(drawing()), `${name}.svg`));
+  const file = section.querySelector("[data-image-of]");
+  if (file) tools.append(file);
   section.append(tools);
 }

@@ -30,11 +30,12 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
       const lines = [`test accuracy ${percent(accuracy[m])}`,
         ...costs.map((one) => `${one.title}: ${one.values[m] === null ? "–" : short(one.values[m])}`),
         cost.front.includes(m) ? "on the Pareto front" : "not on the Pareto front"];
-      const node = add(svg, "g", {tabindex: 0, role: "img", class: "point", "aria-label": [models[m].label, ...lines].join("; ")});
+      const node = add(svg, "g", {tabindex: svg.querySelector(".point") ? -1 : 0, role: "img", class: "point", "aria-label": [models[m].label, ...lines].join("; ")});
       if (is) add(node, "circle", {cx: at[0], cy: at[1], r: 12, class: "ring"});
       mark(node, m, ...at, 6.5, colourOf(m));
       explain(node, models[m].label, lines);
     }
+    arrowKeys(svg, ".point");
     nameAtEdge(svg, known.map((m) => named(models[m].label, narrow ? 17 : 28, x(cost.values[m]) + 8, y(accuracy[m]),
       `${narrow ? "small " : ""}${models[m].hue}${m === selection.from || m === selection.to ? " strong" : ""}`)), width - right, height);
     add(drawing, "p", {class: "note", role: "status"}, `On the Pareto front by ${cost.title}: ${cost.front.map((m) => models[m].label).join("; ")}.`);

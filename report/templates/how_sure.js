@@ -60,7 +60,7 @@ CHARTS.how_sure = (controls, drawing, data) => {
     const own = `The variances are from ${a.seeds} seeds of ${a.label} and ${b.seeds} of ${b.label}.`;
     said.textContent = (pair.half[at] === null
       ? `With ${slider.value} seeds of each model there is no interval: it takes at least ${fewest}. `
-      : `With ${slider.value} seeds of each model, the 95 % interval of the difference would be the difference ${half(pair.half[at])} points; however many seeds, the test images leave ${half(pair.floor)}. `) + own;
+      : `With ${slider.value} seeds of each model: ${half(pair.half[at])} points (95 % interval). More seeds cannot get below ${half(pair.floor)}. `) + own;
     drawCurve(pair, at, Math.max(260, Math.min(560, drawing.clientWidth)));
     drawTable(pair, at);
   }

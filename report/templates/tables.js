@@ -1,21 +1,35 @@
-// Pictures stand once in the page, however many rows show them.
-const pictures = JSON.parse(document.getElementById("pictures")?.textContent ?? "{}");
-for (const image of document.querySelectorAll("img[data-image]")) {
-  image.src = pictures[image.dataset.image];
+// What several parts share stands in the document once, and is read when it is first asked for.
+const shared = {};
+for (const store of document.querySelectorAll("script[data-shared]")) {
+  Object.defineProperty(shared, store.dataset.shared, {configurable: true, enumerable: true, get() {
+    const value = JSON.parse(store.textContent);
+    Object.defineProperty(shared, store.dataset.shared, {value});
+    return value;
+  }});
 }
+for (const image of document.querySelectorAll("img[data-image]")) sleep(image, () => { image.src = shared.images[image.dataset.image]; });
 // Figures and large files are packed; here they are unpacked on their way to the reader.
 async function unpacked(address, kind) {
   const bytes = Uint8Array.from(atob(address.split(",")[1]), (letter) => letter.charCodeAt(0));
   const plain = new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
   return URL.createObjectURL(new Blob([await plain.arrayBuffer()], {type: kind}));
 }
-for (const image of document.querySelectorAll("img[data-packed-image]")) {
-  unpacked(image.dataset.packedImage, "image/svg+xml").then((address) => {
-    image.src = address;
-    const link = image.closest("figure").querySelector("a[data-image-of]");
-    if (link) link.href = address;
+for (const figure of document.querySelectorAll("figure.drawn")) {
+  sleep(figure, async () => {
+    const image = figure.querySelector("img"), first = document.getElementById(image.dataset.like)?.querySelector("img") ?? image;
+    image.src = await unpacked(first.dataset.packedImage, "image/svg+xml");
+    figure.querySelector("a[data-image-of]").href = image.src;
+    offerCopies(figure);
   });
 }
+// Who has no mouse can scroll what is too wide, or too long, for its frame.
+const frames = new ResizeObserver((seen) => {
+  for (const {target} of seen) {
+    if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const frame of document.querySelectorAll(".scroll, pre")) frames.observe(frame);
 for (const link of document.querySelectorAll("a[data-packed]")) {
   link.addEventListener("click", async (event) => {
     event.preventDefault();
@@ -77,7 +91,7 @@ function matches(cell, wanted) {
     : number < value(end) || (sign[1] === "=" && number === value(end));
 }
 
-for (const section of document.querySelectorAll("section.table")) {
+function enhance(section) {
   const body = section.querySelector("tbody");
   const rows = [...body.rows];
   const heads = [...section.querySelectorAll("thead th")];
@@ -154,4 +168,4 @@ for (const section of document.querySelectorAll("section.table")) {
     });
   }
 }
-document.querySelector("[data-print]")?.addEventListener("click", () => window.print());
+for (const section of document.querySelectorAll("section.table")) sleep(section, enhance);

@@ -145,7 +145,8 @@ def test_the_answer_is_of_the_largest_budget_that_both_had(labels):
     found = headline.answer(results)
     assert found.claim == "At equal training compute, tuned_1 is 15.0 percentage points more accurate than Random"
     ends = [f"{100 * row[end]:+.1f}" for end in ("low", "high")]
-    assert (found.number, found.pair) == ("+15.0", f"tuned_1 − Random, 95 % interval {ends[0]} to {ends[1]}")
+    assert (found.number, found.pair) == ("+15.0", "tuned_1 − Random")
+    assert found.span == f"95 % interval {ends[0]} to {ends[1]}"
     assert found.details[1].startswith("Against Random with 4.0 times that compute it is −15.0 points (95 % interval ")
 
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import record_of
 from study_factory import labels_of, make_study
+from written_pages import views
 
 from study.analysis.claims import MEASURES, Measured, claims_table, judge, measure, one_more_run
 from study.analysis.runs import Run
@@ -300,39 +301,40 @@ PUBLISHED = {
 
 
 def report(folder, claims, synthetic):
-    """Text of the accuracy figure, the story and the page of claims, if any, of a study with `claims`."""
+    """Text of the accuracy figure, the page of models and the page of claims, if any, of a study with `claims`."""
     study = make_study(folder, {"scratch_cnn": 0.4, "lite0_finetune": 0.8})
     set_claims(study, claims, [PUBLISHED], synthetic)
     write_tables(study, study / "tables")
     draw_figures(study, study / "tables", study / "figures")
     write_pages(study, study / "tables", study / "figures", study / "pages")
-    files = ("figures/accuracy.svg", "pages/index.html", "pages/claims_reproduced_or_not.html")
-    return [re.sub(r"data:[^\"]*", "", path.read_text()) if (path := study / name).exists() else "" for name in files]
+    shown = views(study)
+    told = [shown.get(name, "") for name in ("story", "which_model_is_better", "claims_reproduced_or_not")]
+    return [re.sub(r"data:[^\"]*", "", one) for one in ((study / "figures/accuracy.svg").read_text(), *told)]
 
 
 def test_pages_show_mark_and_word_and_escape_what_they_are_given(tmp_path):
     claims = [claim_of(expected=value) for value in (0.1, 0.9, 0.4)]
     claims += [claim_of(judgement="equals", expected=0.4), claim_of(model=None)]
-    figure, landing, page = report(tmp_path / "real", claims, synthetic=False)
+    figure, story, models, page = report(tmp_path / "real", claims, synthetic=False)
     for verdict, mark in MARKS.items():
         assert f"{mark}\u00a0{verdict}" in page
-        assert f"{mark}\u00a0{verdict}" in landing
-    for text in (landing, page):
-        assert "<b>" not in text and "&lt;b&gt;x&lt;/b&gt; &amp; &#34;y&#34; $1$" in text
-    assert "From the literature, not measured here" in landing
-    assert "&lt;i&gt;paper&lt;/i&gt;" in landing and "81.18" in landing
+        assert f"1 {verdict}" in story
+    for text in (story, models, page):
+        assert "<b>x" not in text and "&lt;b&gt;x&lt;/b&gt; &amp; &#34;y&#34; $1$" in text
+    assert "From the literature, not measured here" in models
+    assert "&lt;i&gt;paper&lt;/i&gt;" in models and "81.18" in models
     assert "literature (not measured here)" in figure and "&lt;b&gt;x&lt;/b&gt;" in figure and ">81.18<" in figure
 
 
 def test_where_no_claim_is_tested_for_one_reason_it_is_said_once(tmp_path):
-    _, landing, page = report(tmp_path / "untested", [claim_of(model=None), claim_of(model=None)], synthetic=True)
-    assert "2 claims: not tested here. There is no model of this kind" in landing
+    _, story, _, page = report(tmp_path / "untested", [claim_of(model=None), claim_of(model=None)], synthetic=True)
+    assert "2 claims: not tested here. There is no model of this kind" in story
     assert page.count("not tested here") == 1  # the same in every row, so it is said once
 
 
 def test_a_study_without_claims_says_nothing_of_them(tmp_path):
-    _, landing, page = report(tmp_path / "none", [], synthetic=False)
-    assert "laim" not in landing.split("</style>")[1]
+    _, story, models, page = report(tmp_path / "none", [], synthetic=False)
+    assert "laim" not in story + models
     assert page == ""  # there is no such page
 
 

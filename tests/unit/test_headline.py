@@ -79,7 +79,7 @@ def test_the_answer_names_both_models_what_else_differs_and_what_is_set_apart():
         "With ImageNet weights of known origin, the best model trained here is 8.0 percentage points more accurate "
         "than the best from random weights"
     )
-    assert (found.number, found.pair) == ("+8.0", "B0 − Fast, 95 % interval +7.0 to +9.0")
+    assert (found.number, found.pair, found.span) == ("+8.0", "B0 − Fast", "95 % interval +7.0 to +9.0")
     assert found.details == [
         "That is 82.0 % for B0 (3 seeds), against 74.0 % for Fast (3 seeds): +8.0 points (95 % interval +7.0 to +9.0).",
         "The two differ not only in their weights, but also in network and recipe: 4 epochs, 224 px, against 4 epochs, "
@@ -148,7 +148,7 @@ def test_with_few_seeds_the_range_between_single_runs_decides_and_is_named():
     few = contrast("b0", "cnn", 0.004, NAN, NAN, -0.002, 0.01)
     found = answer(results_of(contrasts=few))
     assert found.claim.endswith("do not differ clearly")
-    assert found.pair == "B0 − CNN, −0.2 to +1.0 between single runs"
+    assert found.span == "−0.2 to +1.0 between single runs, too few for an interval"
     assert "(−0.2 to +1.0 between single runs, too few for an interval)" in found.details[0]
 
 
@@ -162,6 +162,7 @@ def test_a_model_that_is_alone_is_compared_with_nothing():
         "78.4 %",
         "of the test images",
         "B0",
+        "",
     )
     only = answer(results_of({"b0": (B0, 0.8, 0.784)}, baseline="b0"))
     assert only.details == ["It is the only model, so there is nothing to compare it with."]
@@ -169,7 +170,7 @@ def test_a_model_that_is_alone_is_compared_with_nothing():
 
 def test_without_a_finished_run_there_is_no_answer():
     nothing = results_of({"cnn": (CNN, NAN, NAN), "b0": (B0, NAN, NAN)}, runs=outcomes(("cnn", 0, "diverged")))
-    assert answer(nothing) == ("No run finished, so there is no answer yet", [], "", "", "")
+    assert answer(nothing) == ("No run finished, so there is no answer yet", [], "", "", "", "")
 
 
 def test_lost_runs_are_named():

@@ -61,7 +61,8 @@ def test_report_and_page_name_the_same_pair(told):
     if results.config.curves is None:
         for text in (page, " ".join(parts["answer"]["sections"][0]["answer"].details)):
             assert re.search(REACHED, text).group(2, 4) == pair
-        assert parts["answer"]["sections"][0]["answer"].pair.startswith(results.contrast_label(two.model, two.other))
+        compared = parts["answer"]["sections"][0]["dots"]["compared"]
+        assert [results.models[place] for place in compared] == [two.model, two.other]
     panels = panel_models(results)
     assert (panels["models"][panels["to"]]["label"], panels["models"][panels["from"]]["label"]) == (
         results.labels[two.model],

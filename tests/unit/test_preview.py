@@ -27,9 +27,9 @@ def test_a_preview_is_of_the_runs_that_have_ended_and_follows_the_study(tmp_path
     shutil.move(later / "run.json", tmp_path)
     before = content(folder)
     preview(folder)
-    assert capsys.readouterr().out == f"3 of 4 runs have ended: {folder / 'preview/pages/index.html'}\n"
+    assert capsys.readouterr().out == f"3 of 4 runs have ended: {folder / 'preview/pages/report.html'}\n"
     assert outcomes(folder) == ["finished", "finished", "finished", "missing"]
-    assert (folder / "preview/pages/index.html").stat().st_size > 100_000 and content(folder) == before
+    assert (folder / "preview/pages/report.html").stat().st_size > 100_000 and content(folder) == before
     shutil.move(tmp_path / "run.json", later)
     folder = folder.rename(tmp_path / "moved")
     preview(folder)

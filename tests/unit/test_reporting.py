@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from study_factory import make_study
-from written_pages import Parsed, analyse, config_of_study, figure_names, page_names
+from written_pages import Parsed, analyse, config_of_study, figure_names, view_names, views
 
 from study.analysis.provenance import weights_name
 from study.analysis.registry import tables_of
@@ -22,7 +22,7 @@ from study.errors import StudyError
 from study.findings import text
 from study.reporting.confusion import shares, superclass_counts
 from study.reporting.images import sample_ids
-from study.reporting.items import ALL_TABLES
+from study.reporting.items import ALL_TABLES, DOCUMENT
 from study.reporting.markup import BANNER, Column, table
 from study.reporting.pages import draw_figures, write_pages
 
@@ -61,16 +61,16 @@ def study(tmp_path_factory):
     return folder
 
 
-def framed(landing):
-    """The page in the frame of landing.html."""
-    (frame,) = [attributes for tag, attributes in Parsed(landing).tags if tag == "iframe"]
-    return frame["srcdoc"]
+def document(study):
+    """The report."""
+    return (study / "pages" / DOCUMENT).read_text(encoding="utf-8")
 
 
 def test_written_files_are_those_announced(study):
     config = config_of_study(study)
     assert sorted(path.name for path in (study / "figures").iterdir()) == sorted(figure_names(config))
-    assert sorted(path.name for path in (study / "pages").iterdir()) == sorted([ALL_TABLES, *page_names(config)])
+    assert {path.name for path in (study / "pages").iterdir()} == {ALL_TABLES, DOCUMENT, "landing.html"}
+    assert list(views(study)) == view_names(config)
 
 
 def test_figures_are_the_same_bytes_when_drawn_again(study, tmp_path):
@@ -95,50 +95,39 @@ def test_figures_are_labelled_synthetic_and_take_names_as_text(study):
     assert "&lt;b&gt;x&lt;/b&gt;" in said
 
 
-def each_page(study):
-    """(name, content, parsed) of every page; of landing.html, what stands in its frame."""
-    for name in page_names(config_of_study(study)):
-        page = (study / "pages" / name).read_text()
-        yield name, page, Parsed(framed(page) if name == "landing.html" else page)
-
-
-def test_pages_show_hostile_names_as_text(study):
-    for name, page, parsed in each_page(study):
-        assert "b" not in [tag for tag, _ in parsed.tags], name
-        assert "<script>alert" not in page, name
+def test_the_report_shows_hostile_names_as_text(study):
+    page, shown = document(study), {name: Parsed(view).text for name, view in views(study).items()}
+    assert "<b>x" not in page and "<script>alert" not in page
     of_models = ("which_model_is_better", "methods_data_and_provenance", "where_the_gain_comes_from")
-    for name in ("index", "how_each_model_was_trained", *of_models):
-        assert LABEL in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
+    for name in ("story", "how_each_model_was_trained", *of_models):
+        assert LABEL in shown[name], name
     of_classes = ("classes_better_or_worse", "where_the_gain_comes_from", "methods_data_and_provenance")
-    for name in ("index", "how_each_model_was_trained", *of_classes):
-        assert CLASS in Parsed((study / "pages" / f"{name}.html").read_text()).text, name
+    for name in ("how_each_model_was_trained", *of_classes):
+        assert CLASS in shown[name], name
 
 
-def test_a_page_runs_one_script(study):
-    for name, _, parsed in each_page(study):
-        scripts = [attributes for tag, attributes in parsed.tags if tag == "script"]
-        run = [attributes for attributes in scripts if "type" not in attributes]
-        assert len(run) == 1, name
-        assert all(one["type"] == "application/json" for one in scripts if one not in run), name
+def test_the_report_runs_one_script(study):
+    scripts = [attributes for tag, attributes in Parsed(document(study)).tags if tag == "script"]
+    run = [attributes for attributes in scripts if "type" not in attributes]
+    assert len(run) == 1
+    assert all(one["type"] == "application/json" for one in scripts if one not in run)
 
 
-def test_pages_need_no_network(study):
-    names = page_names(config_of_study(study))
-    for name, page, parsed in each_page(study):
-        for tag, attributes in parsed.tags:
-            address = attributes.get("src") or attributes.get("href") or "data:"
-            assert address.startswith(("data:", "#")) or address.partition("#")[0] in names, (name, tag)
-            assert address.startswith(("data:", "#")) or "data-page" in attributes, (name, address)
-        shown = framed(page) if name == "landing.html" else page
-        assert "//" not in re.sub(r"data:[^\"]*|<script.*?</script>", "", shown, flags=re.DOTALL), name
+def test_the_report_needs_no_network_and_no_other_file_and_its_links_lead_somewhere(study):
+    page = document(study)
+    tags = Parsed(page).tags
+    places = {attributes.get("id") for _, attributes in tags}
+    for tag, attributes in tags:
+        address = attributes.get("src") or attributes.get("href") or "data:"
+        assert address.startswith("data:") or (address[0] == "#" and address[1:] in places), (tag, address[:80])
+    assert "//" not in re.sub(r"data:[^\"]*|<script.*?</script>", "", page, flags=re.DOTALL)
+    assert len([attributes["id"] for _, attributes in tags if "id" in attributes]) == len(places - {None})
 
 
-def test_every_image_of_a_page_has_a_text_and_stands_in_it_once(study):
-    for name, _, parsed in each_page(study):
-        images = [attributes for tag, attributes in parsed.tags if tag == "img"]
-        assert all(image["alt"] for image in images), name
-    page = (study / "pages" / "images_hard_to_classify.html").read_text()
-    stored = json.loads(re.search(r'id="pictures">(.*?)</script>', page, re.DOTALL).group(1))
+def test_every_image_has_a_text_and_stands_in_the_report_once(study):
+    page = document(study)
+    assert all(attributes["alt"] for tag, attributes in Parsed(page).tags if tag == "img")
+    stored = json.loads(re.search(r'data-shared="images">(.*?)</script>', page, re.DOTALL).group(1))
     shown = re.findall(r'data-image="(\d+)"', page)
     assert set(shown) == set(stored)
     assert len(shown) >= 100
@@ -148,9 +137,9 @@ def test_every_image_of_a_page_has_a_text_and_stands_in_it_once(study):
     assert np.corrcoef(pixels.ravel(), original.ravel())[0, 1] > 0.9
 
 
-def test_every_page_of_a_synthetic_study_says_so(study):
-    for name in page_names(config_of_study(study)):
-        assert BANNER in (study / "pages" / name).read_text(), name
+def test_every_view_of_a_synthetic_study_says_so(study):
+    for name, view in views(study).items():
+        assert BANNER in view, name
 
 
 def test_a_real_study_carries_no_banner(study, tmp_path):
@@ -162,35 +151,30 @@ def test_a_real_study_carries_no_banner(study, tmp_path):
     for name in ("dataset.npz", "runs", "figures"):
         (real / name).symlink_to(study / name)
     write_pages(real, study / "tables", real / "figures", real / "pages")
-    assert not any(
-        "Synthetic data" in (real / "pages" / name).read_text() for name in page_names(config_of_study(real))
-    )
+    assert "Synthetic data" not in document(real)
 
 
-def test_download_links_hold_the_tables_once_a_page(study):
-    found = set()
-    for name, _, parsed in each_page(study):
-        links = [attributes for tag, attributes in parsed.tags if tag == "a" and "download" in attributes]
-        links = [link for link in links if link["download"] != ALL_TABLES and "data-image-of" not in link]
-        held = {link.get("data-packed", link["download"]): link["href"] for link in links if "href" in link}
-        found |= set(held)
-        assert len(held) == sum("href" in link for link in links)
-        assert {link["data-like"] for link in links if "data-like" in link} <= set(held)
-        for file, address in held.items():
-            start, _, content = address.partition(";base64,")
-            assert start in ("data:text/csv;charset=utf-8", "data:application/gzip")
-            unpack = gzip.decompress if start.endswith("gzip") else bytes
-            if (study / "tables" / file).exists():
-                assert unpack(base64.b64decode(content)) == (study / "tables" / file).read_bytes(), name
-    assert {"models.csv", "runs.csv", "classes.csv", "confusion.csv", "calibration.csv", "costs.csv"} <= found
+def test_download_links_hold_every_table_once(study):
+    links = [attributes for tag, attributes in Parsed(document(study)).tags if tag == "a" and "download" in attributes]
+    links = [link for link in links if link["download"] != ALL_TABLES and "data-image-of" not in link]
+    held = {link.get("data-packed", link["download"]): link["href"] for link in links if "href" in link}
+    assert len(held) == sum("href" in link for link in links)
+    assert {link["data-like"] for link in links if "data-like" in link} <= set(held)
+    for file, address in held.items():
+        start, _, content = address.partition(";base64,")
+        assert start in ("data:text/csv;charset=utf-8", "data:application/gzip")
+        unpack = gzip.decompress if start.endswith("gzip") else bytes
+        if (study / "tables" / file).exists():
+            assert unpack(base64.b64decode(content)) == (study / "tables" / file).read_bytes(), file
+    assert {"models.csv", "runs.csv", "classes.csv", "confusion.csv", "calibration.csv", "costs.csv"} <= set(held)
 
 
-def test_all_tables_are_one_archive_and_one_link_of_the_story(study):
+def test_all_tables_are_one_archive_and_one_link_of_the_menu(study):
     archive = (study / "pages" / ALL_TABLES).read_bytes()
     with zipfile.ZipFile(io.BytesIO(archive)) as stored:
         assert sorted(stored.namelist()) == sorted(f"{name}.csv" for name in tables_of(config_of_study(study)))
         assert all(stored.read(name) == (study / "tables" / name).read_bytes() for name in stored.namelist())
-    tags = Parsed((study / "pages" / "index.html").read_text()).tags
+    tags = Parsed(document(study)).tags
     (link,) = [attributes for tag, attributes in tags if tag == "a" and attributes.get("download") == ALL_TABLES]
     assert base64.b64decode(link["href"].partition(",")[2]) == archive
 
@@ -202,7 +186,7 @@ def test_a_large_table_is_packed():
     assert gzip.decompress(base64.b64decode(large["csv_packed"].partition(",")[2])) == b"x" * 100_000
 
 
-def test_landing_is_a_fragment_that_frames_the_story_and_whose_styles_reach_nothing_else(study):
+def test_landing_is_a_fragment_that_frames_the_report_and_whose_styles_reach_nothing_else(study):
     page = (study / "pages" / "landing.html").read_text()
     assert page.startswith('<div class="study-landing')
     assert page.rstrip().endswith("</div>")
@@ -210,10 +194,14 @@ def test_landing_is_a_fragment_that_frames_the_story_and_whose_styles_reach_noth
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL).group(1)
     selectors = re.findall(r"([^{}]+)\{", style)
     assert all("study-landing" in one for one in selectors if not one.strip().startswith("@media"))
-    assert framed(page) == (study / "pages" / "index.html").read_text()
-    text_of_page = Parsed(framed(page)).text
-    assert "1 of 3 runs of Lite0 finetune diverged (seed 1) and is excluded from every mean." in text_of_page
-    assert "All 3 runs of Lite0 frozen diverged, so it has no accuracy." in text_of_page
+    (frame,) = [attributes for tag, attributes in Parsed(page).tags if tag == "iframe"]
+    assert frame["srcdoc"] == document(study)
+
+
+def test_the_story_names_the_runs_that_were_lost(study):
+    story = Parsed(views(study)["story"]).text
+    assert "1 of 3 runs of Lite0 finetune diverged (seed 1) and is excluded from every mean." in story
+    assert "All 3 runs of Lite0 frozen diverged, so it has no accuracy." in story
 
 
 def test_a_missing_table_is_named(study, tmp_path):

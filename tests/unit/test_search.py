@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from configs import COMPUTE, changed, raw, refusal
 from runs import scratch_spec, train, write_spec
+from written_pages import views
 
 from study.analysis.search import write_search
 from study.config.planning import run_spec, study_record
@@ -121,11 +122,10 @@ def test_the_report_of_a_search_names_the_choice_and_what_diverged(searched):
     assert said.endswith("The test images were not looked at. 1 run diverged.")
     write_search_report(study)
     assert {path.name for path in (study / "figures").iterdir()} == {"search.svg", "search.pdf"}
-    assert {path.name for path in (study / "pages").iterdir()} == {
-        *("landing.html", "index.html", "trials_of_the_search.html", "all_tables_csv.zip")
-    }
-    assert "t002 does best" in (study / "pages" / "landing.html").read_text()
-    page = (study / "pages" / "trials_of_the_search.html").read_text()
+    assert {path.name for path in (study / "pages").iterdir()} == {"landing.html", "report.html", "all_tables_csv.zip"}
+    shown = views(study)
+    assert "t002 does best" in shown["story"]
+    page = shown["trials_of_the_search"]
     assert page.count("diverged") == 1 and page.index("t002") < page.index("t004") < page.index("t003")
 
 

@@ -3,7 +3,7 @@
 import shutil
 
 from study_factory import make_study
-from written_pages import Parsed, analyse, config_of_study, figure_names, page_names
+from written_pages import Parsed, analyse, config_of_study, figure_names, views
 
 from study.files import read_json, write_json
 from study.reporting.pages import draw_figures, write_pages
@@ -15,7 +15,7 @@ def test_a_study_of_one_model_and_one_seed_has_every_figure_and_page(tmp_path):
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
     assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted(figure_names(config_of_study(folder)))
-    said = Parsed((folder / "pages" / "index.html").read_text()).text
+    said = Parsed(views(folder)["story"]).text
     assert "It is the only model, so there is nothing to compare it with." in said
     assert "1 model, seed 4: 1 run on CPU" in said
 
@@ -26,7 +26,7 @@ def test_a_study_in_which_every_run_diverged_has_every_figure_and_page(tmp_path)
     analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    assert "No run finished" in Parsed((folder / "pages" / "index.html").read_text()).text
+    assert "No run finished" in Parsed(views(folder)["story"]).text
 
 
 def test_a_study_with_missing_runs_has_every_page_with_a_notice(tmp_path):
@@ -37,6 +37,6 @@ def test_a_study_with_missing_runs_has_every_page_with_a_notice(tmp_path):
     analyse(folder)
     draw_figures(folder, folder / "tables", folder / "figures")
     write_pages(folder, folder / "tables", folder / "figures", folder / "pages")
-    for name in page_names(config_of_study(folder)):
-        assert "Incomplete: 3 of 6 runs of this study are missing." in (folder / "pages" / name).read_text(), name
-    assert "All 3 runs of Scratch cnn are missing" in Parsed((folder / "pages" / "index.html").read_text()).text
+    for name, view in views(folder).items():
+        assert "Incomplete: 3 of 6 runs of this study are missing." in view, name
+    assert "All 3 runs of Scratch cnn are missing" in Parsed(views(folder)["story"]).text

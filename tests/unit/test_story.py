@@ -10,11 +10,13 @@ from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.data.dataset import TEST
+from study.findings import text
 from study.findings.compare import headline
 from study.findings.results import read_results
 from study.reporting import hero, methods
 from study.reporting.cards import head_parameters
 from study.reporting.items import report_pages
+from study.reporting.panels import said
 from study.reporting.story import TOPICS, WORTH, is_new, story
 
 
@@ -30,15 +32,14 @@ def parts_of(sources):
     return {part["anchor"]: part for part in story(sources, lambda name: {"kind": "figure", "name": name})}
 
 
-def test_the_story_has_a_finding_a_page_and_a_table_for_each_of_its_parts(sources):
+def test_the_story_has_a_finding_and_a_page_for_each_of_its_parts(sources):
     parts = parts_of(sources)
     # the study has neither runs on few images, nor budgets, nor a ladder
     assert list(parts) == [topic.anchor for topic in TOPICS if topic.anchor not in WORTH]
-    files = {page.file for page in report_pages(sources.config)}
-    for anchor, part in parts.items():
+    pages = {page.name for page in report_pages(sources.config)}
+    for part in parts.values():
         assert len(part["finding"]) > 20
-        assert {file for file, _ in part["links"]} <= files and part["links"]
-        assert any(one["kind"] == "table" for one in part["folded"]) or anchor == "methods"
+        assert {page for page, _ in part["links"]} <= pages and part["links"]
 
 
 def test_a_ladder_of_two_steps_is_not_told_twice(sources):
@@ -52,19 +53,21 @@ def test_a_ladder_of_two_steps_is_not_told_twice(sources):
 
 def test_every_finished_run_is_a_dot_at_its_accuracy(sources):
     drawn = hero.dots(sources)
-    assert [row["model"] for row in drawn["rows"]] == sources.models
-    low, high = (float(drawn["ticks"][end]["text"]) for end in (0, -1))
+    means = sources.rows("models", metric="test_accuracy").set_index("model")["mean"]
+    assert [row["model"] for row in drawn["rows"]] == means.sort_values(ascending=False).index.tolist()
     for row in drawn["rows"]:
         seeds = sources.rows("runs", model=row["model"])["test_accuracy"]
-        assert [low + at / 100 * (high - low) for at in row["dots"]] == pytest.approx(100 * seeds, abs=0.02)
+        assert row["dots"] == pytest.approx(100 * seeds, abs=0.02)
         assert row["value"] == f"{100 * seeds.mean():.1f}"
+    two = headline(sources)
+    assert [sources.models[place] for place in drawn["compared"]] == [two.model, two.other]
 
 
-def test_an_axis_runs_from_tick_to_tick_and_stays_within_0_and_100():
-    assert hero.scale([31.7, 72.3]) == hero.Scale(30, 80, [30, 40, 50, 60, 70, 80])
+def test_an_axis_starts_at_0_unless_all_values_are_high_and_never_goes_beyond_100():
+    assert hero.scale([31.7, 72.3]) == hero.Scale(0, 100, [0, 25, 50, 75, 100])
+    assert hero.scale([71.7, 82.3]) == hero.Scale(70, 85, [70, 75, 80, 85])
     assert hero.scale([99.1, 99.9]).high == 100
-    assert hero.scale([0.2, 99.9])[:2] == (0, 100)
-    assert hero.scale([31, 79]).place(55) == 50
+    assert hero.scale([71, 79]).place(hero.scale([71, 79]).high) == 100
 
 
 def test_images_that_only_one_gets_right_are_those_of_every_run(sources):
@@ -79,6 +82,19 @@ def test_images_that_only_one_gets_right_are_those_of_every_run(sources):
         for picture in group["pictures"]:
             place = int(np.searchsorted(test, picture.image))
             assert right[one][:, place].all() and not right[other][:, place].any()
+
+
+def test_every_two_models_have_sentences_of_their_own_that_name_both(sources):
+    found = said(sources)
+    two = headline(sources)
+    places = {model: place for place, model in enumerate(sources.models)}
+    assert len(found) == 3 * 2 - 1 and f"{places[two.other]}-{places[two.model]}" not in found
+    turned = found[f"{places[two.model]}-{places[two.other]}"]
+    assert turned["number"] == text.points(-two.difference)
+    for key, sentences in found.items():
+        other, model = (sources.names[sources.models[int(place)]] for place in key.split("-"))
+        assert text.opening(model) in sentences["classes"] and other in sentences["classes"]
+        assert text.opening(model) in sentences["confusions"]
 
 
 def test_pictures_are_spread_evenly_over_all_there_are():

@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 from study_factory import make_study
+from written_pages import views
 
 from study.analysis.tables import write_tables
 from study.config.record import read_record
@@ -21,29 +22,29 @@ def study(tmp_path_factory):
     return folder
 
 
-def said(path):
-    """What a reader sees of a page or a figure; the page in the frame of landing.html is index.html."""
-    markup = re.sub(r"srcdoc='[^']*'", "", path.read_text(encoding="utf-8"))
+def said(markup):
+    """What a reader sees of a page or a figure."""
     return re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", markup, flags=re.DOTALL)
 
 
 def test_every_item_is_made_and_none_is_of_superclasses(study):
     config = read_record(study / "config.json")
     pages, figures = report_pages(config), report_figures(config)
-    assert all((study / "pages" / page.file).is_file() for page in pages)
+    assert list(views(study)) == ["story", *(page.name for page in pages)]
     assert all((study / "figures" / part.file).is_file() for part in figures)
-    assert not any("superclass" in f"{one.file} {one.title}".lower() for one in [*pages, *figures])
+    assert not any("superclass" in f"{one.name} {one.title}".lower() for one in [*pages, *figures])
 
 
 def test_no_page_or_figure_speaks_of_superclasses_or_of_other_numbers_of_classes(study):
-    for path in [*(study / "pages").glob("*.html"), *(study / "figures").glob("*.svg")]:
-        words = said(path)
-        assert "superclass" not in words.lower(), path.name
-        assert not re.search(r"\b(100|20) (super)?classes", words), path.name
+    figures = {path.name: path.read_text(encoding="utf-8") for path in (study / "figures").glob("*.svg")}
+    for name, markup in (views(study) | figures).items():
+        words = said(markup)
+        assert "superclass" not in words.lower(), name
+        assert not re.search(r"\b(100|20) (super)?classes", words), name
 
 
 def test_the_data_are_described_as_they_are(study):
-    methods = said(study / "pages" / "methods_data_and_provenance.html")
+    methods = said(views(study)["methods_data_and_provenance"])
     assert "of 7 classes, 32 × 32 pixels" in " ".join(methods.split())
     assert "official" not in methods
 

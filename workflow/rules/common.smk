@@ -26,7 +26,7 @@ from study.orchestration.start import (
     start,
 )
 from study.paths import PREDICTIONS, RUN_FILES, RUN_RECORD, SPEC, RunKey, subset_folder
-from study.reporting.items import ALL_TABLES, STORY, figure_files, report_pages
+from study.reporting.items import ALL_TABLES, DOCUMENT, figure_files
 
 # Snakemake counts jobs where they go to a cluster, and cores where they do not; in a dry run it counts both.
 COUNTED = workflow.resource_settings
@@ -148,35 +148,22 @@ def weights_file_sha256(wildcards):
     )
 
 
-def marked(path, title, category, caption):
-    """A file of the report, as Snakemake's report lists it."""
-    # A word joiner, which is invisible, keeps Snakemake from taking a word in braces for a wildcard.
+def in_menu(tables):
+    """The archive as the Snakemake report's menu has it; the report itself stands in the first view."""
     return report(
-        path,
-        caption=f"report/captions/{caption}",
-        category=category,
-        # One label only: Snakemake's menu fails where a second one happens to split the items in equal halves.
-        labels={"title": title.replace("{", "{\u2060")},
+        tables,
+        caption="report/captions/all_tables_csv.rst",
+        category="All tables",
+        labels={"title": "Every table as a CSV file"},
     )
 
 
 FIGURES = [PATHS.folder / "figures" / name for name in figure_files(RECORDED)]
-TOPICS = report_pages(RECORDED)
 PAGES = [
-    *[
-        marked(
-            PATHS.folder / "pages" / page.file, page.title, page.category, page.caption
-        )
-        for page in TOPICS
-    ],
-    marked(
-        PATHS.folder / "pages" / ALL_TABLES,
-        "Every table as a CSV file",
-        f"{len(TOPICS) + 1:02d} All tables",
-        "all_tables_csv.rst",
-    ),
+    PATHS.folder / "pages" / DOCUMENT,
+    in_menu(PATHS.folder / "pages" / ALL_TABLES),
 ]
-LANDING = [PATHS.folder / "pages" / name for name in ("landing.html", STORY)]
+LANDING = PATHS.folder / "pages" / "landing.html"
 # The report does not need all of these, but they are results too: what is deleted is made again.
 RESULTS_OF_RUNS = (
     []

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from written_pages import views
 
 from study.__main__ import main
 from study.analysis.answers import of_logits, read_answers
@@ -42,6 +43,6 @@ def test_the_report_is_drawn_from_a_published_study_and_the_images(study, publis
     shutil.copy(study / "dataset.npz", published)
     assert main(["figures", "--study", str(published), "--output", str(published / "figures")]) == 0
     assert main(["pages", "--study", str(published), "--output", str(published / "pages")]) == 0
-    pages = {path.name: path.read_text(encoding="utf-8") for path in (published / "pages").glob("*.html")}
-    assert any("Of a published run, only the first answer" in page for page in pages.values())
-    assert "index.html" in pages
+    shown = views(published)
+    assert "Of a published run, only the first answer" in shown["sample_predictions"]
+    assert "percentage points" in shown["story"]

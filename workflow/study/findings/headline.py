@@ -20,7 +20,8 @@ BEGUN = 0.5  # of the training accuracy of pretrained weights: below it, random 
 class Answer(NamedTuple):
     """What the study answers: a `claim` without a full stop, and in sentences what it rests on and does not say.
 
-    `number`, `unit` and `pair` are what stands in large type, and of whom and how surely; empty where there is nothing.
+    `number` and `unit` are what stands in large type, `pair` of whom it is, and `span` how surely it is known; empty
+    where there is nothing.
     """
 
     claim: str
@@ -28,6 +29,7 @@ class Answer(NamedTuple):
     number: str = ""
     unit: str = ""
     pair: str = ""
+    span: str = ""
 
 
 def answer(results: Results) -> Answer:
@@ -39,14 +41,8 @@ def answer(results: Results) -> Answer:
     if len(rows := at_budgets(results)):
         return _at_equal_compute(results, two, rows)
     if two is not None and not np.isnan(two.difference):
-        return Answer(
-            _claim(results, two),
-            [_reached(results, two), *_counted_alike(results), *_also_differ(results, two), *_set_apart(results, two),
-             *_baseline(results, two)],
-            text.points(two.difference),
-            f"percentage points of {results.measured}",
-            f"{results.contrast_label(two.model, two.other)}, {two.span}",
-        )  # fmt: skip
+        found = answer_of(results, two)
+        return found._replace(details=[*found.details, *_set_apart(results, two), *_baseline(results, two)])
     model = best_model(results.tables["models"])
     if model is None:
         return Answer("No run finished, so there is no answer yet", [])
@@ -60,6 +56,18 @@ def answer(results: Results) -> Answer:
     if results.measure != "test_accuracy":
         claim, unit = f"{name} has a {results.measured} of {mean} %", results.measured
     return Answer(claim, [why, *_counted_alike(results)], f"{mean} %", unit, results.labels[model])
+
+
+def answer_of(results: Results, two: Compared) -> Answer:
+    """What the study says of any two models that it compares."""
+    return Answer(
+        _claim(results, two),
+        [_reached(results, two), *_counted_alike(results), *_also_differ(results, two)],
+        text.points(two.difference),
+        f"percentage points of {results.measured}",
+        results.contrast_label(two.model, two.other),
+        _span(two),
+    )
 
 
 def _at_equal_compute(results: Results, two: Compared, rows: pd.DataFrame) -> Answer:
@@ -90,7 +98,8 @@ def _at_equal_compute(results: Results, two: Compared, rows: pd.DataFrame) -> An
         [*details, *_also_differ(results, two)],
         text.points(row["difference"]),
         f"percentage points of test accuracy{' at equal training compute' if ratio == 1 else ''}",
-        f"{start_of(results, row['curve'])} − {start_of(results, row['baseline'])}, {_interval(row)}",
+        f"{start_of(results, row['curve'])} − {start_of(results, row['baseline'])}",
+        _interval(row),
     )
 
 

@@ -6,6 +6,16 @@ from study.findings.doubts import contamination, overlap, seen_before, without_d
 from study.findings.results import Results
 from study.findings.runs import lost_runs, machines, sharing
 
+SPLIT = (
+    "Training, validation and test images are one fixed split; no interval covers the choice of another. Other "
+    "pictures of the same things may be harder for every model."
+)
+
+
+def in_short(results: Results) -> list[str]:
+    """The limits that a reader of the answer alone has to know."""
+    return [*_budget(results), *_pretraining(results), SPLIT]
+
 
 def limits(results: Results) -> list[str]:
     """Every limit in a sentence or two, those of single models and of unfinished studies first."""
@@ -14,8 +24,7 @@ def limits(results: Results) -> list[str]:
     sentences += [
         _effort(results),
         *_pretraining(results),
-        "Training, validation and test images are one fixed split; no interval covers the choice of another. Other "
-        "pictures of the same things may be harder for every model.",
+        SPLIT,
     ]
     if results.synthetic:
         return ["The images are synthetic: the numbers show only that the workflow works.", *sentences]

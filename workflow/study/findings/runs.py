@@ -60,6 +60,19 @@ def was_run(results: Results) -> list[str]:
     ]
 
 
+def about_images(results: Results) -> str:
+    """What the images are, for who has never seen them, and how many of them a model learns from."""
+    data, record = results.dataset, results.config.dataset
+    size = results.image_size
+    kind = "rendered shapes" if results.synthetic else "images" if results.is_own else "photographs"
+    groups = f", in {record.superclasses} groups" if record.superclasses else ""
+    return (
+        f"{record.title}: {len(data.fine):,} {kind} of {size} × {size} pixels, each of one of {data.classes} "
+        f"classes{groups}. Every model learns from the same {len(data.ids(TRAIN)):,} with their labels and is tested "
+        f"on {len(data.ids(TEST)):,} that it has not seen."
+    )
+
+
 def _on_few_images(results: Results) -> list[str]:
     if "label_runs" not in results.tables:
         return []

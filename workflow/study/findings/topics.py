@@ -1,6 +1,7 @@
 """The findings of a study by topic, each in a sentence computed from its tables, and in more of them what it rests on.
 
-A heading has no full stop; the story, the pages of the report and the page on a published study show it alike.
+A heading has no full stop; the story, the pages of the report and the page on a published study show it alike. What is
+of two models is of those of the headline, unless it is given others.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from study.analysis.heterogeneity import SURE
 from study.analysis.ranking import on_front
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.compare import class_differences, headline, lasting_share, with_pair
+from study.findings.compare import Compared, class_differences, headline, lasting_share, with_pair
 from study.findings.headline import answer
 from study.findings.learning import learning
 from study.findings.results import Results, best_model
@@ -46,9 +47,9 @@ def steps(results: Results) -> str:
     return said
 
 
-def classes(results: Results) -> str:
+def classes(results: Results, two: Compared | None = None) -> str:
     """In how many classes the model of the headline is better than the other, worse or neither."""
-    two = headline(results)
+    two = two or headline(results)
     rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
     if rows.empty:
         return f"How accurate each of the {len(results.dataset.fine_names)} classes is"
@@ -69,9 +70,9 @@ def classes(results: Results) -> str:
     )
 
 
-def smallest_differences(results: Results) -> str:
+def smallest_differences(results: Results, two: Compared | None = None) -> str:
     """The classes in which the model of the headline gains least; nothing where it cannot be said."""
-    two = headline(results)
+    two = two or headline(results)
     rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
     if rows.empty:
         return ""
@@ -85,9 +86,9 @@ def smallest_differences(results: Results) -> str:
     return f"The smallest differences, in points{luck}: {text.listed(named)}."
 
 
-def how_much_classes_differ(results: Results) -> str:
+def how_much_classes_differ(results: Results, two: Compared | None = None) -> str:
     """How much the classes differ in what they gain, chance apart; nothing where it cannot be said."""
-    two = headline(results)
+    two = two or headline(results)
     rows = pd.DataFrame() if two is None else with_pair(results, "heterogeneity", two.model, two.other)
     if rows.empty or np.isnan(rows["p"].iloc[0]) or rows["n_groups"].iloc[0] < FEW:
         return ""
@@ -103,9 +104,9 @@ def how_much_classes_differ(results: Results) -> str:
     )
 
 
-def about_classes(results: Results) -> list[str]:
+def about_classes(results: Results, two: Compared | None = None) -> list[str]:
     """What there is to say of the classes beside how many gain."""
-    return list(filter(None, [how_much_classes_differ(results), smallest_differences(results)]))
+    return list(filter(None, [how_much_classes_differ(results, two), smallest_differences(results, two)]))
 
 
 def counts(results: Results, model: str) -> np.ndarray:
@@ -136,9 +137,9 @@ def _spoken_of(results: Results) -> str | None:
     return best_model(results.tables["models"]) if two is None else two.model
 
 
-def confusions(results: Results) -> str:
+def confusions(results: Results, two: Compared | None = None) -> str:
     """What the model of the headline mixes up most, and how many of its errors stay within the superclass."""
-    model = _spoken_of(results)
+    model = two.model if two else _spoken_of(results)
     pairs = confused_pairs(counts(results, model)) if model else []
     if not pairs:
         return "No mistakes to show"
@@ -183,9 +184,9 @@ def remaining_errors(results: Results) -> str:
     )
 
 
-def certainty(results: Results) -> str:
+def certainty(results: Results, two: Compared | None = None) -> str:
     """How surely the difference is known, and what its uncertainty comes from."""
-    two = headline(results)
+    two = two or headline(results)
     if two is None or np.isnan(two.difference):
         return "How sure each model is of its answers"
     if np.isnan(two.low):
@@ -198,8 +199,8 @@ def certainty(results: Results) -> str:
     if np.isnan(images):
         return said
     return (
-        f"{said}; more seeds would reduce {text.percent(1 - images, 0)} % of its variance, only more test images the "
-        f"other {text.percent(images, 0)} %"
+        f"{said}; {text.percent(images, 0)} % of its variance comes from having only {results.n_test:,} test images, "
+        "which more seeds do not change"
     )
 
 
@@ -217,9 +218,9 @@ def calibrations(results: Results) -> list[str]:
     return remarks
 
 
-def costs(results: Results) -> str:
+def costs(results: Results, two: Compared | None = None) -> str:
     """What training the model of the headline costs in time, against the other."""
-    two = headline(results)
+    two = two or headline(results)
     seconds = run_seconds(results)
     if two is None or not {two.model, two.other} <= set(seconds.dropna().index) or not seconds[two.other] > 0:
         return "What a run of each model costs"
@@ -275,14 +276,12 @@ def times_and_accuracy(results: Results) -> str:
 
 
 def methods(results: Results) -> str:
-    """How many runs there are, and whether the present code made them."""
+    """How many runs there are."""
     runs = all_runs(results)
     finished = int((runs["outcome"] == "finished").sum())
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
-    older = results.is_older
-    code = f", {'all' if older.all() else 'some'} of them trained by older code" if older.any() else ""
-    return f"{started} finished{code}; one command repeats them"
+    return f"{started} finished; one command repeats them"
 
 
 FINDINGS: dict[str, Callable[[Results], str]] = {

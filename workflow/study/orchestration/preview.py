@@ -17,6 +17,7 @@ def preview(folder: Path) -> None:
     That folder is a study of its own, whose data and runs are links, so that nothing of the workflow is touched.
     Raises StudyError if no run has ended.
     """
+    from study.reporting.items import DOCUMENT
     from study.reporting.pages import draw_figures, write_pages
 
     study, shown = StudyPaths(folder), StudyPaths(folder / FOLDER)
@@ -31,7 +32,7 @@ def preview(folder: Path) -> None:
     write_tables(shown.folder, shown.tables)
     draw_figures(shown.folder, shown.tables, shown.folder / "figures")
     write_pages(shown.folder, shown.tables, shown.folder / "figures", shown.folder / "pages")
-    print(f"{len(ended)} of {len(runs)} runs have ended: {shown.folder / 'pages' / 'index.html'}")
+    print(f"{len(ended)} of {len(runs)} runs have ended: {shown.folder / 'pages' / DOCUMENT}")
 
 
 def _link(path: Path, target: Path) -> None:

@@ -1,18 +1,24 @@
-"""The top of the story: the gain in large type, every seed as a dot, and images that only one model gets right."""
+"""The top of the story: the answer and its two models, every run on one axis, its limits, and the images."""
 
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from study.data.dataset import TEST
+from study.data.dataset import TEST, TRAIN
 from study.findings import text
-from study.findings.compare import Compared
+from study.findings.compare import Compared, headline
+from study.findings.headline import answer
+from study.findings.limits import in_short
 from study.findings.results import Results
+from study.findings.runs import about_images, training
+from study.findings.worth import at_budgets
 from study.reporting.markup import Picture
-from study.reporting.style import colours
+from study.reporting.panels import said, study
+from study.reporting.style import hue_name
 
 PICTURES = 4  # each way round
+STRIP = 20  # images that show what the data are
 
 
 class Scale(NamedTuple):
@@ -28,33 +34,58 @@ class Scale(NamedTuple):
 
 
 def scale(values: list[float]) -> Scale:
-    """An axis for `values` in percent, from tick to tick, with at most seven of them."""
+    """An axis for `values` in percent: from 0 to 100, or where all are high, from tick to tick with at most seven."""
     low, high = min(values), max(values)
-    for step in (0.5, 1, 2, 5, 10, 20):
-        first, last = math.floor(low / step - 0.1) * step, math.ceil(high / step + 0.1) * step
+    if low < 60:
+        return Scale(0, 100, [0, 25, 50, 75, 100])
+    for step in (0.5, 1, 2, 5, 10):
+        first, last = math.floor(low / step - 0.1) * step, min(math.ceil(high / step + 0.1) * step, 100)
         if (last - first) / step <= 6:
             break
-    first, last = max(first, 0), min(last, 100)
     return Scale(first, last, [first + step * number for number in range(int((last - first) / step + 1e-9) + 1)])
 
 
+def hero(results: Results) -> dict[str, Any]:
+    """The section on top of the story."""
+    test, names = results.dataset.ids(TEST), results.dataset.fine_names
+    # One image of every n-th class in the order of the superclasses: the first in the data, so that nobody chose it.
+    order = results.class_order()
+    shown = [int(test[results.dataset.fine[test] == label][0]) for label in spread(order, STRIP)]
+    labels = [text.words(names[results.dataset.fine[image]]) for image in shown]
+    return {
+        "kind": "hero",
+        "answer": answer(results),
+        "dots": dots(results),
+        "measured": results.measured,
+        "strip": {"about": about_images(results), "images": f"{len(results.dataset.ids(TRAIN)):,}"},
+        "groups": [{"pictures": [Picture(*one) for one in zip(shown, labels, labels, strict=True)]}],
+        "limits": in_short(results),
+        "scripts": ["hero"],
+        "shared": {"study": study(results), "said": said(results)},
+    }  # fmt: skip
+
+
 def dots(results: Results) -> dict[str, Any]:
-    """Every finished run as a dot on one axis, a row per model, and published numbers in rows of their own."""
+    """Every finished run as a dot on one axis, a row per model, the most accurate first; published numbers apart.
+
+    `compared` are the places of the headline's two models in the study.
+    """
     runs, models = results.rows("runs", outcome="finished"), results.rows("models", metric=results.measure)
-    values = [
-        100 * value for value in (*runs[results.measure], *models["ci_low"].dropna(), *models["ci_high"].dropna())
-    ]
-    values += [100 * entry["accuracy"] for entry in results.literature]
     if runs.empty:
-        return {"rows": [], "literature": [], "ticks": []}
-    axis, palette, rows = scale(values), colours(results), []
-    for row in models[models["n_seeds"] > 0].to_dict("records"):
+        return {"rows": [], "literature": [], "ticks": [], "compared": []}
+    published = [entry["accuracy"] for entry in results.literature]
+    axis = scale([100 * value for value in (*runs[results.measure], *published)])
+    two = headline(results)
+    rows = []
+    for row in models[models["n_seeds"] > 0].sort_values("mean", ascending=False, kind="stable").to_dict("records"):
         seeds = 100 * runs.loc[runs["model"] == row["model"], results.measure]
-        interval = [axis.place(100 * row[end]) for end in ("ci_low", "ci_high")] if not np.isnan(row["ci_low"]) else []
+        entry = results.config.models[row["model"]]
         rows.append({
-            "model": row["model"], "label": results.labels[row["model"]], "colour": palette[row["model"]],
-            "dots": [axis.place(value) for value in seeds], "mean": axis.place(100 * row["mean"]), "interval": interval,
-            "value": text.percent(row["mean"]), "seeds": text.counted(len(seeds), "seed"),
+            "model": row["model"], "number": results.models.index(row["model"]), "label": entry.label,
+            "dots": [axis.place(value) for value in seeds],
+            "mean": axis.place(100 * row["mean"]), "value": text.percent(row["mean"]),
+            "starts": hue_name(results, row["model"]),
+            "seeds": text.counted(len(seeds), "seed"), "how": training(results, row["model"]),
             "said": f"{text.percent(row['mean'])} %, seeds {', '.join(text.number(value, 1) for value in seeds)}",
         })  # fmt: skip
     literature = [
@@ -62,7 +93,10 @@ def dots(results: Results) -> dict[str, Any]:
         for entry in results.literature
     ]
     ticks = [{"at": axis.place(tick), "text": f"{tick:g}"} for tick in axis.ticks]
-    return {"rows": rows, "literature": literature, "ticks": ticks}
+    # A study of budgets answers by its curves, not by two rows.
+    is_of_curves = two is None or len(at_budgets(results)) > 0
+    compared = [] if is_of_curves else [results.models.index(two.model), results.models.index(two.other)]
+    return {"rows": rows, "literature": literature, "ticks": ticks, "compared": compared}
 
 
 def only_one_right(results: Results, two: Compared | None) -> dict[str, Any] | None:

@@ -178,6 +178,6 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
         f"{shown}"
     )
     return [
-        prose("In short", [found, "The page on accuracy without doubtful images shows what leaving them out changes."]),
+        prose("In short", [found, "The page “Which model is better” shows what leaving them out changes."]),
         table("Near-duplicates", frame, columns, results.csv("near_duplicates"), note),
     ]

@@ -18,7 +18,7 @@ REPORT = Path(__file__).parents[3] / "report"
 REGISTRY = REPORT / "items.yaml"
 FUNCTIONS = {"figure": "draw_{}", "section": "{}_page"}
 ENDINGS, CARD = (".svg", ".pdf"), "card.png"
-STORY, ALL_TABLES = "index.html", "all_tables_csv.zip"
+DOCUMENT, ALL_TABLES = "report.html", "all_tables_csv.zip"
 
 
 @dataclass(frozen=True)
@@ -58,32 +58,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the report: its name, its place in the menu, what stands on top of it, and its parts.
+    """A page of the report: its name, which is its address there, its title, what stands on top of it, and its parts.
 
-    With `each` the parts are grouped by their model.
+    `words` are what else readers call it. With `each` the parts are grouped by their model.
     """
 
     name: str
     title: str
-    place: int
+    words: str
     finding: str | None
     each: bool
     parts: tuple[Part, ...]
-
-    @property
-    def file(self) -> str:
-        """Its file name in the folder of pages."""
-        return f"{self.name}.html"
-
-    @property
-    def category(self) -> str:
-        """Its entry in Snakemake's menu, numbered, because the menu sorts its entries by name."""
-        return f"{self.place:02d} {self.title}"
-
-    @property
-    def caption(self) -> str:
-        """Its caption's file name in report/captions."""
-        return f"page_{self.name}.rst"
 
 
 def report_pages(record: StudyRecord, registry: Path = REGISTRY) -> list[Page]:
@@ -92,8 +77,8 @@ def report_pages(record: StudyRecord, registry: Path = REGISTRY) -> list[Page]:
     for entry in yaml.safe_load(registry.read_text(encoding="utf-8")):
         parts = tuple(part for given in entry["parts"] for part in _parts(given, entry, record))
         if parts:
-            place = len(pages) + 1
-            pages.append(Page(entry["page"], entry["title"], place, entry.get("finding"), "each" in entry, parts))
+            named = entry["page"], entry["title"], entry.get("words", "")
+            pages.append(Page(*named, entry.get("finding"), "each" in entry, parts))
     return pages
 
 

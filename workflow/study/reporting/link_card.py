@@ -25,7 +25,10 @@ def draw_card(results: Results) -> Figure:
     figure.text(0.05, 0.86, textwrap.fill(found.claim, 38, max_lines=7, placeholder=" …"), va="top", fontsize=19,
                 weight="bold", linespacing=1.3)  # fmt: skip
     figure.text(0.05, 0.23, found.number, fontsize=58, weight="bold", color=PRETRAINED[0])
-    said = [found.unit, *textwrap.wrap(found.pair, 58, max_lines=3, placeholder=" …")]
+    said = [
+        found.unit,
+        *textwrap.wrap(", ".join(filter(None, [found.pair, found.span])), 58, max_lines=3, placeholder=" …"),
+    ]
     figure.text(0.05, 0.2, "\n".join(said), va="top", fontsize=12.5, color=FAINT, linespacing=1.3)
     with mpl.rc_context({"font.size": 12}):
         _rows(figure, results)

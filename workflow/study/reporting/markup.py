@@ -13,8 +13,6 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from study.files import write_text
-
 TEMPLATES = Path(__file__).parents[3] / "report" / "templates"
 BANNER = (
     "Synthetic data: rendered shapes, not photographs. The numbers show that the workflow works and say nothing about "
@@ -202,8 +200,3 @@ def plain_environment() -> jinja2.Environment:
 def render(template: str, **content: Any) -> str:
     """`template` filled with `content`."""
     return environment().get_template(template).render(**content)
-
-
-def write_page(template: str, path: Path, **content: Any) -> None:
-    """Render `template` into the file `path`."""
-    write_text(path, render(template, **content))

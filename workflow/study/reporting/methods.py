@@ -188,7 +188,11 @@ def provenance_page(results: Results) -> list[dict[str, Any]]:
     settings = settings_sentence(results.tables["runs"], results.labels)
     hashes = "Hashes are the first digits of SHA-256; the file has them in full."
     note = " ".join(filter(None, [code_sentence(frame, results.is_older, results.labels), settings, hashes]))
-    return [table("Made with", frame, made_with, csv, note), table("Ran on", frame, [*run, *ran_on], csv)]
+    return [
+        table("Made with", frame, made_with, csv, note),
+        table("Ran on", frame, [*run, *ran_on], csv),
+        _hashes(results),
+    ]
 
 
 def commit(folder: Path = PROJECT) -> str:
@@ -215,7 +219,7 @@ def bibtex(record: dict[str, Any], study: str, year: str) -> str:
     return "\n".join([f"@software{{{study}_study,", *lines, "}"])
 
 
-def repeat(results: Results) -> dict[str, Any]:
+def _hashes(results: Results) -> dict[str, Any]:
     """The section of hashes, with what a reader needs to get the same bytes."""
     provenance = results.tables["provenance"]
     data = provenance["data_fingerprint"].dropna().unique()

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.provenance import weights_name
 from study.analysis.scores import METRICS, Metric
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
 from study.findings.compare import shown_pairs
-from study.findings.results import Results
+from study.findings.results import Results, best_model
+from study.reporting.costs import minutes_heading
 from study.reporting.markup import Column, table
 
 SUBSETS = {
@@ -39,6 +41,58 @@ def show(metric: Metric) -> Callable[[float], str]:
 def show_sd(metric: Metric) -> Callable[[float], str]:
     """How to write the standard deviation of a metric."""
     return text.deviation if metric.unit in ("%", "points") else show(metric)
+
+
+def numbers_page(results: Results) -> list[dict[str, Any]]:
+    """The table of the models: accuracy with its spread over seeds, and what a run takes."""
+    models, runs = results.tables["models"], results.tables["runs"]
+    by_metric = models.pivot(index="model", columns="metric", values="mean").reindex(results.models)
+    frame = models[models["metric"] == results.measure].set_index("model").reindex(results.models)
+    costs, best = results.finished_costs(), best_model(models)
+    seconds = costs.groupby("model")["run_seconds"].mean()
+    rows = []
+    for name, entry in results.config.models.items():
+        planned, seeds = int((runs["model"] == name).sum()), int(frame.loc[name, "n_seeds"])
+        tags = ["best by validation"] * (name == best) + ["baseline"] * (name == results.config.baseline)
+        kind = f"{text.REGIMES[entry.regime].short}, {entry.input_size} px"
+        weights = f", weights: {weights_name(entry.weights, entry.redraw)}" if entry.weights else ""
+        rows.append({
+            "label": entry.label, "kind": "; ".join([kind + weights, *tags]),
+            "seeds": str(seeds) if seeds == planned else f"{seeds} of {planned}",
+            "test": frame.loc[name, "mean"], "sd": frame.loc[name, "sd"],
+            "interval": text.spread(frame.loc[name, "ci_low"], frame.loc[name, "ci_high"]),
+            "range": text.spread(frame.loc[name, "min"], frame.loc[name, "max"]) if seeds > 1 else text.NOTHING,
+            "validation": by_metric.loc[name, "val_accuracy"], "train": by_metric.loc[name, "train_accuracy"],
+            "minutes": seconds.get(name, np.nan),
+        })  # fmt: skip
+    columns = [
+        Column("label", "Model", None, "kind"),
+        Column("seeds", "Seeds"),
+        Column("test", "Test (%)", text.percent, bar=True),
+        Column("sd", "SD over seeds", text.deviation),
+        Column("interval", "95 % interval, seeds (%)"),
+        Column("range", "Lowest – highest (%)"),
+        Column("validation", "Validation (%)", text.percent),
+        Column("train", "Train (%)", text.percent),
+        Column("minutes", minutes_heading(costs), text.minutes),
+    ]
+    return [table("The models in numbers", pd.DataFrame(rows), columns, results.csv("models"))]
+
+
+def literature_page(results: Results) -> list[dict[str, Any]]:
+    """Published numbers with their sources; nothing in them was measured here."""
+    if not results.literature:
+        return []
+    frame = pd.DataFrame([
+        entry | {"accuracy": text.published(entry["accuracy"]), "model_kind": text.REGIMES[entry["model_kind"]].short,
+                 "training_images": text.images_said(entry)}
+        for entry in results.literature
+    ])  # fmt: skip
+    columns = [Column("label", "Model", None, "model_kind"), Column("accuracy", "Test (%)"),
+               Column("training_images", "Trained on (images)"), Column("selection", "Chosen on"),
+               Column("source", "Source"), Column("note", "Caveat")]  # fmt: skip
+    csv = ("literature.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    return [table("From the literature, not measured here", frame, columns, csv)]
 
 
 def runs_page(results: Results) -> list[dict[str, Any]]:

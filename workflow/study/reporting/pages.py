@@ -1,10 +1,10 @@
-"""The pages of a report: self-contained HTML, for the Snakemake report and for reading on their own."""
+"""The report: one self-contained HTML document, read on its own or in the first view of the Snakemake report."""
 
 import gzip
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,14 @@ from markupsafe import Markup
 from study.analysis.registry import tables_of
 from study.config.record import StudyRecord
 from study.errors import StudyError
-from study.files import atomic_write
+from study.files import atomic_write, write_text
+from study.findings.compare import headline
 from study.findings.results import read_results
 from study.findings.runs import all_runs, notice, settings_sentence
 from study.findings.topics import FINDINGS
-from study.reporting.items import ALL_TABLES, CARD, ENDINGS, STORY, Page, Part, report_figures, report_pages
+from study.reporting.items import ALL_TABLES, CARD, DOCUMENT, ENDINGS, Page, Part, report_figures, report_pages
 from study.reporting.link_card import draw_card
-from study.reporting.markup import (
-    BANNER,
-    TEMPLATES,
-    data_uri,
-    pictures_in,
-    plain_environment,
-    render,
-    write_page,
-)
+from study.reporting.markup import BANNER, data_uri, pictures_in, plain_environment, render
 from study.reporting.pictures import alone
 from study.reporting.story import story
 from study.reporting.style import save, settings
@@ -37,38 +30,59 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the archive, so that it is the
 
 
 def write_pages(study: Path, tables: Path, figures: Path, out: Path) -> None:
-    """Write every page into folder `out`, and the archive of all tables. Raises StudyError for what is missing.
+    """Write the report into folder `out`, and the archive of all tables. Raises StudyError for what is missing.
 
-    `figures` is the folder that `draw_figures` filled. index.html is the story as a page of its own; landing.html is
-    the fragment that shows it in a frame of the Snakemake report's first view.
+    `figures` is the folder that `draw_figures` filled.
     """
     results = read_results(study, tables)
-    runs = results.tables["runs"]
     pages = report_pages(results.config)
     drawn = {part.file: part for page in pages for part in page.parts if part.kind == "figure"}
-    common = {
-        "banner": BANNER if results.synthetic else "",
-        "notice": " ".join(filter(None, [notice(all_runs(results)), settings_sentence(runs, results.labels)])),
-        "study": results.config.study,
-        "dataset": results.config.dataset.title,
-    }
-    archive = write_archive(out, tables, results.config)
     parts = story(results, lambda name: figure(drawn[name], figures, results.config))
-    content = {"title": "How much does ImageNet pretraining improve test accuracy?", "heading": "h3", "pages": pages}
-    write_story(common | content | archive | body(results, parts), out)
+    views = [view("story", "How much does ImageNet pretraining improve test accuracy?", parts, menu="The story")]
     for page in pages:
         finding = FINDINGS[page.finding](results) if page.finding else ""
-        write_page("page.html.j2", out / page.file, **common, title=page.title, finding=finding, heading="h2",
-                   **body(results, sections_of(page, results, figures)))  # fmt: skip
+        made = sections_of(page, results, figures)
+        views.append(view(page.name, page.title, made, finding, page.finding or "", page.words))
+    runs, two = results.tables["runs"], headline(results)
+    said = {
+        "notice": " ".join(filter(None, [notice(all_runs(results)), settings_sentence(runs, results.labels)])),
+        "pair": "" if two is None else f"{results.labels[two.model]} with {results.labels[two.other]}",
+    }
+    write_document(out, results, tables, views, **said)
 
 
-def write_story(content: dict[str, Any], out: Path) -> None:
-    """Write the story as a page, and as the fragment that the Snakemake report includes."""
-    write_page("index.html.j2", out / STORY, **content)
-    host = (TEMPLATES / "host.js").read_text(encoding="utf-8")
+def view(
+    anchor: str,
+    title: str,
+    sections: list[Section],
+    finding: str = "",
+    topic: str = "",
+    words: str = "",
+    menu: str = "",
+) -> dict[str, Any]:
+    """One view of the document: the story, whose sections are its parts, or a page with `finding` below its title.
+
+    `topic` is the finding's name, by which another pair of models has another one. The menu calls the view `menu`.
+    """
+    return {"anchor": anchor, "title": title, "sections": sections, "finding": finding, "topic": topic, "words": words,
+            "menu": menu or title}  # fmt: skip
+
+
+def write_document(
+    out: Path, results: Any, tables: Path, views: list[dict[str, Any]], notice: str = "", pair: str = ""
+) -> None:
+    """Write report.html of these `views`, the fragment that shows it in the Snakemake report, and the archive.
+
+    `results` have a config, and images where a view shows any. `pair` is the two models of the headline, in words.
+    """
+    config = results.config
+    page = render("report.html.j2", study=config.study, dataset=config.dataset.title, notice=notice, pair=pair,
+                  banner=BANNER if config.dataset.synthetic else "", **write_archive(out, tables, config),
+                  **body(results, views))  # fmt: skip
+    write_text(out / DOCUMENT, page)
     # No more than an attribute in single quotes needs: the page is full of double ones.
-    page = Markup(render("index.html.j2", **content).translate({38: "&amp;", 39: "&#39;", 60: "&lt;"}))
-    write_page("landing.html.j2", out / "landing.html", study=content["study"], page=page, host=host)
+    quoted = Markup(page.translate({38: "&amp;", 39: "&#39;", 60: "&lt;"}))
+    write_text(out / "landing.html", render("landing.html.j2", study=config.study, page=quoted))
 
 
 def sections_of(page: Page, results: Any, figures: Path) -> list[Section]:
@@ -136,35 +150,35 @@ def packed(tables: Path, names: list[str]) -> bytes:
     return stored.getvalue()
 
 
-def every(sections: list[Section]) -> Iterator[Section]:
-    """Every section with those within it, in the order in which a page shows them."""
+def every(sections: Sequence[Section]) -> Iterator[Section]:
+    """Every section with those within it, in the order in which the report shows them."""
     for section in sections:
         yield section
         yield from every(section.get("sections", []))
-        yield from every(section["folded"] if section["kind"] == "part" else [])
 
 
-def body(results: Any, sections: list[Section]) -> dict[str, Any]:
-    """What a page embeds: its sections, and every script, picture, file and set of shared data once.
+def body(results: Any, views: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the document embeds: its views, and every script, picture, file, panel's data and shared data once.
 
-    `sections` are in the order in which the page shows them; each gets an `id` of its own, and of a part of the story
-    `csv` is the first of its tables.
+    Each section gets an `id` of its own. Of what an earlier section has too, a section names that one as `like`.
     """
-    files: set[str] = set()
     shared: dict[str, Any] = {}
-    flat = list(every(sections))
-    for place, section in enumerate(flat):
-        section["id"] = f"{section['kind']}-{place}"
+    first: dict[Any, str] = {}
+    flat = [(one["anchor"], section) for one in views for section in every(one["sections"])]
+    for place, (anchor, section) in enumerate(flat):
+        section["id"] = f"{anchor}-{place}"
         shared |= section.get("shared", {})
-        if section["kind"] == "table":
-            section["csv"] = "" if section["csv_name"] in files else section["csv"]
-            files.add(section["csv_name"])
-    images = pictures_in(flat)
+        if section["kind"] == "table" and first.setdefault(section["csv_name"], section["id"]) != section["id"]:
+            section["csv"] = ""
+        if section["kind"] in ("chart", "figure"):
+            like = first.setdefault((section["kind"], section["name"], section["title"]), section["id"])
+            section["like"] = "" if like == section["id"] else like
+    images = pictures_in([section for _, section in flat])
     return {
-        "sections": sections,
-        "scripts": list(dict.fromkeys(name for section in flat for name in section.get("scripts", ()))),
+        "views": views,
+        "scripts": list(dict.fromkeys(name for _, section in flat for name in section.get("scripts", ()))),
         "shared": shared,
-        "pictures": {str(image): alone(results, image) for image in images} if images else {},
+        "pictures": {str(image): alone(results, image) for image in images},
     }
 
 

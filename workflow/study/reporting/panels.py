@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.differences import VERDICTS
-from study.findings import text
-from study.findings.compare import Compared, class_differences, headline, shown_pairs
+from study.findings import text, topics
+from study.findings.compare import Compared, class_differences, difference, headline, shown_pairs
+from study.findings.headline import answer_of
 from study.findings.results import Results
 from study.reporting.pictures import pictures
 from study.reporting.style import hue_name
@@ -52,6 +53,32 @@ def study(results: Results) -> dict[str, Any]:
         "order": results.class_order().tolist(),
         "verdicts": list(VERDICTS),
     }
+
+
+SAID = {
+    "classes": topics.classes,
+    "confusions": topics.confusions,
+    "certainty": topics.certainty,
+    "costs": topics.costs,
+    "about_classes": lambda results, two: " ".join(topics.about_classes(results, two)),
+}
+
+
+def said(results: Results) -> dict[str, dict[str, str]]:
+    """By topic what there is to say of every `other`-`model` that a reader can choose, but the headline's."""
+    found = {}
+    for model, other in (turned for pair in pairs(results) for turned in (pair, pair[::-1])):
+        two = difference(results, model, other)
+        if two is None or (other, model) == first_pair(results):
+            continue
+        of_both = answer_of(results, two)
+        found[f"{results.models.index(other)}-{results.models.index(model)}"] = {
+            "answer": of_both.claim,
+            "number": of_both.number,
+            "span": of_both.span,
+            "details": " ".join(of_both.details),
+        } | {topic: say(results, two) for topic, say in SAID.items()}
+    return found
 
 
 def finished_models(results: Results) -> list[str]:

@@ -14,8 +14,8 @@ from study.findings import text
 from study.findings.results import read_table
 from study.paths import StudyPaths
 from study.reporting.items import ENDINGS, report_figures, report_pages
-from study.reporting.markup import BANNER, Column, table, write_page
-from study.reporting.pages import body, sections_of, write_archive, write_story
+from study.reporting.markup import Column, table
+from study.reporting.pages import sections_of, view, write_document
 from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
 
 DOT = "#444444"
@@ -29,7 +29,7 @@ def write_search_report(study: Path) -> None:
     """Draw the figure and write the pages of the search in folder `study`. Raises StudyError for what is missing."""
     config = read_record(study / "config.json")
     search = Searched(study, config, read_table(StudyPaths(study).table("search")))
-    figures, out = study / "figures", study / "pages"
+    figures = study / "figures"
     with settings():
         for part in report_figures(config):
             save(
@@ -37,25 +37,17 @@ def write_search_report(study: Path) -> None:
                 config.dataset.synthetic,
                 *[(figures / part.file).with_suffix(one) for one in ENDINGS],
             )
-    common = {
-        "banner": BANNER if config.dataset.synthetic else "",
-        "notice": "",
-        "study": config.study,
-        "dataset": config.dataset.title,
-    }
-    pages = report_pages(config)
-    for page in pages:
-        content = body(search, sections_of(page, search, figures))
-        write_page("page.html.j2", out / page.file, **common, title=page.title, finding="", heading="h2", **content)
-    archive = write_archive(out, study / "tables", config)
+    pages = [(page, sections_of(page, search, figures)) for page in report_pages(config)]
     parts = [
-        {"kind": "part", "anchor": page.name, "short": page.title, "finding": answer(search), "lead": [UNTESTED],
-         "notes": [], "links": [(page.file, f"All about this: {page.title}")], "folded": [],
-         "sections": sections_of(page, search, figures)}
-        for page in pages
+        {"kind": "part", "anchor": f"{page.name}_in_short", "short": page.title, "finding": answer(search), "topic": "",
+         "published": False, "about": "", "lead": [UNTESTED], "notes": [],
+         "links": [(page.name, f"All about this: {page.title}")],
+         "sections": [one for one in made if one["kind"] == "figure"]}
+        for page, made in pages
     ]  # fmt: skip
-    content = {"title": "A search on the validation images", "heading": "h3", "pages": pages}
-    write_story(common | content | archive | body(search, parts), out)
+    views = [view("story", "A search on the validation images", parts, menu="In short")]
+    views += [view(page.name, page.title, [dict(one) for one in made], words=page.words) for page, made in pages]
+    write_document(study / "pages", search, study / "tables", views)
 
 
 @dataclass(frozen=True)
