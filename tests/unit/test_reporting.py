@@ -20,7 +20,7 @@ from study.analysis.registry import tables_of
 from study.data.dataset import TEST, read_dataset
 from study.errors import StudyError
 from study.findings import text
-from study.reporting.confusion import shares, superclass_counts
+from study.reporting.confusion import shares
 from study.reporting.images import sample_ids
 from study.reporting.items import ALL_TABLES, DOCUMENT
 from study.reporting.markup import BANNER, Column, table
@@ -90,7 +90,7 @@ def test_figures_are_labelled_synthetic_and_take_names_as_text(study):
     for path in (study / "figures").glob("*.svg"):
         words = [node.text for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
         assert "synthetic data" in words, path.name
-    said = (study / "figures" / "superclass_confusion_scratch_cnn.svg").read_text()
+    said = (study / "figures" / "accuracy.svg").read_text()
     assert "<b>" not in said
     assert "&lt;b&gt;x&lt;/b&gt;" in said
 
@@ -228,10 +228,9 @@ def test_empty_cells_sort_last_and_show_a_dash():
     assert [row[1]["sort"] for row in made["rows"]] == ["0.5", ""]
 
 
-def test_confusion_in_percent_of_the_true_class_and_by_superclass():
+def test_confusion_in_percent_of_the_true_class():
     matrix = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])
     assert shares(matrix).tolist() == [[75, 25, 0], [0, 50, 50], [0, 0, 0]]
-    assert superclass_counts(matrix, np.array([0, 1, 0])).tolist() == [[3, 1], [2, 2]]
 
 
 def test_samples_are_the_first_test_image_of_every_eighth_class(study):

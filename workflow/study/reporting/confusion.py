@@ -10,25 +10,19 @@ from matplotlib.figure import Figure
 
 from study.data.dataset import TEST
 from study.findings import text
+from study.findings.compare import headline
 from study.findings.results import Results
 from study.findings.topics import confused_pairs, counts
+from study.reporting.accuracy import ranked
 from study.reporting.markup import Column, Picture, chart, table
 from study.reporting.panels import shared
 from study.reporting.pictures import enlarged, picture
-from study.reporting.style import INK, new_figure, say
-from study.reporting.style import SHARE_MAP as CORRECT_MAP
+from study.reporting.style import SHARE_MAP, new_figure, say
 
 PAIRS, EXAMPLES = 8, 3
 
 NAMED = 45  # classes; the names of more would be too small to read
 MISTAKES = 30  # of every model
-NO_RUN = "No run of this model finished."
-
-
-def superclass_counts(matrix: np.ndarray, coarse_of: np.ndarray) -> np.ndarray:
-    """`matrix` int [class, class] summed to int [superclass, superclass]."""
-    member = np.eye(coarse_of.max() + 1, dtype=int)[coarse_of]
-    return member.T @ matrix @ member
 
 
 def shares(matrix: np.ndarray) -> np.ndarray:
@@ -36,29 +30,26 @@ def shares(matrix: np.ndarray) -> np.ndarray:
     return 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
-def _subtitle(results: Results, model: str) -> str:
-    seeds = len(results.rows("runs", model=model, outcome="finished"))
-    return f"{results.labels[model]} ({text.counted(seeds, 'seed')} summed)"
-
-
-def draw_confusion(results: Results, model: str) -> Figure:
-    """All classes, ordered by superclass if any, each row in percent of the true class."""
+def draw_confusion(results: Results) -> Figure:
+    """All classes of the headline's model, ordered by superclass if any, each row in percent of the true class."""
+    two = headline(results)
+    model = two.model if two else ranked(results)[0]
     matrix = counts(results, model)
-    figure = new_figure(10.4, 10.2, f"Confusion by class: {_subtitle(results, model)}")
+    figure = new_figure(7.4, 7.4, f"What {results.names[model]} takes for what")
     axis = figure.subplots()
     if not matrix.any():
-        say(axis, NO_RUN)
+        say(axis, "No run finished.")
         return figure
     order = results.class_order()
-    image = axis.imshow(shares(matrix[np.ix_(order, order)]), cmap=CORRECT_MAP, norm=PowerNorm(0.4, 0, 100),
+    image = axis.imshow(shares(matrix[np.ix_(order, order)]), cmap=SHARE_MAP, norm=PowerNorm(0.4, 0, 100),
                         interpolation="none")  # fmt: skip
     axis.tick_params(length=0, pad=2)
     axis.set_xlabel("predicted class")
     axis.set_ylabel("true class")
     if len(order) <= NAMED:
         names = [text.words(results.dataset.fine_names[place]) for place in order]
-        axis.set_xticks(range(len(order)), names, rotation=90, fontsize=8.5)
-        axis.set_yticks(range(len(order)), names, fontsize=8.5)
+        axis.set_xticks(range(len(order)), names, rotation=90, fontsize=7.5)
+        axis.set_yticks(range(len(order)), names, fontsize=7.5)
     elif not results.has_superclasses:
         axis.set_xlabel("predicted class, by its number in the data")
         axis.set_ylabel("true class, by its number in the data")
@@ -78,8 +69,8 @@ def _separate(axis: Axes, results: Results, order: np.ndarray, name: bool) -> No
     if name:
         middles = (starts + np.append(starts[1:], len(order)) - 1) / 2
         names = [text.words(results.dataset.coarse_names[coarse[start]]) for start in starts]
-        axis.set_xticks(middles, names, rotation=90, fontsize=8.5)
-        axis.set_yticks(middles, names, fontsize=8.5)
+        axis.set_xticks(middles, names, rotation=90, fontsize=7.5)
+        axis.set_yticks(middles, names, fontsize=7.5)
     for side in ("top", "right"):
         axis.spines[side].set_visible(True)
 
@@ -90,32 +81,6 @@ def _colour_bar(figure: Figure, image, axis: Axes) -> None:
     bar.set_label("share of the true class (%), colour scale stretched at the low end", fontsize=8)
     bar.ax.tick_params(labelsize=7.5)
     bar.outline.set_visible(False)
-
-
-def draw_superclass_confusion(results: Results, model: str) -> Figure:
-    """The superclasses, each row in percent of the true superclass, as numbers."""
-    matrix = counts(results, model)
-    figure = new_figure(9.0, 7.9, f"Confusion by superclass: {_subtitle(results, model)}")
-    axis = figure.subplots()
-    if not matrix.any():
-        say(axis, NO_RUN)
-        return figure
-    values = shares(superclass_counts(matrix, results.coarse_of))
-    axis.imshow(values, cmap=CORRECT_MAP, norm=PowerNorm(0.5, 0, 100), interpolation="none", aspect="auto")
-    names = [text.words(name) for name in results.dataset.coarse_names[: len(values)]]
-    axis.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
-    axis.set_yticks(range(len(names)), names, fontsize=8)
-    axis.tick_params(length=0)
-    axis.set_xlabel("superclass of the predicted class")
-    axis.set_ylabel("true superclass")
-    for (row, column), value in np.ndenumerate(values):
-        if value >= 0.5:
-            axis.text(column, row, f"{np.floor(value + 0.5):.0f}", ha="center", va="center", fontsize=7.5,
-                      weight="bold" if row == column else "normal", color="white" if value > 35 else INK)  # fmt: skip
-    axis.set_title("% of the true superclass's images; below 0.5 % left blank", fontsize=8.5, weight="normal")
-    for side in axis.spines.values():
-        side.set_visible(False)
-    return figure
 
 
 def confusion_page(results: Results) -> list[dict[str, Any]]:
