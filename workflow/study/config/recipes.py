@@ -251,5 +251,5 @@ class Recipe:
         kept = {"optimizer": "lbfgs", "regression": self.regression, "epochs": 1, "best_epoch": "last"}
         for one in dataclasses.fields(self):
             wanted = kept.get(one.name, None if one.default is dataclasses.MISSING else one.default)
-            if one.name not in ("validation", "class_weights", "precision") and getattr(self, one.name) != wanted:
+            if one.name not in ("validation", "class_weights") and getattr(self, one.name) != wanted:
                 raise ValueError(f"optimizer lbfgs fits the head at once; set {one.name} to {wanted or 'null'}")
