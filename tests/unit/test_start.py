@@ -11,6 +11,8 @@ from typing import Any
 
 import configs
 import pytest
+from PIL import Image
+from scipy import stats
 
 from study.config.planning import data_fingerprint, run_spec
 from study.config.specs import ComputeSpec, RunSpec
@@ -73,6 +75,19 @@ def test_the_grid_of_config_yaml_in_words(tmp_path):
         "  how long it takes is not known before a run has finished of: scratch_cnn, efficientnet_b0; "
         "make check-machine measures it"
     )
+
+
+def test_few_pictures_of_unequal_classes_can_tell_large_gains_alone(tmp_path):
+    for name, count in {"train/a": 4, "train/b": 4, "test/a": 8, "test/b": 2}.items():
+        for number in range(count):
+            path = tmp_path / "pictures" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (9 * number, 0, len(name))).save(path)
+    dataset = {"name": "folder", "folder": "pictures", "validation": {"fraction": 0.25, "seed": 1}}
+    said = describe(load_config(raw() | {"dataset": dataset}), CPU, StudyPaths(tmp_path))
+    counted = 4 / (1 / 8 + 1 / 2)  # as many images of equal classes would tell as much
+    points = 100 * stats.t.ppf(0.975, counted - 1) * (0.2 / counted) ** 0.5
+    assert f"with 10 test images, of unequal classes, gains below ±{points:.0f} points cannot be seen" in said
 
 
 @pytest.mark.parametrize(
