@@ -18,9 +18,9 @@ from study.findings.headline import answer
 from study.findings.limits import limits
 from study.findings.results import read_results
 from study.findings.runs import was_run
+from study.orchestration.preview import preview
 from study.reporting.images import duplicates_page, hardest_page
 from study.reporting.methods import citation
-from study.reporting.pages import draw_figures, write_pages
 from study.reporting.pictures import LIMITS, alone, pictures
 
 FOREIGN = r"CIFAR|official|superclass|of 32 × 32|of 32 pixels|original report|animal|synthetic|10,000"
@@ -126,10 +126,11 @@ def test_the_citation_is_of_the_users_study(results):
     assert "note = {Study pond, made with the CIFAR-100 transfer study 0.1.0}" in entry and "version" not in entry
 
 
-def test_no_sentence_of_the_report_is_about_other_data(study, tables):
-    draw_figures(study, study / "tables", study / "figures")
-    write_pages(study, study / "tables", study / "figures", study / "pages")
-    for path in [*(study / "pages").glob("*.html"), *(study / "figures").glob("*.svg")]:
+def test_no_sentence_of_a_preview_is_about_other_data(study, tables):
+    preview(study)
+    written = [*(study / "preview" / "pages").glob("*.html"), *(study / "preview" / "figures").glob("*.svg")]
+    assert len(written) > 10
+    for path in written:
         markup = re.sub(r"srcdoc='[^']*'|(src|href)=\"data:[^\"]*\"", "", path.read_text(encoding="utf-8"))
         words = html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", markup, flags=re.DOTALL))
         words = " ".join(words.split()).replace("made with the CIFAR-100 transfer study", "")

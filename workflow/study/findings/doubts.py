@@ -90,7 +90,7 @@ def seen_before(results: Results) -> list[str]:
     return [
         "Whether the images were among those that the pretrained weights learned from cannot be known here: what the "
         "weights learned from is not at hand to be searched. If the images are from the internet, or from a public "
-        "collection such as ImageNet, the weights may have seen them, and images that are new would gain less."
+        "collection such as ImageNet, the weights may have seen them, and then images that are new may gain less."
     ]
 
 

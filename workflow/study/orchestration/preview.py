@@ -6,7 +6,7 @@ from study.analysis.runs import every_run, is_trained, planned_config, planned_f
 from study.analysis.tables import write_tables
 from study.errors import StudyError
 from study.files import read_json, write_json
-from study.paths import NEAR_DUPLICATES_TABLE, StudyPaths
+from study.paths import IMAGES, NEAR_DUPLICATES_TABLE, StudyPaths
 
 FOLDER = "preview"
 
@@ -27,7 +27,7 @@ def preview(folder: Path) -> None:
     if not ended:
         raise StudyError(f"{folder}: no run has ended yet; `python -m study status {folder}` says how far they are.")
     write_json(shown.config, read_json(planned_file(study)) | {"allow_missing": True})
-    for path in (study.labels, folder / "runs", study.table(NEAR_DUPLICATES_TABLE)):
+    for path in (study.labels, folder / IMAGES, folder / "runs", study.table(NEAR_DUPLICATES_TABLE)):
         _link(path, shown.folder / path.relative_to(folder))
     write_tables(shown.folder, shown.tables)
     draw_figures(shown.folder, shown.tables, shown.folder / "figures")
