@@ -34,12 +34,12 @@ const isRight = (place, m) => 2 * times(place, m, shared.pictures.true[place]) >
 
 let spriteIsLoaded = false;
 function tile(parent, place, alt) {
-  const {columns, uri} = shared.pictures, size = 64;
+  const {columns, uri, size} = shared.pictures;
   if (!spriteIsLoaded) {
     spriteIsLoaded = true;
     const bytes = Uint8Array.from(atob(uri.split(",")[1]), (letter) => letter.charCodeAt(0));
     const file = URL.createObjectURL(new Blob([bytes], {type: "image/webp"}));
-    add(document.head, "style", {}, `.tile{background-image:url(${file});background-size:${columns * size}px auto}`);
+    add(document.head, "style", {}, `.tile{width:${size}px;height:${size}px;background-image:url(${file});background-size:${columns * size}px auto}`);
   }
   const position = `${-size * (place % columns)}px ${-size * Math.floor(place / columns)}px`;
   return add(parent, "span", {class: "tile", role: "img", "aria-label": alt, style: `background-position: ${position}`});

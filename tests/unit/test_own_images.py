@@ -105,9 +105,11 @@ def test_pictures_are_of_a_size_at_which_a_person_knows_what_they_show(results):
     def size(address):
         return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).size
 
-    assert size(alone(results, 0)) == (128, 128)
+    assert size(alone(results, 0)) == (96, 96)
     shown = pictures(results)
-    assert size(shown["uri"])[0] == 96 * shown["columns"] and LIMITS[96] + 300 <= 2000
+    assert (
+        size(shown["uri"])[0] == shown["size"] * shown["columns"] == 96 * shown["columns"] and LIMITS[96] + 300 <= 2000
+    )
 
 
 def test_hard_images_and_copies_are_named_by_their_files(results):

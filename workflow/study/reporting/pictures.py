@@ -13,7 +13,7 @@ from study.findings.results import Results
 from study.reporting.markup import Picture, picture_uri
 
 LIMITS = {32: 2500, 96: 1700}  # pictures in the sprite by their side in pixels; about 0.6 and 6 MB of photographs
-WIDEST = 128  # pixels of a picture that stands alone
+WIDEST = 96  # pixels of a picture that stands alone
 COLUMNS = 50
 QUALITY = 70  # of WebP
 
@@ -72,6 +72,7 @@ def pictures(results: Results) -> dict[str, Any]:
     return {
         "rule": rule(len(shown), wrong, len(test)),
         "columns": COLUMNS,
+        "size": max(64, side),  # in pixels, as it is shown
         "uri": picture_uri(sprite(resized(results.dataset.images[test[shown]], side)), QUALITY) if len(shown) else "",
         "images": test[shown].tolist(),
         "true": fine[shown].tolist(),
