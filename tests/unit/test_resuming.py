@@ -121,6 +121,14 @@ def test_a_checkpoint_of_another_spec_or_code_is_set_aside(tmp_path, capsys, oth
     assert (path.parent / "predictions.npz").read_bytes() == (straight.parent / "predictions.npz").read_bytes()
 
 
+def test_writes_that_were_killed_leave_nothing(tmp_path):
+    path = write_spec(tmp_path, scratch_spec(epochs=1))
+    for name in (".checkpoint-ab.pt", ".history.so-far-ab.csv"):
+        (path.parent / name).write_text("half")
+    train(path)
+    assert [one.name for one in path.parent.iterdir() if one.name[0] == "."] == []
+
+
 def test_a_checkpoint_that_cannot_be_read_is_set_aside(tmp_path, capsys):
     path = write_spec(tmp_path, scratch_spec(epochs=1))
     (path.parent / "checkpoint.pt").write_bytes(b"half a file")
