@@ -14,7 +14,7 @@ SPLIT = (
 
 def in_short(results: Results) -> list[str]:
     """The limits that a reader of the answer alone has to know."""
-    return [*_budget(results), *_pretraining(results), SPLIT]
+    return [*_budget(results), *_pretraining(results), *seen_before(results), SPLIT]
 
 
 def limits(results: Results) -> list[str]:

@@ -69,7 +69,7 @@ def about_images(results: Results) -> str:
     return (
         f"{record.title}: {len(data.fine):,} {kind} of {size} × {size} pixels, each of one of {data.classes} "
         f"classes{groups}. Every model learns from the same {len(data.ids(TRAIN)):,} with their labels and is tested "
-        f"on {len(data.ids(TEST)):,} that it has not seen."
+        f"on {len(data.ids(TEST)):,} others."
     )
 
 
