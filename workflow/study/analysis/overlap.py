@@ -1,9 +1,10 @@
 """Does pretraining help more in classes that ImageNet has too? Classes with a counterpart there against the others.
 
 data/counterparts/<dataset>.csv names, for each class, the classes of ImageNet-1k that are the same thing or kinds of
-it, with a reason. Two readings that were made apart stand beside the verdict: `by_pictures`, of what the pictures of
-both show, and `by_wordnet`, of whether an ImageNet class is below the word in WordNet 3.0, from which ImageNet has its
-classes. Where they differ, the reason says why the verdict follows the one or the other.
+it, with a reason. Beside the verdict `counterpart` stand those of two readers, the second of whom had not seen the list
+of the first; of CIFAR-100's classes they agree on 99 (Cohen's kappa 0.98). `by_pictures` and `by_wordnet` are what the
+first judged by: what the pictures of both show, and whether an ImageNet class is below the word in WordNet 3.0, from
+which ImageNet has its classes. Where any differ, the reason says why the verdict follows the one or the other.
 
 For each pair of a pretrained model and one from random weights, the gain of a class is the difference of the two
 models' accuracies on its test images. Classes are the sample, so that intervals are of what other classes of the same
@@ -23,6 +24,7 @@ from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 COUNTERPARTS = Path(__file__).parents[1] / "data" / "counterparts"
+READINGS = ("first_reader", "second_reader", "by_pictures", "by_wordnet")
 COLUMNS = ["model", "baseline", "gain", "n_with", "n_without", "value", "low", "high"]
 
 Estimate = tuple[float, float, float]  # value, low, high
@@ -34,22 +36,21 @@ def read_counterparts(dataset: str) -> pd.DataFrame | None:
     if not path.exists():
         return None
     table = pd.read_csv(path, index_col="class", keep_default_na=False)
-    answers = ["counterpart", "by_pictures", "by_wordnet"]
-    return table.assign(**{name: table[name] == "yes" for name in answers})
+    return table.assign(**{name: table[name] == "yes" for name in ("counterpart", *READINGS)})
 
 
 def overlap_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """Rows per pair of pretrained and random weights: the mean gain of classes with and without counterpart.
 
     `gain` says of which: with_counterpart, without_counterpart; their difference; the difference between classes in
-    which the baseline is equally good (difference_adjusted); and without the classes on which the two readings differ
+    which the baseline is equally good (difference_adjusted); and without the classes on which not all readings agree
     (difference_agreed). Empty for data that have no list.
     """
     listed = read_counterparts(config.dataset.name)
     if listed is None or set(listed.index) != set(dataset.fine_names):
         return pd.DataFrame(columns=COLUMNS)
     listed = listed.loc[dataset.fine_names]
-    is_in, agreed = (listed["counterpart"].to_numpy(), (listed["by_pictures"] == listed["by_wordnet"]).to_numpy())
+    is_in, agreed = listed["counterpart"].to_numpy(), listed[list(READINGS)].nunique(axis=1).eq(1).to_numpy()
     rows = []
     for model, baseline in _pretrained_and_random(config):
         if not (finished[model] and finished[baseline]):
