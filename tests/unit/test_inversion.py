@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logit
 
-from study.analysis.inversion import Amount, Curve, amounts_to_reach, differences_at, invert
+from study.analysis.inversion import Amount, Curve, amounts_to_reach, differences_at, invert, of_log_likelihood
 
 AMOUNTS = np.array([1.0, 4.0, 16.0])
 accuracies = st.lists(st.floats(0.02, 0.98), min_size=2, max_size=8, unique=True).map(sorted)
@@ -92,3 +92,14 @@ def test_at_equal_amounts_curves_differ_by_what_was_measured_and_stay_at_their_e
     assert differences_at(other, other, AMOUNTS, np.random.default_rng(0)) == pytest.approx(np.zeros((3, 3)), abs=1e-6)
     alone = differences_at(curve([1], [[30]]), other, AMOUNTS, np.random.default_rng(0))
     assert alone[0, 0] == pytest.approx(0.1) and np.isnan(alone[1:]).all()
+
+
+def test_negative_log_likelihoods_are_interpolated_by_their_logarithm():
+    rng = np.random.default_rng(0)
+    losses = {1: 4.0, 4: 2.0, 16: 1.0}
+    runs = [-loss * (1 + 0.1 * rng.standard_normal((3, 1000))) for loss in losses.values()]
+    runs = [run / -run.mean() * loss for run, loss in zip(runs, losses.values(), strict=True)]
+    by = Curve(AMOUNTS, runs, of_log_likelihood)
+    found = reach(Curve(np.array([1.0, 2.0]), [runs[0] / np.sqrt(2), runs[2] / 2], of_log_likelihood), by)
+    assert found[0].value == pytest.approx(2) and found[0].low < 2 < found[0].high
+    assert found[1].value == np.inf

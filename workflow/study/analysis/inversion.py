@@ -7,6 +7,7 @@ made to rise nowhere or to stay level where the measured ones fall (isotonic reg
 lies beyond its ends is said to be more, or less, than these.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +20,25 @@ RESAMPLES = 4000
 FEWEST_FREEDOMS = 2  # of the pooled variance between seeds; with fewer there is no interval
 
 
+def of_accuracy(mean: np.ndarray, images: int) -> np.ndarray:
+    """The logit of an accuracy on so many images; that of half an image where none, or all, are right."""
+    return logit(np.clip(mean, 0.5 / images, 1 - 0.5 / images))
+
+
+def of_log_likelihood(mean: np.ndarray, _: int) -> np.ndarray:
+    """The height of a mean log-probability of the true class: it rises as the negative log-likelihood falls."""
+    return -np.log(np.maximum(-mean, np.finfo(float).tiny))
+
+
 class Curve(NamedTuple):
-    """A model's runs at rising `amounts` float [K]: `correct` bool [seeds, T] at each, of the same T test images."""
+    """A model's runs at rising `amounts` float [K]: `correct` bool [seeds, T] at each, of the same T test images.
+
+    In place of `correct` may stand another number of each image; `height` makes of its mean what is interpolated.
+    """
 
     amounts: np.ndarray
     correct: list[np.ndarray]
+    height: Callable[[np.ndarray, int], np.ndarray] = of_accuracy
 
 
 class Amount(NamedTuple):
@@ -47,6 +62,7 @@ class Amount(NamedTuple):
 class _Summary(NamedTuple):
     """Of a curve: per-image mean correctness [K, T], logit accuracy [K], its standard error by seeds [K], their df."""
 
+    curve: Curve
     per_image: np.ndarray
     logits: np.ndarray
     errors: np.ndarray
@@ -141,16 +157,11 @@ def _rising(logits: np.ndarray) -> np.ndarray:
 
 def _summarise(curve: Curve) -> _Summary:
     per_image = np.array([correct.mean(axis=0) for correct in curve.correct])
-    runs = [_logit(correct.mean(axis=1), per_image.shape[1]) for correct in curve.correct]
+    runs = [curve.height(correct.mean(axis=1), per_image.shape[1]) for correct in curve.correct]
     df = sum(len(values) - 1 for values in runs)
     squares = sum(((values - values.mean()) ** 2).sum() for values in runs)
     errors = np.sqrt(squares / max(df, 1) / [len(values) for values in runs])
-    return _Summary(per_image, _logit(per_image.mean(axis=1), per_image.shape[1]), errors, df)
-
-
-def _logit(accuracy: np.ndarray, images: int) -> np.ndarray:
-    """The logit of an accuracy on so many images; that of half an image where none, or all, are right."""
-    return logit(np.clip(accuracy, 0.5 / images, 1 - 0.5 / images))
+    return _Summary(curve, per_image, curve.height(per_image.mean(axis=1), per_image.shape[1]), errors, df)
 
 
 def _resample(summaries: list[_Summary], rng: np.random.Generator) -> list[np.ndarray]:
@@ -159,8 +170,8 @@ def _resample(summaries: list[_Summary], rng: np.random.Generator) -> list[np.nd
     images = per_image.shape[1]
     covariance = np.atleast_2d(np.cov(per_image)) / images
     noise = rng.multivariate_normal(np.zeros(len(per_image)), covariance, RESAMPLES, method="eigh")
-    accuracy = _logit(per_image.mean(axis=1) + noise, images)
-    drawn = np.split(accuracy, np.cumsum([len(one.logits) for one in summaries])[:-1], axis=1)
+    heights = summaries[0].curve.height(per_image.mean(axis=1) + noise, images)
+    drawn = np.split(heights, np.cumsum([len(one.logits) for one in summaries])[:-1], axis=1)
     return [
         logits + rng.normal(size=logits.shape) * one.errors * np.sqrt(one.df / rng.chisquare(one.df, (RESAMPLES, 1)))
         for logits, one in zip(drawn, summaries, strict=True)

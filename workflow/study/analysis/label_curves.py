@@ -1,11 +1,12 @@
 """Accuracy against labelled images per class, and what pretraining is worth in labels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.inversion import Amount, Curve, amounts_for, amounts_to_reach
+from study.analysis.inversion import Amount, Curve, amounts_for, amounts_to_reach, of_accuracy, of_log_likelihood
 from study.analysis.runs import Run, correctness
 from study.analysis.uncertainty import over_seeds, share_of
 from study.config.record import StudyRecord
@@ -15,6 +16,7 @@ TARGETS = np.arange(5, 100, 5) / 100  # accuracies
 RESAMPLING = 0  # the seed, so that the same runs give the same bytes
 CURVE = ["model", "label", "images_per_class", "n_seeds", "mean", "sd", "ci_low", "ci_high", "min", "max", "test_low",
          "test_high"]  # fmt: skip
+Height = Callable[[np.ndarray, int], np.ndarray]
 MEASURES = ("effective", "transferred", "multiplier")
 SIDES = ["beyond", "low_beyond", "high_beyond"]
 EFFECTIVE = ["model", "baseline", "same_network", "images_per_class", "n_seeds", "n_seeds_baseline", "accuracy",
@@ -64,8 +66,21 @@ def effective_data_table(config: StudyRecord, every_run: list[Run], dataset: Lab
     `same_network`). Nothing is extrapolated: `beyond` is ">" where the number is more than the largest that the
     baseline was trained on, which then stands there, "<" where it is fewer than the smallest; so for the ends.
     """
+    return _effective_table(config, every_run, dataset, of_accuracy)
+
+
+def effective_data_by_nll_table(config: StudyRecord, every_run: list[Run], dataset: Labels) -> pd.DataFrame:
+    """`effective_data_table` with the negative log-likelihood, `nll`, in place of accuracy.
+
+    Between measured points its logarithm is a straight line over the logarithm of the amount. Log-probabilities are
+    those of the evidence, rounded, so that the numbers are the same once the study is published.
+    """
+    return _effective_table(config, every_run, dataset, of_log_likelihood)
+
+
+def _effective_table(config: StudyRecord, every_run: list[Run], dataset: Labels, height: Height) -> pd.DataFrame:
     weights = {name: config.models[name].weights for name in _models(config)}
-    curves = {name: _curve(name, every_run, dataset) for name in weights}
+    curves = {name: _curve(name, every_run, dataset, height) for name in weights}
     rows: list[dict[str, Any]] = []
     for model, baseline in (
         (one, other) for one in weights for other in weights if weights[one] and not weights[other]
@@ -77,9 +92,11 @@ def effective_data_table(config: StudyRecord, every_run: list[Run], dataset: Lab
         pair = {"model": model, "baseline": baseline, "same_network": int(_is_same_network(config, model, baseline))}
         for amount, correct, one in zip(reached.amounts, reached.correct, found, strict=True):
             counts = {"n_seeds": len(correct), "n_seeds_baseline": min(map(len, by.correct))}
-            own = {"images_per_class": _shown(amount), **counts, "accuracy": correct.mean()}
+            measured = {"accuracy": correct.mean()} if height is of_accuracy else {"nll": -correct.mean()}
+            own = {"images_per_class": _shown(amount), **counts, **measured}
             rows.append(pair | own | _effective(amount, one, by.amounts))
-    return pd.DataFrame(rows, columns=EFFECTIVE)
+    columns = EFFECTIVE if height is of_accuracy else [name.replace("accuracy", "nll") for name in EFFECTIVE]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def labels_needed_table(config: StudyRecord, every_run: list[Run], dataset: Labels) -> pd.DataFrame:
@@ -130,9 +147,13 @@ def _by_amount(model: str, runs: list[Run], dataset: Labels) -> list[tuple[float
     return [(amount, [run for run in own if _images_per_class(run, dataset) == amount]) for amount in amounts]
 
 
-def _curve(model: str, runs: list[Run], dataset: Labels) -> Curve:
+def _curve(model: str, runs: list[Run], dataset: Labels, height: Height = of_accuracy) -> Curve:
     points, true = _by_amount(model, runs, dataset), dataset.fine[dataset.ids(TEST)]
-    return Curve(np.array([amount for amount, _ in points]), [correctness(finished, true) for _, finished in points])
+    of_images = [
+        correctness(own, true) if height is of_accuracy else np.array([run.log_true for run in own], float)
+        for _, own in points
+    ]
+    return Curve(np.array([amount for amount, _ in points]), of_images, height)
 
 
 def _is_same_network(config: StudyRecord, model: str, other: str) -> bool:

@@ -67,6 +67,7 @@ TABLES = (
     _table("label_curves.label_runs_table", "model label outcome", "labels"),
     _table("label_curves.label_curve_table", "model label", "labels"),
     _table("label_curves.effective_data_table", "model baseline beyond low_beyond high_beyond", "labels"),
+    _table("label_curves.effective_data_by_nll_table", "model baseline beyond low_beyond high_beyond", "labels"),
     _table("label_curves.labels_needed_table", "model label beyond low_beyond high_beyond", "labels"),
     _table("budgets.budget_curve_table", "curve model label", "curves"),
     _table("budgets.compute_needed_table", "model curve beyond low_beyond high_beyond", "curves"),

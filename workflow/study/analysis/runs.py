@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import metrics
-from study.analysis.evidence import TOP, BestClasses, Evidence, NoEvidence, ThinEvidence, with_usual
+from study.analysis.evidence import TOP, BestClasses, Evidence, NoEvidence, ThinEvidence, in_its_bin, with_usual
 from study.analysis.scores import Predictions, metric_names, run_metrics
 from study.config.record import StudyRecord, read_record
 from study.config.specs import trained_settings
@@ -42,6 +42,7 @@ class Run:
     in_top5: np.ndarray | None = None
     bins: np.ndarray | None = None
     val_predicted: np.ndarray | None = None
+    log_true: np.ndarray | None = None
     rounding: float = 0.0
     settings_sha256: str = ""
     images_per_class: int | None = None
@@ -152,6 +153,7 @@ def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = F
     val_predicted = None if is_thin or has_own_split(record, dataset) else predictions.val.predicted
     return Run(run.model, run.seed, record, history, numbers=numbers, predicted=predictions.test.predicted,
                in_top5=None if is_thin else predictions.test.rank < TOP, bins=bins, val_predicted=val_predicted,
+               log_true=in_its_bin(predictions.test.log_true),
                rounding=predictions.test.rounding if published else 0.0, **known)  # fmt: skip
 
 

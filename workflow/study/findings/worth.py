@@ -10,6 +10,7 @@ from study.findings.compare import headline
 from study.findings.results import Results
 
 BEYOND = {">": "more than ", "<": "less than "}
+PAIR = ("model", "baseline", "images_per_class")
 TELLING = 25  # labelled images per class: few, as most people have who label their own
 
 
@@ -61,6 +62,16 @@ def labels_needed(results: Results) -> list[str]:
     ]
     accuracy = text.percent(rows["accuracy"].iloc[0], 0)
     return [f"For an accuracy of {accuracy} %, in labelled images of each class: {'; '.join(needs)}."]
+
+
+def by_nll(results: Results) -> list[str]:
+    """What the labels of `labels_row` are worth by negative log-likelihood; nothing where that is not known."""
+    row, rows = labels_row(results), results.tables["effective_data_by_nll"]
+    if row is None or rows.empty:
+        return []
+    is_one = (rows[list(PAIR)] == [row[key] for key in PAIR]).all(axis=1)
+    worth = amount(rows[is_one].iloc[0].to_dict(), "effective")
+    return [f"By negative log-likelihood it is as good as that with {worth}."]
 
 
 def compute(results: Results) -> str:

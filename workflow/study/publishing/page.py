@@ -189,7 +189,8 @@ def _worth(results: Results) -> list[dict[str, str]]:
             continue
         rows = results.tables[name].to_dict("records")
         table = _in_labels(results, rows) if part == "labels" else _in_compute(results, rows) + _at_budgets(results)
-        finding = f"**{topics.FINDINGS[part](results)}.**"
+        more = worth.by_nll(results) if part == "labels" else []
+        finding = " ".join([f"**{topics.FINDINGS[part](results)}.**", *more])
         sections.append({"part": part, "figure": figure, "title": title, "finding": finding, "table": table})
     return sections
 

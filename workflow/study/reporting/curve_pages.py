@@ -56,7 +56,7 @@ def learning_table(results: Results) -> dict[str, Any]:
 
 def label_curve_page(results: Results) -> list[dict[str, Any]]:
     """What the labels of pretrained models are worth without their weights, and every accuracy."""
-    said = " ".join([*worth.labels_needed(results), MEASURED])
+    said = " ".join([*worth.by_nll(results), *worth.labels_needed(results), MEASURED])
     return [panel(results, by_labels(results), said), prose("How to read it", [
         "Each seed draws the images of its runs, the same for all models, and smaller sets are parts of larger ones. "
         "Validation chooses nothing, because its labels are labels too: all settings were fixed beforehand.",
