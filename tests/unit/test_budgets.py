@@ -147,12 +147,14 @@ def test_the_answer_is_of_the_largest_budget_that_both_had(labels):
     ends = [f"{100 * row[end]:+.1f}" for end in ("low", "high")]
     assert (found.number, found.pair) == ("+15.0", "tuned_1 − Random")
     assert found.span == f"95 % interval {ends[0]} to {ends[1]}"
-    assert found.details[1].startswith("Against Random with 4.0 times that compute it is −15.0 points (95 % interval ")
+    assert found.details[1].startswith(
+        "tuned_1 minus Random with 4.0 times that compute is −15.0 points (95 % interval "
+    )
 
 
 def test_without_an_equal_budget_the_answer_says_what_each_had(labels):
     results = results_of(labels, HITS)
     rows = results.tables["matched_budgets"]
     results.tables["matched_budgets"] = rows[rows["compute"] > rows["compute_model"]]
-    said = "tuned_1 is 15.0 percentage points less accurate than Random, which had 4.0 times its training compute"
+    said = "tuned_1 is 15.0 percentage points less accurate than Random, which had 4.0 times as much training compute"
     assert headline.answer(results).claim == f"{said} (pretraining left out)"

@@ -92,8 +92,8 @@ def test_the_answer_names_both_models_what_else_differs_and_what_is_set_apart():
 @pytest.mark.parametrize(
     ("compute", "said"),
     [
-        (30.0, "weights, which had 3.0 times its training compute (pretraining left out)"),
-        (4.0, "weights, but had 2.5 times its training compute (pretraining left out)"),
+        (30.0, "weights, which had 3.0 times as much training compute (pretraining left out)"),
+        (4.0, "weights, but had 2.5 times as much training compute (pretraining left out)"),
         (10.5, "the best from random weights"),
         (NAN, "the best from random weights"),
     ],

@@ -90,8 +90,8 @@ def _at_equal_compute(results: Results, two: Compared, rows: pd.DataFrame) -> An
     ]
     if times > max(ratio, ALIKE):
         details.append(
-            f"Against {other} with {text.number(times, 1)} times that compute it is {text.points(last['difference'])} "
-            f"points ({_interval(last)})."
+            f"{text.opening(name)} minus {other} with {text.number(times, 1)} times that compute is "
+            f"{text.points(last['difference'])} points ({_interval(last)})."
         )
     return Answer(
         f"{before}{said}" if before else text.opening(said),
@@ -178,7 +178,7 @@ def _compute(results: Results, two: Compared) -> str:
 
 
 def _times(ratio: float) -> str:
-    times = f"{text.number(max(ratio, 1 / ratio), 1)} times its training compute (pretraining left out)"
+    times = f"{text.number(max(ratio, 1 / ratio), 1)} times as much training compute (pretraining left out)"
     return f", which had {times}" if ratio > 1 else f", but had {times}"
 
 

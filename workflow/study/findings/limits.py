@@ -100,7 +100,7 @@ def how_to_read(results: Results) -> list[str]:
     sentences = [
         "The 95 % interval of a mean is a t interval over seeds: it covers the mean of all possible seeds on these "
         "test images. The interval of a difference covers both seeds and test images; images are paired.",
-        "Every choice, such as the epoch, was made on the validation images.",
+        _chosen_on(results),
     ]
     if ((seeds > 0) & (seeds < MIN_SEEDS)).any():
         sentences.insert(
@@ -109,6 +109,12 @@ def how_to_read(results: Results) -> list[str]:
             "instead.",
         )
     return sentences
+
+
+def _chosen_on(results: Results) -> str:
+    if all(recipe.get("best_epoch") == "last" for recipe in results.config.recipes.values()):
+        return "Every run keeps its last epoch: no choice was made on validation or test images."
+    return "Every choice, such as the epoch, was made on the validation images."
 
 
 def _effort(results: Results) -> str:
@@ -128,5 +134,6 @@ def _pretraining(results: Results) -> list[str]:
     if not any(model.weights for model in models):
         return []
     frozen = any(model.regime == "frozen" for model in models)
+    few = " and, where these are few, its images" if results.config.labels else ""
     said = "Each pretrained network is one checkpoint; no interval covers another run of its pretraining."
-    return [said + " The seeds of a frozen network vary its head alone." * frozen]
+    return [said + f" The seeds of a frozen network vary its head{few} alone." * frozen]

@@ -194,7 +194,9 @@ def lost_runs(results: Results) -> list[str]:
     sentences[:0] = [_without_a_run(*lost, labels) for lost, labels in entirely.items()]
     if "label_runs" in results.tables and (lost := (results.tables["label_runs"]["outcome"] != "finished").sum()):
         every = text.counted(len(results.tables["label_runs"]), "run")
-        sentences.append(f"{lost} of {every} on few images per class diverged or are missing, and no mean has them.")
+        sentences.append(
+            f"{lost} of {every} on few images per class diverged or are missing and are excluded from every mean."
+        )
     return sentences
 
 

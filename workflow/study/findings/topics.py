@@ -18,7 +18,7 @@ from study.findings.headline import answer
 from study.findings.learning import learning
 from study.findings.results import Results, best_model
 from study.findings.runs import all_runs, is_cpu_time, machines, minutes_unit, run_seconds, sharing
-from study.findings.worth import compute, labels
+from study.findings.worth import at_budgets, compute, labels
 
 FEW = 5  # classes, from which on how much they differ can be estimated
 CLEARLY = 1.1  # a time that differs by less than a tenth is about the same
@@ -195,7 +195,8 @@ def certainty(results: Results, two: Compared | None = None) -> str:
             f"{text.points(two.highest)} points"
         )
     half = text.number(100 * (two.high - two.low) / 2, 1)
-    said, images = f"The difference is known to within ±{half} points", lasting_share(results, two)
+    whose = f" to {results.names[two.other]}" if len(at_budgets(results)) else ""  # not that of the answer
+    said, images = f"The difference{whose} is known to within ±{half} points", lasting_share(results, two)
     if np.isnan(images):
         return said
     return (

@@ -220,7 +220,7 @@ def _in_compute(results: Results, rows: list[dict[str, Any]]) -> str:
 def _at_budgets(results: Results) -> str:
     """The accuracies of the curves at equal budgets, as a table with its heading."""
     rows = results.tables["matched_budgets"].to_dict("records")
-    heads = ["budget (10¹² MACs)", "pretrained", "with", "accuracy (%)", "from random weights", "with", "accuracy (%)",
+    heads = ["budget (10¹² MACs)", "pretrained", "used", "accuracy (%)", "from random weights", "used", "accuracy (%)",
              "points", "95 % interval"]  # fmt: skip
     cells = [
         [text.number(row["compute"], 0), worth.start_of(results, row["curve"]), text.number(row["compute_model"], 0),

@@ -30,7 +30,7 @@ CHOSEN = {
     "val_loss": "with the lowest validation loss",
     "val_accuracy": "with the highest validation accuracy",
     "val_macro_accuracy": "with the highest balanced accuracy on validation",
-    "last": "that is the last, which nothing chooses",
+    "last": "that came last, whatever its accuracy",
 }
 
 
