@@ -171,7 +171,7 @@ def test_what_was_run_counts_the_runs_on_few_images(results):
     lost = results.tables["label_runs"].assign(outcome=["diverged"] + ["finished"] * 11)
     fewer = dataclasses.replace(results, tables=results.tables | {"label_runs": lost})
     assert lost_runs(fewer) == [
-        "1 of 12 runs on few images per class diverged or are missing, and are excluded from every mean."
+        "1 of 12 runs on few images per class diverged or are missing and are excluded from every mean."
     ]
 
 
