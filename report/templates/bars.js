@@ -30,6 +30,7 @@ CHARTS.bars = (controls, drawing, {one, many}) => {
     list.setAttribute("aria-label", `Accuracy of ${study.models[m].label} in ${known.length} ${many}`);
   }
   arrowKeys(list, "button");
-  document.addEventListener("study:models", () => { m = selection.to; draw(); });
-  draw();
+  const start = () => { m = selection.to; draw(); };
+  document.addEventListener("study:models", start);
+  start();
 };

@@ -101,7 +101,7 @@ function plot(parent, label, width, height, [top, right, bottom, left], x, y) {
     free = across(tick) + wide;
     add(svg, "text", {x: across(tick), y: height - bottom + 17, "text-anchor": "middle", class: "axis"}, say(x, tick));
   }
-  for (const tick of y.ticks) {
+  for (const tick of y.ticks.filter((one) => one >= y.low && one <= y.high)) {
     add(svg, "line", {x1: left, x2: width - right, y1: up(tick), y2: up(tick), class: "grid"});
     add(svg, "text", {x: left - 6, y: up(tick) + 4, "text-anchor": "end", class: "axis"}, say(y, tick));
   }

@@ -73,14 +73,9 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     const width = 400, height = 520, left = 44, right = 220, top = 44, bottom = 12;
     const ranked = [...known].sort((a, b) => b.difference - a.difference), extremes = known.length <= 20 ? ranked : [...ranked.slice(0, 5), ...ranked.slice(-5)];
     const values = known.flatMap((row) => [accuracy[from][row.label], accuracy[to][row.label]]);
-    const step = 0.1, lowest = Math.max(0, Math.floor(Math.min(...values) / step) * step), highest = Math.min(1, Math.ceil(Math.max(...values) / step) * step);
-    const y = (value) => height - bottom - ((value - lowest) / Math.max(highest - lowest, step)) * (height - top - bottom);
-    const svg = add(slopes, "svg", {viewBox: `0 0 ${width} ${height}`, role: "img",
-      "aria-label": `Accuracy of ${known.length} ${many}: lines from ${label(from)}, left, to ${label(to)}, right. The list beside it has every number.`});
-    for (let tick = lowest; tick <= highest + 1e-9; tick += step) {
-      add(svg, "line", {x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid"});
-      add(svg, "text", {x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "axis"}, `${Math.round(100 * tick)} %`);
-    }
+    const {svg, y} = plot(slopes, `Accuracy of ${known.length} ${many}: lines from ${label(from)}, left, to ${label(to)}, right. The list beside it has every number.`,
+      width, height, [top, width - right, bottom, left], {low: 0, high: 1, ticks: [], title: ""},
+      {low: Math.max(0, Math.min(...values) - 0.02), high: Math.min(1, Math.max(...values) + 0.02), ticks: ticksOf(0, 1, false, 10), say: (value) => `${Math.round(100 * value)} %`, title: ""});
     const short = (m) => (label(m).length > 24 ? label(m).slice(0, 23) + "…" : label(m));
     add(svg, "text", {x: 0, y: 13}, short(from));
     add(svg, "text", {x: right, y: 30, "text-anchor": "middle"}, short(to));

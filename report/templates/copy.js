@@ -20,25 +20,21 @@ async function pixels(drawing) {
   const image = drawing instanceof SVGElement ? Object.assign(new Image(), {src: standAlone(drawing)}) : drawing;
   await image.decode();
   const {width, height} = drawing.getBoundingClientRect(), canvas = Object.assign(document.createElement("canvas"), {width: 2 * width, height: 2 * height});
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = getComputedStyle(document.body).backgroundColor;
+  const pen = Object.assign(canvas.getContext("2d"), {fillStyle: getComputedStyle(document.body).backgroundColor});
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 
-function keep(address, name) {
-  Object.assign(document.createElement("a"), {href: address, download: name}).click();
-}
+const keep = (href, download) => Object.assign(document.createElement("a"), {href, download}).click();
 
 function offerCopies(section) {
-  const tools = document.createElement("details"), summary = document.createElement("summary"), area = (one) => one.clientWidth * one.clientHeight;
+  const tools = document.createElement("details"), area = (one) => one.clientWidth * one.clientHeight;
   const drawing = () => [...section.querySelectorAll("svg, canvas, .scroll > img")].filter((one) => !one.closest(".looks")).sort((a, b) => area(b) - area(a))[0];
   if (!drawing()) return;
   const name = section.dataset.chart ?? section.querySelector("[data-image-of]").getAttribute("download").replace(/\.svg$/, "");
   tools.className = "copies screen";
-  summary.textContent = "Save or copy this figure";
-  tools.append(summary);
+  tools.append(Object.assign(document.createElement("summary"), {textContent: "Save or copy this figure"}));
   const button = (text, act) => {
     const one = Object.assign(document.createElement("button"), {type: "button", className: "button", textContent: text});
     one.addEventListener("click", async () => { one.textContent = await act() ?? text; });

@@ -26,8 +26,7 @@ CHARTS.curves = (controls, drawing, {amount, log, ticks, arrow, quantities}) => 
     for (const line of shown) {
       const hue = study.models[line.models[0]].hue, node = add(svg, "g", {class: `curve-of ${hue}${strong(line) ? "" : " soft"}${line.runs.length > 1 ? " runs" : ""}`});
       for (const run of line.training) if (run.length) add(node, "path", {d: path(run, x, y), class: "training"});
-      for (const run of line.runs) {
-        if (!run.length) continue;
+      for (const run of line.runs.filter((one) => one.length)) {
         for (const [at, , from, to] of run) if (from ?? null !== null) add(node, "line", {x1: x(at), x2: x(at), y1: y(from), y2: y(to), class: "interval"});
         add(node, "path", {d: path(run, x, y)});
         if (run.length < 40) for (const [at, value] of run) add(node, "circle", {cx: x(at), cy: y(value), r: strong(line) ? 3 : 2.2});
@@ -47,7 +46,7 @@ CHARTS.curves = (controls, drawing, {amount, log, ticks, arrow, quantities}) => 
     }
   }
 
-  const redraw = () => draw(Math.floor(drawing.clientWidth) || 640);
+  const redraw = () => draw(drawing.clientWidth || 640);
   if (quantities.length > 1) radios(controls, "Show", quantities.map(({title}, place) => [place, title.split(" ")[0]]), 0, (place) => { which = place; redraw(); });
   if (quantities.some(({lines}) => lines.some((line) => line.training.length))) {
     const label = add(controls, "label"), box = add(label, "input", {type: "checkbox"});

@@ -1,6 +1,5 @@
 // Of the two chosen models: an image as each sees it, under every change of its recipe, and the settings that differ.
 CHARTS.recipes = (controls, drawing, {models, images, side}) => {
-  const SHOWN = 112;
   const sources = images.map((src) => Object.assign(new Image(), {src}));
 
   // Draw the image into `pen`, a square of `size` pixels, as the change of this kind and amount makes it.
@@ -10,10 +9,7 @@ CHARTS.recipes = (controls, drawing, {models, images, side}) => {
     if (kind === "mirror" || kind === "turn") pen.setTransform(...(kind === "mirror" ? [-1, 0, 0, 1, size, 0] : [1, 0, 0, -1, 0, size]));
     if (kind === "shift") {
       const far = Math.round(amount * size);
-      for (const [x, across] of [[far, 1], [far, -1]]) for (const [y, up] of [[far, 1], [far, -1]]) {
-        pen.setTransform(across, 0, 0, up, x, y);
-        whole();
-      }
+      for (const across of [1, -1]) for (const up of [1, -1]) { pen.setTransform(across, 0, 0, up, far, far); whole(); }
     } else if (kind === "crop") {
       const part = Math.sqrt(amount) * image.naturalWidth;
       pen.drawImage(image, 0, 0, part, part, 0, 0, size, size);
@@ -23,7 +19,7 @@ CHARTS.recipes = (controls, drawing, {models, images, side}) => {
     if (kind === "cutmix") pen.drawImage(other, 0, 0, other.naturalWidth / 2, other.naturalHeight / 2, 0, 0, size / 2, size / 2);
   };
   const look = (parent, size, change, words) => {
-    const figure = add(parent, "figure"), canvas = add(figure, "canvas", {width: size, height: size, role: "img", "aria-label": words, style: `width:${SHOWN}px;height:${SHOWN}px`});
+    const figure = add(parent, "figure"), canvas = add(figure, "canvas", {width: size, height: size, role: "img", "aria-label": words});
     add(figure, "figcaption", {}, words);
     paint(canvas.getContext("2d"), size, change);
   };
