@@ -4,8 +4,9 @@ import contextlib
 import dataclasses
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from tqdm import tqdm
@@ -46,54 +47,41 @@ class FolderSettings:
         }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Folder:
-    """What must be known of a folder before it is prepared, in place of a manifest; `notes` say what to know of it."""
+    """What must be known of a folder before it is prepared, in place of a manifest; `notes` say what to know of it.
+
+    The numbers are of all pictures, of those not for testing, and of those for testing; `image_size` is the side of a
+    stored image in pixels. `files_fingerprint`, a SHA-256, is equal only for equal images in the same order.
+    """
 
     labels: Labels
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    title: str
+    classes: int
+    superclasses: int
+    images: int
+    train_images: int
+    test_images: int
+    image_size: int
+    files_fingerprint: str
 
     name, kind, synthetic, archive, layout = NAME, NAME, False, None, None
 
-    @property
-    def title(self) -> str:
-        """The name of the folder."""
-        return self.labels.meta["title"]
-
-    @property
-    def image_size(self) -> int:
-        """The side of a stored image in pixels."""
-        return self.labels.meta["image_size"]
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return self.labels.classes
-
-    @property
-    def superclasses(self) -> int:
-        """Number of superclasses, 0 where there are none."""
-        return len(self.labels.coarse_names)
-
-    @property
-    def images(self) -> int:
-        """Number of pictures."""
-        return len(self.labels.fine)
-
-    @property
-    def train_images(self) -> int:
-        """Number of pictures that are not for testing."""
-        return self.images - self.test_images
-
-    @property
-    def test_images(self) -> int:
-        """Number of pictures for testing."""
-        return len(self.labels.ids(TEST))
-
-    @property
-    def files_fingerprint(self) -> str:
-        """A SHA-256: equal only for equal images in the same order."""
-        return self.labels.meta["files_fingerprint"]
+    @classmethod
+    def of(cls, labels: Labels, notes: Sequence[str] = ()) -> Self:
+        """Return the folder with these labels."""
+        images, test_images = len(labels.fine), len(labels.ids(TEST))
+        return cls(
+            labels=labels,
+            notes=tuple(notes),
+            classes=labels.classes,
+            superclasses=len(labels.coarse_names),
+            images=images,
+            train_images=images - test_images,
+            test_images=test_images,
+            **{key: labels.meta[key] for key in ("title", "image_size", "files_fingerprint")},
+        )
 
     def fingerprint(self, validation: dict[str, Any]) -> str:
         """Return a SHA-256: equal only for equal data, equally split. The split is already that of the settings."""
@@ -123,7 +111,7 @@ def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folde
         labels = read_labels(prepared)
         drawn = {"test_fraction": settings.test_fraction} if "test_fraction" in labels.meta else {}
         if labels.meta == labels.meta | settings.recorded() | drawn:
-            return Folder(labels)
+            return Folder.of(labels)
     pictures, notes = find_pictures(settings.folder, settings.labels and Path(settings.labels).expanduser())
     names = _class_names(pictures, settings.folder)
     fine = _numbers([one.label for one in pictures], names).astype(label_type(len(names)))
@@ -150,7 +138,7 @@ def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folde
     }
     labels = Labels(fine=fine, coarse=coarse, split=split, fine_names=names, coarse_names=coarse_names, meta=meta,
                     sources=np.array([one.path for one in pictures]), group=group)  # fmt: skip
-    return Folder(labels, (*_summary(labels), *notes))
+    return Folder.of(labels, [*_summary(labels), *notes])
 
 
 def digests(folder: Path, paths: list[str]) -> list[str]:
