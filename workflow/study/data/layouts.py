@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from study.data.dataset import TEST, TRAIN, VALIDATION
 from study.errors import StudyError
 
@@ -81,6 +79,8 @@ def find_below(folder: Path) -> list[Path]:
 
 
 def _is_picture(name: str) -> bool:
+    from PIL import Image  # what only reads a config has no need of it
+
     return Path(name).suffix.lower() in {*Image.registered_extensions(), *HEIC}
 
 
