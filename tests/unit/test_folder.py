@@ -69,6 +69,7 @@ def test_a_folder_per_class_is_split_by_class(tmp_path):
     assert counts(labels) == {"rose": [12, 4, 4], "tulip": [24, 8, 8]}  # a fifth for testing, then a quarter
     assert labels.sources[0] == "rose/000.png" and labels.meta["title"] == "flowers"
     assert not labels.meta["val_as_test"] and labels.meta["kind"] == "folder"
+    assert labels.meta["drawn"] == ["test", "validation"]
     assert counts(labels_of(folder, test_fraction=0.5)) == {"rose": [7, 3, 10], "tulip": [15, 5, 20]}
 
 
@@ -87,6 +88,7 @@ def test_parts_are_kept_and_what_is_missing_is_drawn_from_train(tmp_path, parts,
     found = list_folder(settings(tmp_path / "d"))
     assert counts(found.labels) == {"a": expected, "b": expected}
     assert found.labels.meta["val_as_test"] == val_as_test
+    assert found.labels.meta["drawn"] == ([] if len(parts) == 3 else ["validation"])
     assert any("val are the test pictures" in note for note in found.notes) == val_as_test
     in_test = {source.split("/")[0] for source in found.labels.sources[found.labels.split == TEST]}
     assert in_test == {parts[-1]}

@@ -20,7 +20,7 @@ from study.findings.results import read_results
 from study.findings.runs import was_run
 from study.orchestration.preview import preview
 from study.reporting.images import duplicates_page, hardest_page
-from study.reporting.methods import citation
+from study.reporting.methods import citation, paragraphs
 from study.reporting.pictures import LIMITS, alone, pictures
 
 FOREIGN = r"CIFAR|official|superclass|of 32 × 32|of 32 pixels|original report|animal|synthetic|10,000"
@@ -38,7 +38,7 @@ def pond_life(data):
     images = parts["images"].repeat(SIDE // 32, axis=1).repeat(SIDE // 32, axis=2)
     test, train = (np.flatnonzero(parts["split"] == part)[:COPIES] for part in (TEST, TRAIN))
     images[test] = images[train]
-    own = {"title": "Pond life", "synthetic": False, "kind": "folder", "image_size": SIDE, "val_as_test": True}
+    own = {"title": "Pond life", "synthetic": False, "kind": "folder", "image_size": SIDE, "drawn": []}
     sources = np.array([f"pond/{number}.jpg" for number in range(len(images))])
     return dataclasses.replace(data, **parts | {"images": images}, meta=data.meta | own, sources=sources)
 
@@ -87,7 +87,7 @@ def test_what_is_computed_of_unequal_classes_has_an_interval(tables):
 def test_copies_of_training_images_are_found_at_any_size_and_told_first(results, tables):
     assert len(tables["near_duplicates"]) == COPIES
     (said,) = leaks(results)
-    assert said.startswith("Leak: 5.8 % of the test images nearly repeat others. Without the 3 test images in which")
+    assert said.startswith("Leak: 5.8 % of the test images are copies, or nearly. Without the 3 test images in which")
     without = tables["sensitivity_contrasts"].query(
         "model == 'lite0_finetune' and baseline == 'scratch_cnn' and subset == 'without_near_duplicates'"
     )
@@ -100,6 +100,21 @@ def test_what_was_run_and_its_limits_are_told_of_these_images(results):
     said = " ".join(limits(results))
     assert unknown in said and unknown in " ".join(in_short(results))
     assert "Images of 160 pixels are reduced to 32 and 96 pixels for some models" in said and "enlarged" not in said
+
+
+def test_it_is_told_which_parts_were_drawn_and_which_the_folder_has(results):
+    def said(**meta):
+        dataset = dataclasses.replace(results.dataset, meta=results.dataset.meta | meta)
+        return paragraphs("data", dataclasses.replace(results, dataset=dataset))[0]
+
+    assert said().endswith("The folder says which images are for validation and which for testing.")
+    assert said(drawn=["validation"], val_as_test=True).endswith(
+        "The folder has a part `val` and none for testing, so that part is tested on. The validation images are 40 % "
+        "of the training images, drawn by class with seed 2021, the same for every run."
+    )
+    assert "The test images are 20 % of each class, drawn with seed 2021. The" in said(
+        drawn=["test", "validation"], test_fraction=0.2
+    )
 
 
 def test_pictures_are_of_a_size_at_which_a_person_knows_what_they_show(results):

@@ -123,6 +123,7 @@ def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folde
     _check_groups(pictures)
     group_names = sorted({one.group for one in pictures} - {""})
     group = _numbers([one.group for one in pictures], group_names).astype(np.int32) if group_names else None
+    parts = {one.part for one in pictures}
     split, val_as_test = _split(pictures, fine, group, settings)
     _check_parts(fine, split, names)
     contents = digests(settings.folder, [one.path for one in pictures])
@@ -131,6 +132,7 @@ def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folde
     meta = settings.recorded() | {
         "title": shown(settings.folder.absolute().name),
         "val_as_test": val_as_test,
+        "drawn": ["test"] * (parts == {None}) + ["validation"] * (len(parts) < 3),
         **({"test_fraction": settings.test_fraction} if None in {one.part for one in pictures} else {}),
         "fingerprint": sha256_text(canonical_json([files, [[shown(str(cell)) for cell in row] for row in rows]])),
         "files_fingerprint": files,

@@ -271,9 +271,9 @@ def times_and_accuracy(results: Results) -> str:
     others = (
         f" Each of the others is, by these means, less accurate than one that takes no longer: {', '.join(beaten)}."
     )
-    unit += ", and test accuracy with all images counting alike" * (results.measure != "test_accuracy")
+    plain = ", and test accuracy with every image counting alike" * (results.measure != "test_accuracy")
     mixed = f" The runs are from {kinds} kinds of machine, so small differences in time mean nothing."
-    return f"Mean {unit} per run: {'; '.join(said)}.{others * bool(beaten)}{mixed * (kinds > 1)}"
+    return f"Mean {unit} per run{plain}: {'; '.join(said)}.{others * bool(beaten)}{mixed * (kinds > 1)}"
 
 
 def methods(results: Results) -> str:

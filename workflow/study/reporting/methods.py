@@ -71,6 +71,8 @@ def _data_facts(results: Results) -> dict[str, Any]:
         "size": results.image_size,
         "is_own": results.is_own,
         "val_as_test": dataset.meta.get("val_as_test"),
+        "drawn": dataset.meta.get("drawn", ["validation"]),
+        "test_share": text.setting(100 * dataset.meta.get("test_fraction", 0)),
         "grouped": dataset.group is not None,
         "test_per_class": text.between(class_sizes(dataset)),
         "held_out": _split(data.validation),
