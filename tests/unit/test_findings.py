@@ -143,9 +143,13 @@ def test_the_cost_of_the_better_model_against_the_other(seconds, clock, said):
 
 
 def test_runs_that_shared_a_gpu_are_not_ranked_by_their_time():
-    costs = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "run_seconds": (100, 250), "clock": "wall"})
-    said = topics.costs(results_of(costs=costs, provenance=on_gpus("A", "A")))
-    assert said == "What a run of each model took while others shared its GPU"
+    costs = pd.DataFrame({"model": ["cnn", "b0"], "seed": [0, 0], "run_seconds": (100, 50), "clock": "wall"})
+
+    def said(*compute):
+        return topics.costs(results_of(costs=costs.assign(compute=compute), provenance=on_gpus("A", "A")))
+
+    assert said(10.0, 25.0) == "B0 trains with 2.5 times the compute of CNN, pretraining left out"
+    assert said(10.0, NAN) == "What a run of each model costs, apart from its time"
 
 
 def on_gpus(*gpus):

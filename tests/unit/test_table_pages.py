@@ -152,7 +152,8 @@ def test_the_front_of_each_cost_holds_what_no_other_model_beats(sources):
                           "peak_memory_mb": [np.nan] * 3})  # fmt: skip
     own = dataclasses.replace(sources, tables=sources.tables | {"front": front})
     costs = front_section(own)["data"]["costs"]
-    assert [cost["front"] for cost in costs] == [[0, 2], [1, 2], [0, 2]]
+    of_table = [cost["front"] for cost in costs if not cost["title"].startswith("compute")]
+    assert of_table == [[0, 2], [1, 2], [0, 2]]
 
 
 def test_any_recipe_is_rendered():

@@ -17,7 +17,7 @@ from study.findings.compare import Compared, class_differences, headline, lastin
 from study.findings.headline import answer
 from study.findings.learning import learning
 from study.findings.results import Results, best_model
-from study.findings.runs import all_runs, is_cpu_time, machines, minutes_unit, run_seconds, sharing
+from study.findings.runs import all_runs, is_cpu_time, machines, minutes_unit, run_seconds, sharing, training_compute
 from study.findings.worth import at_budgets, compute, labels
 
 FEW = 5  # classes, from which on how much they differ can be estimated
@@ -226,7 +226,7 @@ def costs(results: Results, two: Compared | None = None) -> str:
     if two is None or not {two.model, two.other} <= set(seconds.dropna().index) or not seconds[two.other] > 0:
         return "What a run of each model costs"
     if sharing(results) > 1:
-        return "What a run of each model took while others shared its GPU"
+        return _costs_in_compute(results, two)
     name, other, ratio = results.names[two.model], results.names[two.other], seconds[two.model] / seconds[two.other]
     is_cpu = is_cpu_time(results.tables["costs"])
     if 1 / CLEARLY <= ratio <= CLEARLY:
@@ -238,6 +238,20 @@ def costs(results: Results, two: Compared | None = None) -> str:
     if ratio > 1:
         return f"{text.opening(name)} takes {_times(ratio)} times as long to train as {other}"
     return f"{text.opening(name)} trains {_times(1 / ratio)} times as fast as {other}"
+
+
+def _costs_in_compute(results: Results, two: Compared) -> str:
+    """The same in compute, where runs that shared a GPU have no time of their own."""
+    compute = training_compute(results)
+    ratio = compute[two.model] / compute[two.other]
+    if np.isnan(ratio):
+        return "What a run of each model costs, apart from its time"
+    name, other = results.names[two.model], results.names[two.other]
+    if 1 / CLEARLY <= ratio <= CLEARLY:
+        return f"{text.opening(name)} and {other} train with about the same compute, pretraining left out"
+    dear, cheap = (name, other) if ratio > 1 else (other, name)
+    times = _times(max(ratio, 1 / ratio))
+    return f"{text.opening(dear)} trains with {times} times the compute of {cheap}, pretraining left out"
 
 
 def _times(ratio: float) -> str:

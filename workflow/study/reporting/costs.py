@@ -9,11 +9,12 @@ from study.analysis.ranking import on_front
 from study.config.record import StudyRecord
 from study.findings import text
 from study.findings.results import Results
-from study.findings.runs import is_cpu_time, sharing
+from study.findings.runs import is_cpu_time, sharing, training_compute
 from study.reporting.markup import Column, chart, is_true, table
 from study.reporting.panels import numbers, shared
 
 COSTS = {
+    "compute": "compute of one run (10¹² multiply-accumulates × images seen, forward)",
     "macs": "multiply-accumulates for one image",
     "parameters": "parameters",
     "peak_memory_mb": "peak memory (MB)",
@@ -53,7 +54,10 @@ def _training_time(costs: pd.DataFrame) -> str:
 def front_section(results: Results) -> dict[str, Any]:
     """Accuracy over every cost that front.csv has for a model, and which models are on the Pareto front of each."""
     front = results.tables["front"].set_index("model").reindex(results.models)
+    front["compute"] = training_compute(results)
     titles = {"run_seconds": f"{_training_time(front)} of one run (s)"} | COSTS
+    if (at_once := sharing(results)) > 1:
+        del titles["run_seconds"]
     costs = [
         {"title": title, "values": numbers(front[key]), "front": _front_of(front, key)}
         for key, title in titles.items()
@@ -61,10 +65,13 @@ def front_section(results: Results) -> dict[str, Any]:
     ]
     note = (
         "Mean over seeds. A model is on the Pareto front if no other model is both cheaper and at least as accurate. "
-        "Small differences in accuracy may be due to the seeds: the page on which model is better has their intervals."
+        "Small differences in accuracy may be due to the seeds: the page “Which model is better” has their intervals."
     )
-    if (at_once := sharing(results)) > 1:
-        note += f" Up to {at_once} runs shared a GPU, so a run's time depends on what ran beside it."
+    if at_once > 1:
+        note += (
+            f" Up to {at_once} runs shared a GPU, so a run's time depends on what ran beside it, and no front is drawn "
+            "over it."
+        )
     data = {"accuracy": numbers(front["accuracy"]), "costs": costs}
     return chart("front", "What the accuracy costs", data, note, shared(results))
 

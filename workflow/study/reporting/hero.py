@@ -11,7 +11,7 @@ from study.findings.compare import Compared, headline
 from study.findings.headline import answer
 from study.findings.limits import in_short
 from study.findings.results import Results
-from study.findings.runs import about_images, training
+from study.findings.runs import about_images, training, training_compute
 from study.findings.worth import at_budgets
 from study.reporting.markup import Picture
 from study.reporting.panels import said, study
@@ -77,7 +77,7 @@ def dots(results: Results) -> dict[str, Any]:
     published = [one for one in results.literature if not one["training_images"] or one["training_images"] > FEW]
     axis = scale([100 * value for value in (*runs[results.measure], *(one["accuracy"] for one in published))])
     two = headline(results)
-    rows = []
+    rows, compute = [], training_compute(results)
     for row in models[models["n_seeds"] > 0].sort_values("mean", ascending=False, kind="stable").to_dict("records"):
         seeds = 100 * runs.loc[runs["model"] == row["model"], results.measure]
         entry = results.config.models[row["model"]]
@@ -87,6 +87,7 @@ def dots(results: Results) -> dict[str, Any]:
             "mean": axis.place(100 * row["mean"]), "value": text.percent(row["mean"]),
             "starts": hue_name(results, row["model"]),
             "seeds": text.counted(len(seeds), "seed"), "how": training(results, row["model"]),
+            "compute": "" if np.isnan(compute[row["model"]]) else text.number(compute[row["model"]], 0),
             "said": f"{text.percent(row['mean'])} %, seeds {', '.join(text.number(value, 1) for value in seeds)}",
         })  # fmt: skip
     literature = [
