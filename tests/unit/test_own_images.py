@@ -112,9 +112,8 @@ def test_it_is_told_which_parts_were_drawn_and_which_the_folder_has(results):
         "The folder has a part `val` and none for testing, so that part is tested on. The validation images are 40 % "
         "of the training images, drawn by class with seed 2021, the same for every run."
     )
-    assert "The test images are 20 % of each class, drawn with seed 2021. The" in said(
-        drawn=["test", "validation"], test_fraction=0.2
-    )
+    # 52 of 87 images
+    assert "The test images are 60 % of all, drawn by class with seed 2021. The" in said(drawn=["test", "validation"])
 
 
 def test_pictures_are_of_a_size_at_which_a_person_knows_what_they_show(results):

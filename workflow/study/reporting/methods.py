@@ -62,6 +62,9 @@ def _facts(results: Results) -> dict[str, Any]:
 def _data_facts(results: Results) -> dict[str, Any]:
     data, dataset = results.config.dataset, results.dataset
     parts = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+    held_out = _split(data.validation)
+    if results.is_own:  # of few images in a class, the fraction is rounded to at least one
+        held_out["share"] = text.percent((dataset.split == VALIDATION).sum() / (dataset.split != TEST).sum(), 0)
     return {
         "data": data,
         "synthetic": results.synthetic,
@@ -72,10 +75,10 @@ def _data_facts(results: Results) -> dict[str, Any]:
         "is_own": results.is_own,
         "val_as_test": dataset.meta.get("val_as_test"),
         "drawn": dataset.meta.get("drawn", ["validation"]),
-        "test_share": text.setting(100 * dataset.meta.get("test_fraction", 0)),
+        "test_share": text.percent(results.n_test / len(dataset.split), 0),
         "grouped": dataset.group is not None,
         "test_per_class": text.between(class_sizes(dataset)),
-        "held_out": _split(data.validation),
+        "held_out": held_out,
         "own_splits": [
             {"recipe": name} | _split(recipe["validation"])
             for name, recipe in results.config.recipes.items()
