@@ -121,7 +121,8 @@ def differences_at(one: Curve, other: Curve, amounts: np.ndarray, rng: np.random
     """Return how much more accurate `one` is than `other` at each of `amounts`: value, low and high, float [3, N].
 
     Beyond its largest amount a curve stays as it is there: what comes after is not used. The interval is made of
-    resamples as in `amounts_to_reach`; its ends are NaN where the seeds are too few.
+    resamples as in `amounts_to_reach`; its ends are NaN where the seeds are too few. Simulated as in docs/coverage.md
+    with 3 seeds, it covers 95 to 98 %; 88 % at an amount whose seeds differ more than the curve's others.
     """
     value = accuracies_at(one, amounts) - accuracies_at(other, amounts)
     summaries = [_summarise(one), _summarise(other)]
