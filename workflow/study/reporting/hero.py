@@ -8,6 +8,7 @@ import numpy as np
 from study.data.dataset import TEST, TRAIN
 from study.findings import text
 from study.findings.compare import Compared, headline
+from study.findings.doubts import leaks
 from study.findings.headline import answer
 from study.findings.limits import in_short
 from study.findings.results import Results
@@ -60,6 +61,7 @@ def hero(results: Results) -> dict[str, Any]:
         "measured": results.measured,
         "strip": {"about": about_images(results), "images": f"{len(results.dataset.ids(TRAIN)):,}"},
         "groups": [{"pictures": [Picture(*one) for one in zip(shown, labels, labels, strict=True)]}],
+        "leaks": leaks(results),
         "limits": in_short(results),
         "scripts": ["hero"],
         "shared": {"study": study(results), "said": said(results)},

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from study.findings import topics
 from study.findings.compare import headline
-from study.findings.doubts import leaks
 from study.findings.limits import how_to_read
 from study.findings.results import Results
 from study.findings.runs import lost_runs, was_run
@@ -71,7 +70,7 @@ def _answer(results: Results) -> Section:
     said = ", ".join(f"{count} {verdict}" for verdict, count in dict(verdicts).items())
     only = only_one_right(results, headline(results))
     return {
-        "lead": [*lost_runs(results), *leaks(results)],
+        "lead": lost_runs(results),
         "sections": [hero(results), *([only] if only else [])],
         "notes": [one for one in (said and f"Claims: {said}.", claims["sentence"]) if one],
         "links": ["claims_reproduced_or_not", "sample_predictions"],
