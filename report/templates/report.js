@@ -48,7 +48,8 @@ function show(place, y) {
   document.title = `${view.querySelector("h1").textContent} – ${document.title.split(" – ").at(-1)}`;
   toggleMenu(false);
   document.dispatchEvent(new CustomEvent("study:view", {detail: view}));
-  if (target !== view) sleepers(view).filter((one) => target.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_PRECEDING).forEach(wake);
+  const isDue = (one) => target.contains(one) || target.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_PRECEDING;
+  if (target !== view) sleepers(view).filter(isDue).forEach(wake);
   for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
   if (y !== undefined) scrollTo(0, y);
   else if (target === view) scrollTo(0, 0);
