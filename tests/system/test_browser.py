@@ -356,6 +356,7 @@ def test_figures_are_unpacked_and_can_be_downloaded(pages, watched):
     page.wait_for_function(
         "[...document.querySelectorAll('.view:not([hidden]) figure.drawn img')].every((one) => one.naturalWidth > 300)"
     )
+    shown(page).locator("figure.drawn", has_text="calibration.svg").get_by_text("Save or copy this figure").click()
     with page.expect_download() as download:
         shown(page).get_by_text("calibration.svg").click()
     assert Path(download.value.path()).read_bytes() == (pages.parents[1] / "figures/calibration.svg").read_bytes()
