@@ -35,7 +35,7 @@ def _passed(results: Results) -> str:
     reached = results.rows("learning", model=two.other)["val_accuracy"].max()
     by_epoch = results.rows("learning", model=two.model).groupby("epoch")["val_accuracy"].min()
     passed = by_epoch[by_epoch > reached]
-    if passed.empty:
+    if passed.empty or by_epoch.isna().any():  # judged after its last epoch alone, it may have passed sooner
         return ""
     name, other = text.opening(results.names[two.model]), results.names[two.other]
     return (

@@ -66,10 +66,11 @@ def about_images(results: Results) -> str:
     size = results.image_size
     kind = "rendered shapes" if results.synthetic else "images" if results.is_own else "photographs"
     groups = f", in {record.superclasses} groups" if record.superclasses else ""
+    few = " or, where said, from few of them," if results.config.labels else ""
     return (
         f"{record.title}: {len(data.fine):,} {kind} of {size} × {size} pixels, each of one of {data.classes} "
-        f"classes{groups}. Every model learns from the same {len(data.ids(TRAIN)):,} with their labels and is tested "
-        f"on {len(data.ids(TEST)):,} others."
+        f"classes{groups}. Every model learns from the same {len(data.ids(TRAIN)):,} with their labels{few} and is "
+        f"tested on {len(data.ids(TEST)):,} others."
     )
 
 
@@ -192,11 +193,12 @@ def lost_runs(results: Results) -> list[str]:
                     "every mean."
                 )
     sentences[:0] = [_without_a_run(*lost, labels) for lost, labels in entirely.items()]
-    if "label_runs" in results.tables and (lost := (results.tables["label_runs"]["outcome"] != "finished").sum()):
-        every = text.counted(len(results.tables["label_runs"]), "run")
-        sentences.append(
-            f"{lost} of {every} on few images per class diverged or are missing and are excluded from every mean."
-        )
+    few = results.tables.get("label_runs", runs[:0])
+    for outcome, (one, many) in LOST.items():
+        if lost := int((few["outcome"] == outcome).sum()):
+            verb, are = (one, "is") if lost == 1 else (many, "are")
+            every = text.counted(len(few), "run")
+            sentences.append(f"{lost} of {every} on few images per class {verb} and {are} excluded from every mean.")
     return sentences
 
 

@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.data.dataset import TEST, TRAIN
-from study.findings import text
+from study.findings import text, worth
 from study.findings.compare import Compared, headline
 from study.findings.doubts import leaks
 from study.findings.headline import answer
 from study.findings.limits import in_short
 from study.findings.results import Results
 from study.findings.runs import about_images, training, training_compute
-from study.findings.worth import at_budgets
 from study.reporting.markup import Picture
 from study.reporting.panels import said, study
 from study.reporting.style import hue_name
@@ -57,6 +56,9 @@ def hero(results: Results) -> dict[str, Any]:
     return {
         "kind": "hero",
         "answer": answer(results),
+        "worth": [f"{say(results)}." for say, is_studied in (
+            (worth.labels, results.config.labels), (worth.compute, results.config.curves),
+        ) if is_studied],
         "dots": dots(results),
         "measured": results.measured,
         "strip": {"about": about_images(results), "images": f"{len(results.dataset.ids(TRAIN)):,}"},
@@ -98,7 +100,7 @@ def dots(results: Results) -> dict[str, Any]:
     ]
     ticks = [{"at": axis.place(tick), "text": f"{tick:g}"} for tick in axis.ticks]
     # A study of budgets answers by its curves, not by two rows.
-    is_of_curves = two is None or len(at_budgets(results)) > 0
+    is_of_curves = two is None or len(worth.at_budgets(results)) > 0
     compared = [] if is_of_curves else [results.models.index(two.model), results.models.index(two.other)]
     return {"rows": rows, "literature": literature, "ticks": ticks, "compared": compared}
 
