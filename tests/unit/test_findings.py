@@ -37,8 +37,8 @@ def test_classes_are_counted_by_their_probability_to_gain_and_the_smallest_gains
         "expected to be worse in 1.3"
     )
     assert topics.smallest_differences(told) == (
-        "The smallest differences, in points, drawn towards the mean because the smallest of many are so by luck too: "
-        "oak (−10.0 ± 10), cup (+5.0 ± 20) and sweet pepper (+25.0 ± 10)."
+        "The smallest differences, in points with 95 % intervals, drawn towards the mean because the smallest of many "
+        "are so by luck too: oak (−10.0 ± 10), cup (+5.0 ± 20) and sweet pepper (+25.0 ± 10)."
     )
     opposite = [(name, -raw, -drawn, sd, 1 - gain) for name, raw, drawn, sd, gain in rows]
     turned = results_of(class_differences=differences(*opposite, model="cnn", baseline="b0"))

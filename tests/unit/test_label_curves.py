@@ -170,7 +170,10 @@ def test_what_was_run_counts_the_runs_on_few_images(results):
     assert FINDINGS["methods"](results).startswith("All 18 runs finished")
     lost = results.tables["label_runs"].assign(outcome=["diverged"] + ["finished"] * 11)
     fewer = dataclasses.replace(results, tables=results.tables | {"label_runs": lost})
-    assert lost_runs(fewer) == ["1 of 12 runs on few images per class diverged and is excluded from every mean."]
+    assert lost_runs(fewer) == [
+        "1 of 12 runs on few images per class diverged and is excluded from every mean: 1 of Scratch cnn on 1."
+    ]
+    assert was_run(fewer)[-1].startswith("Beside these, 11 of 12 runs of 2 models")
 
 
 def test_the_figure_draws_each_model_and_the_distance(results):

@@ -42,6 +42,7 @@ def test_else_it_names_the_epoch_in_which_the_headline_passes_the_other_model_or
     assert said.learning(study(cnn=[[0.4]], b0=[[0.3]])) == said.NOTHING
     assert said.learning(study(cnn=[[0.4]])) == said.NOTHING
     assert said.learning(study(cnn=[[NAN]], b0=[[NAN]])) == said.NOTHING
+    assert said.learning(study(cnn=[[NAN, 0.4]], b0=[[NAN, 0.5]])) == said.NOTHING  # validated after the last alone
 
 
 def test_every_run_is_a_line_that_ends_at_the_mean_of_the_epochs_that_were_kept():

@@ -83,7 +83,7 @@ def _at_equal_compute(results: Results, two: Compared, rows: pd.DataFrame) -> An
     reached = [f"{text.percent(row[key])} %" for key in ("accuracy", "accuracy_baseline")]
     where = f", at {text.number(row['compute'], 0)} × 10¹² multiply-accumulates of forward passes" if ratio == 1 else ""
     is_between = row["compute"] not in results.rows("budget_curve", curve=row["baseline"])["compute"].to_numpy()
-    between = " (between its measured budgets)" if is_between else ""
+    between = " (interpolated between budgets)" if is_between else ""
     details = [
         f"That is {reached[0]}, against {reached[1]}{between}{where}: {text.points(row['difference'])} points "
         f"({_interval(row)}). The compute of the pretraining is not counted."

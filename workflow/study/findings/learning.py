@@ -4,7 +4,7 @@ from study.findings import text
 from study.findings.compare import PRETRAINED, SCRATCH, headline
 from study.findings.results import Results
 
-NOTHING = "Accuracy and loss after every epoch"
+NOTHING = "Accuracy after every epoch"
 
 
 def learning(results: Results) -> str:

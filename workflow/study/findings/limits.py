@@ -46,7 +46,7 @@ def _sizes(results: Results) -> list[str]:
     if larger := text.listed([str(size) for size in sizes if size > stored] or [""]):
         said.append(
             f"Images of {stored} pixels are enlarged to {larger} pixels for some models. They gain no detail, but the "
-            "network works at the scale that its architecture was designed for, and costs accordingly."
+            "network works nearer the scale that its architecture was designed for, and costs accordingly."
         )
     if smaller := text.listed([str(size) for size in sizes if size < stored] or [""]):
         said.append(
@@ -133,7 +133,12 @@ def _pretraining(results: Results) -> list[str]:
     models = results.config.models.values()
     if not any(model.weights for model in models):
         return []
-    frozen = any(model.regime == "frozen" for model in models)
-    few = " and, where these are few, its images" if results.config.labels else ""
+    frozen = [name for name in results.models if results.config.models[name].regime == "frozen"]
+    few = " and, in runs on few images, which images it learns from" if results.config.labels else ""
     said = "Each pretrained network is one checkpoint; no interval covers another run of its pretraining."
-    return [said + f" The seeds of a frozen network vary its head{few} alone." * frozen]
+    said += f" The seeds of a frozen network vary only its head{few}." * bool(frozen)
+    for name in frozen:
+        likelihoods = results.rows("runs", model=name, outcome="finished")["test_nll"]
+        if len(likelihoods) > 1 and likelihoods.nunique() == 1:
+            said += f" With all images, every seed of {results.names[name]} gave the same network: its SD is 0."
+    return [said]

@@ -80,7 +80,9 @@ def _on_few_images(results: Results) -> list[str]:
     few = results.tables["label_runs"]
     numbers = text.listed([f"{number:,}" for number in sorted(few["images_per_class"].unique())])
     models = text.counted(few["model"].nunique(), "model")
-    return [f"Beside these, {text.counted(len(few), 'run')} of {models} on {numbers} labelled images of each class."]
+    finished = int((few["outcome"] == "finished").sum())
+    runs = f"{finished} of " * (finished < len(few)) + text.counted(len(few), "run")
+    return [f"Beside these, {runs} of {models} on {numbers} labelled images of each class."]
 
 
 def training(results: Results, model: str) -> str:
@@ -195,10 +197,17 @@ def lost_runs(results: Results) -> list[str]:
     sentences[:0] = [_without_a_run(*lost, labels) for lost, labels in entirely.items()]
     few = results.tables.get("label_runs", runs[:0])
     for outcome, (one, many) in LOST.items():
-        if lost := int((few["outcome"] == outcome).sum()):
-            verb, are = (one, "is") if lost == 1 else (many, "are")
+        if len(lost := few[few["outcome"] == outcome]):
+            verb, are = (one, "is") if len(lost) == 1 else (many, "are")
+            where = [
+                f"{len(rows)} of {results.names[model]} on {number:,}"
+                for (model, number), rows in lost.groupby(["model", "images_per_class"], sort=False)
+            ]
             every = text.counted(len(few), "run")
-            sentences.append(f"{lost} of {every} on few images per class {verb} and {are} excluded from every mean.")
+            sentences.append(
+                f"{len(lost)} of {every} on few images per class {verb} and {are} excluded from every mean: "
+                f"{text.listed(where)}."
+            )
     return sentences
 
 

@@ -82,8 +82,8 @@ def smallest_differences(results: Results, two: Compared | None = None) -> str:
     for row in rows.sort_values([by, "class_id"]).head(NAMED).to_dict("records"):
         width = f" ± {text.percent(WIDE * row['shrunken_sd'], 0)}" if is_known else ""
         named.append(f"{text.words(row['class'])} ({text.points(row[by])}{width})")
-    luck = ", drawn towards the mean because the smallest of many are so by luck too" if is_known else ""
-    return f"The smallest differences, in points{luck}: {text.listed(named)}."
+    luck = " with 95 % intervals, drawn towards the mean because the smallest of many are so by luck too"
+    return f"The smallest differences, in points{luck * bool(is_known)}: {text.listed(named)}."
 
 
 def how_much_classes_differ(results: Results, two: Compared | None = None) -> str:

@@ -64,7 +64,7 @@ def _section(results: Results, many: str, one: str) -> dict[str, Any]:
     )
     note += (
         f"Lines through the marks are 95 % Wilson intervals. A {one} is a win only by a test of its own, adjusted for "
-        f"the number of {many}: these are fewer than those that gain with a probability of at least 95 %."
+        f"the number of {many}: these are rarely as many as those that gain with a probability of at least 95 %."
     )
     note += " Choose a class for its card: every model's accuracy, its mistakes and its pictures." * has_card
     data = shared(results, one, *["mistakes"] * has_card)
