@@ -29,7 +29,7 @@ CHARTS.recipes = (controls, drawing, {models, images, side}) => {
     const two = [...new Set([selection.to, selection.from])];
     for (const m of two) {
       const {size, changes} = models[m];
-      add(drawing, "h4", {}, study.models[m].label);
+      add(drawing, "h3", {}, study.models[m].label);
       const row = add(drawing, "div", {class: "looks"});
       look(row, side, ["", 0], `as the data have it, ${side} px`);
       if (size !== side) look(row, size, ["", 0], `as the network gets it when tested, ${size} px`);
