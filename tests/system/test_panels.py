@@ -282,7 +282,7 @@ def test_two_recipes_are_laid_side_by_side_and_each_change_is_a_picture(written,
             "one => new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).size > 2"
         )
     choose_models(page, "Lite0 frozen", "Scratch cnn")
-    assert page.locator("h4").first.inner_text() == "Lite0 frozen"
+    assert page.locator(".chart h3").first.inner_text() == "Lite0 frozen"
 
 
 def test_a_panel_can_be_kept_as_a_drawing_and_as_a_picture(written, opened, tmp_path):
