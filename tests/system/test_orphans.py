@@ -56,7 +56,7 @@ def check(folder: Path, straight: Path, told: str) -> None:
         assert (folder / name).read_bytes() == (straight / name).read_bytes(), name
     assert history(folder) == history(straight)
     delete_output_backups(StudyPaths(folder.parents[2]))
-    assert {path.name for path in folder.iterdir()} == {*RUN_FILES, "spec.json", CHECKSUMS}
+    assert {path.name for path in folder.iterdir()} == {*RUN_FILES, "spec.json", "model.md", CHECKSUMS}
     assert [int(epoch) for epoch in re.findall(rf"epoch (\d+)/{EPOCHS}", told)] == list(range(1, EPOCHS + 1))
 
 

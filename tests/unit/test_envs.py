@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "workflow" / "study"
+OPTIONAL = {"pillow_heif"}  # used where a user has installed it
 PACKAGE_OF = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 SHARED = ["errors.py", "files.py", "paths.py", "fingerprints.py", "config/specs.py", "data/dataset.py"]
 SERVES = {
@@ -58,7 +59,7 @@ def third_party(patterns: list[str]) -> set[str]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             found.update(name.split(".")[0] for name in names)
-    ours = found - set(sys.stdlib_module_names) - {"study"}
+    ours = found - set(sys.stdlib_module_names) - {"study"} - OPTIONAL
     return {PACKAGE_OF.get(name, name) for name in ours}
 
 

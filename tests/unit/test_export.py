@@ -31,7 +31,8 @@ CLASSES = ["cats", "dogs", "owls"]
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     """A folder of pictures that are no squares, ten for each of three classes, which differ in colour."""
-    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("pictures")
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("pictures") / "Three animals"
+    folder.mkdir()
     for number, name in enumerate(CLASSES):
         (folder / name).mkdir()
         for picture in range(10):
@@ -46,7 +47,7 @@ def run(pictures, tmp_path_factory):
     """The folder of a run on those pictures, stored with margins at 40 px and seen at 48 px."""
     study = tmp_path_factory.mktemp("study")
     validation = {"fraction": 0.2, "seed": 1}
-    settings = FolderSettings(folder=pictures, validation=validation, image_size=40, fit="pad", title="Three animals")
+    settings = FolderSettings(folder=pictures, validation=validation, image_size=40, fit="pad")
     prepare_folder(settings, StudyPaths(study).dataset, 1)
     meta = read_dataset(StudyPaths(study).dataset).meta
     spec = scratch_spec()

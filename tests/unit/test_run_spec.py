@@ -125,7 +125,8 @@ def test_the_defaults_are_those_that_old_specs_left_out():
         "muon": None, "head_learning_rate": None, "label_smoothing": 0.0, "schedule": None, "ema": None,
         "validation": None, "precision": None, "input_sizes": None, "frozen_norms": False, "frozen_blocks": 0,
         "frozen_depthwise": False, "probe": None, "images_seen": None, "regression": None,
-        "learning_rate": None, "weight_decay": None, "batch_size": None,
+        "learning_rate": None, "weight_decay": None, "batch_size": None, "images_seen_at_least": None,
+            "class_weights": None,
     }  # fmt: skip
     assert {one.name: one.default for one in fields(Schedule) if one.default is not MISSING} == {"hold_epochs": 0.0}
     assert all(one.default is MISSING for one in fields(Muon) + fields(Probe))
@@ -231,13 +232,14 @@ def test_the_record_of_a_study_holds_the_models_of_the_grid_only():
     }
 
 
-def test_the_variable_goes_before_the_folder_of_the_config(monkeypatch):
+def test_the_folder_of_the_config_goes_before_the_variable(monkeypatch):
     monkeypatch.delenv("CIFAR100_FOLDER", raising=False)
     assert data_folder(load_config(raw())) is None
     named = load_config(changed("dataset.folder", "~/cifar"))
     assert data_folder(named) == Path.home() / "cifar"
     monkeypatch.setenv("CIFAR100_FOLDER", "/data")
-    assert data_folder(named) == Path("/data")
+    assert data_folder(named) == Path.home() / "cifar"
+    assert data_folder(load_config(raw())) == Path("/data")
     assert data_folder(load_config(changed("dataset.name", "synthetic"))) is None
     monkeypatch.setenv("CIFAR10_FOLDER", "/other")
     assert data_folder(load_config(changed("dataset.name", "cifar10"))) == Path("/other")

@@ -181,8 +181,8 @@ def judge(setup: Setup, ids: torch.Tensor) -> tuple[float, float, float]:
     logits = predict(setup, ids).double()
     labels = setup.labels.cpu()[ids]
     right = (logits.argmax(1) == labels).double()
-    counts = torch.bincount(labels)
-    macro = (torch.bincount(labels, right) / counts)[counts > 0].mean()
+    hits, counts = (torch.zeros(logits.shape[1]).double().index_add(0, labels, one) for one in (right, right * 0 + 1))
+    macro = (hits / counts.clamp(min=1)).sum() / (counts > 0).sum()
     return functional.cross_entropy(logits, labels).item(), right.mean().item(), macro.item()
 
 
