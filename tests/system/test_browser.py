@@ -3,88 +3,19 @@
 tests/system/test_panels.py tries the interactive panels one by one; here is the document around them.
 """
 
-import json
 import math
 import shutil
 import subprocess
 import tarfile
-from functools import partial
 from pathlib import Path
 
 import pytest
-from study_factory import make_study
-
-from study.analysis.tables import write_tables
-from study.files import write_json
-from study.reporting.items import DOCUMENT
-from study.reporting.pages import draw_figures, write_pages
+from watched import Watched
 
 AXE = "axe-core@4.10.3"
 ROOT = Path(__file__).parents[2]
 WIDTHS = (390, 1024, 1920)
 SNAKEMAKES_OWN = 3_000_000  # bytes of Snakemake's libraries in every report
-TEN_MODELS = {"scratch_cnn": 0.36, "scratch_b": 0.42, "scratch_c": 0.5, "scratch_d": 0.55, "lite0_frozen": 0.62,
-              "fine_a": 0.7, "lite0_finetune": 0.78, "fine_b": 0.8, "fine_c": 0.82, "fine_d": 0.9}  # fmt: skip
-
-
-class Watched:
-    """A page whose errors are noted, in a browser that reaches nothing but files."""
-
-    def __init__(self, context) -> None:
-        self.page = context.new_page()
-        self.errors: list[str] = []
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def open(self, path: Path, anchor: str = ""):
-        self.page.goto("about:blank")
-        self.page.goto(path.as_uri() + anchor)
-        return self.page
-
-
-@pytest.fixture(scope="module")
-def context(browser):
-    """One window for every test; a request for an address of the network is an error."""
-    context = browser.new_context(offline=True, viewport={"width": 1300, "height": 1000})
-    context.set_default_timeout(20_000)
-    return context
-
-
-@pytest.fixture
-def watched(context):
-    watched = Watched(context)
-    yield watched
-    watched.page.close()
-    assert watched.errors == []
-
-
-@pytest.fixture
-def pages(demo):
-    return demo.results / "pages" / DOCUMENT
-
-
-@pytest.fixture(scope="module")
-def fifty(tmp_path_factory):
-    """The report of a simulated study of ten models of five seeds with a cumulative ablation."""
-    study = make_study(tmp_path_factory.mktemp("results") / "fifty", TEN_MODELS, seeds=range(5))
-    config = json.loads((study / "config.json").read_text())
-    config["models"]["fine_d"]["label"] = "A network with a long name (altered weights), fine-tuned for eight epochs"
-    labels = {model: entry["label"] for model, entry in config["models"].items()}
-    steps = [{"model": model, "label": label, "change": f"change to {label}"} for model, label in labels.items()]
-    write_json(study / "config.json", config | {"ladder": steps})
-    write_tables(study, study / "tables")
-    draw_figures(study, study / "tables", study / "figures")
-    write_pages(study, study / "tables", study / "figures", study / "pages")
-    return study / "pages" / DOCUMENT
-
-
-@pytest.fixture
-def reference():
-    """The report of the reference study, where it has been run in this checkout."""
-    report = ROOT / "results" / "reference" / "pages" / DOCUMENT
-    if not report.is_file():
-        pytest.skip("results/reference has no report; run workflow/presets/reference.yaml")
-    return report
 
 
 def views(page):
@@ -95,12 +26,6 @@ def views(page):
 def shown(page):
     """The view that is shown."""
     return page.locator(".view:visible")
-
-
-def column(page, table, place):
-    """The shown cells of a column of one of the shown view's tables."""
-    rows = shown(page).locator("section.table").nth(table).locator("tbody tr:not([hidden])")
-    return rows.locator(f"td:nth-child({place})").all_inner_texts()
 
 
 def in_report(page):
@@ -303,75 +228,6 @@ def test_the_story_is_read_by_the_keyboard_in_few_steps(fifty, watched):
     page.get_by_label("Show only classes named").focus()
     page.keyboard.type("class 42")
     assert 0 < page.locator("#classes ul.rows button").count() < all_of_them == 100
-
-
-def test_tables_sort_by_a_click_on_a_heading_and_filter_by_words_and_by_numbers(pages, watched):
-    page = watched.open(pages, "#classes_better_or_worse")
-    place = shown(page).locator("section.table h2").all_inner_texts().index("Accuracy by class")
-    table = shown(page).locator("section.table").nth(place)
-    heading = table.locator("thead button").nth(2)  # the first model's accuracy
-    heading.click()
-    number = partial(map, lambda said: float(said.split()[0]))
-    first = list(number(column(page, place, 3)))
-    assert len(first) == 100
-    assert first == sorted(first, reverse=True)
-    heading.click()
-    assert list(number(column(page, place, 3))) == sorted(first)
-    table.get_by_text("Filter columns").click()
-    table.locator(".filters input").nth(2).fill("> 50")
-    assert len(column(page, place, 3)) == sum(value > 50 for value in first)
-    table.locator(".filters input").nth(2).fill("20 to 30")
-    assert len(column(page, place, 3)) == sum(20 <= value <= 30 for value in first)
-    table.get_by_text("Filter columns").click()
-    name = column(page, place, 1)[0]
-    table.locator(".tools input").fill(name)
-    assert all(name in said for said in table.locator("tbody tr:not([hidden])").all_inner_texts())
-    assert 1 <= len(column(page, place, 1)) < 100
-
-
-def test_tables_are_copied_as_markdown_and_latex_as_they_are_shown(pages, watched, context):
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = watched.open(pages, "#which_model_is_better")
-    table = shown(page).locator("section.table", has_text="McNemar's test")
-    table.get_by_text("Copy as Markdown").click()
-    table.get_by_text("Copied").wait_for()
-    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
-    assert len(lines) == 2 + table.locator("tbody tr").count()
-    assert lines[0].startswith("| Seed |") and set(lines[1]) <= set("| -:")
-    table.get_by_text("as LaTeX").click()
-    page.wait_for_function("navigator.clipboard.readText().then((said) => said.startsWith('\\\\begin{tabular}'))")
-    assert page.evaluate("navigator.clipboard.readText()").count(r"\\") == len(lines) - 1
-
-
-def test_a_large_table_is_unpacked_as_it_is_downloaded(pages, watched):
-    page = watched.open(pages, "#confused_classes_and_mistakes")
-    with page.expect_download() as download:
-        shown(page).get_by_text("Download confusion.csv").first.click()
-    assert download.value.suggested_filename == "confusion.csv"
-    assert Path(download.value.path()).read_bytes() == (pages.parents[1] / "tables" / "confusion.csv").read_bytes()
-
-
-def test_figures_are_unpacked_and_can_be_downloaded(pages, watched):
-    page = watched.open(pages, "#how_sure_calibration_and_seeds")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.view:not([hidden]) figure.drawn img')].every((one) => one.naturalWidth > 300)"
-    )
-    shown(page).locator("figure.drawn", has_text="calibration.svg").get_by_text("Save or copy this figure").click()
-    with page.expect_download() as download:
-        shown(page).get_by_text("calibration.svg").click()
-    assert Path(download.value.path()).read_bytes() == (pages.parents[1] / "figures/calibration.svg").read_bytes()
-
-
-def test_confused_pairs_show_pictures_of_one_model_at_a_time(pages, watched):
-    page = watched.open(pages, "#confused_classes_and_mistakes")
-    place = shown(page).locator("section.table h2").all_inner_texts().index("Most confused pairs")
-    table = shown(page).locator("section.table").nth(place)
-    table.scroll_into_view_if_needed()
-    table.locator("tbody tr[hidden]").first.wait_for(state="attached")
-    assert len(set(column(page, place, 1))) == 1
-    assert table.locator("img[data-image]").first.evaluate("image => image.complete && image.naturalWidth === 32")
-    table.get_by_label("Model").select_option("")
-    assert len(set(column(page, place, 1))) == 2
 
 
 @pytest.fixture(scope="session")

@@ -1,49 +1,11 @@
 """The config: every mistake in it is told in one sentence."""
 
-import copy
-import math
-import re
-from typing import Any
-
 import pytest
 import yaml
-from configs import COMPUTE, MISSING, ROOT, Keys, changed, raw, refusal
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from configs import COMPUTE, MISSING, ROOT, changed, raw, refusal
 
-from study.config.planning import run_spec, study_record
+from study.config.planning import run_spec
 from study.config.study import Config, load_config
-from study.errors import StudyError
-from study.files import canonical_json
-
-# --- the files in the repository --------------------------------------------------------------------------------------
-
-
-def test_config_yaml_is_the_study_it_says():
-    config = load_config(raw())
-    models = ["scratch_cnn", "efficientnet_b0"]
-    assert config.runs() == [(model, seed, None) for model in models for seed in range(5)]
-    assert config.recipes["report"].learning_rate == 1e-4
-
-
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """As Snakemake puts a --configfile over the one in the Snakefile."""
-    both = {
-        key: merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
-        for key, value in over.items()
-    }
-    return base | both
-
-
-@pytest.mark.parametrize("preset", sorted((ROOT / "workflow" / "presets").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_preset_is_valid_over_config_yaml(preset):
-    text = preset.read_text(encoding="utf-8")
-    named = re.search(r"--configfile ((?:workflow/presets/\w+\.yaml ?)+)", text)  # the command that it gives
-    config = raw()
-    for path in named[1].split() if named else [preset]:
-        config = merged(config, yaml.safe_load((ROOT / path).read_text(encoding="utf-8")))
-    assert load_config(config).runs() and (named is None or preset == ROOT / path)
-
 
 # --- a table of mistakes ----------------------------------------------------------------------------------------------
 
@@ -316,57 +278,3 @@ def test_an_exponent_without_a_dot_is_a_number():
 def test_so_it_is_in_the_arguments_of_an_architecture(model, key):
     config = load_config(changed(f"models.{model}.arguments.{key}", "1e-1"))
     assert run_spec(config, model, 0, COMPUTE).network.arguments[key] == 0.1
-
-
-# --- anything anywhere ------------------------------------------------------------------------------------------------
-
-
-def paths(value: Any, at: Keys = ()) -> list[Keys]:
-    """The path of every value in a nest of dictionaries and lists."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [*([at] if at else []), *(path for key, child in children for path in paths(child, (*at, key)))]
-
-
-KEYS = st.sampled_from(["epochs", "mean", "std", "channels", "Recipe", "[key]", "a\nb", "literal[x]"]) | st.text()
-TRICKY = ["1e-4", "nan", "1e999", "hub", "file:", "package:x\ny", "timm/", "timm/resnet50.\n", 10**400, {}]
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(TRICKY)
-JUNK = st.sampled_from([0, -1, 1.5, 10**21, math.inf, "", "x", "X y", "é" * 300, [], [1], [[]], [None], {}, {"a": 1},
-                        {1: 2}, {"Bad Key": {}}])  # fmt: skip
-PYDANTIC = ("string should", "input should", "after validation", "validation error", "is refused:", "valid dictionary")
-GARBAGE = JUNK | st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=6)
-WHOLE = raw() | {
-    "search": {"model": "scratch_cnn", "arguments": {"dropout": [0.1]}, "recipe": {"epochs": [1, 2]}},
-    "contrasts": [{"model": "efficientnet_b0", "baseline": "scratch_cnn"}],
-}
-PATHS = paths(WHOLE)
-
-
-@settings(max_examples=200)
-@given(where=st.sampled_from(PATHS), extra=st.none() | KEYS | st.integers() | st.booleans(), value=GARBAGE)
-@example(where=("models", "efficientnet_b0", "arguments"), extra="drop_rate", value=float("nan"))
-@example(where=("models", "scratch_cnn"), extra="Statistics", value=1)
-@example(where=("study",), extra="Study", value=1)
-@example(where=("study",), extra="[key]", value=1)
-def test_whatever_stands_wherever_is_valid_or_one_sentence(where, extra, value):
-    if extra is not None:  # a new key beside the one at `where`
-        where = (*where[:-1], extra)
-    config = copy.deepcopy(WHOLE)
-    section = config
-    for key in where[:-1]:
-        section = section[key]
-    if isinstance(section, list):
-        section.append(value)
-    else:
-        section[where[-1]] = value
-    try:
-        study = load_config(config)
-    except StudyError as error:
-        assert "\n" not in str(error) and str(error).startswith("config: ") and str(error)[-1] in ".?"
-        assert not [words for words in PYDANTIC if words in str(error).lower()], str(error)
-        return
-    for name in study.models:  # what is valid can be planned
-        canonical_json(run_spec(study, name, 0, COMPUTE).to_json())
-    canonical_json(study_record(study, COMPUTE))
-
-
-# --- the spec of a run ------------------------------------------------------------------------------------------------

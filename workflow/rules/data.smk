@@ -13,9 +13,9 @@ rule prepare:
         LOGS / "prepare.log",
     retries: 0 if STUDY.data.kind == "folder" else 2  # a broken download resumes where it stopped
     localrule: True
-    threads: 8 if STUDY.data.kind == "folder" else 1
     conda:
         ENVIRONMENTS["train"]
+    threads: 8 if STUDY.data.kind == "folder" else 1
     params:
         dataset=STUDY.dataset.name,
         fraction=STUDY.dataset.validation.fraction,

@@ -133,7 +133,7 @@ def list_folder(settings: FolderSettings, prepared: Path | None = None) -> Folde
         "title": shown(settings.folder.absolute().name),
         "val_as_test": val_as_test,
         "drawn": ["test"] * (parts == {None}) + ["validation"] * (len(parts) < 3),
-        **({"test_fraction": settings.test_fraction} if None in {one.part for one in pictures} else {}),
+        **({"test_fraction": settings.test_fraction} if None in parts else {}),
         "fingerprint": sha256_text(canonical_json([files, [[shown(str(cell)) for cell in row] for row in rows]])),
         "files_fingerprint": files,
         "split_sha256": hashlib.sha256(split.tobytes()).hexdigest(),

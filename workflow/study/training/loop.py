@@ -181,7 +181,8 @@ def judge(setup: Setup, ids: torch.Tensor) -> tuple[float, float, float]:
     logits = predict(setup, ids).double()
     labels = setup.labels.cpu()[ids]
     right = (logits.argmax(1) == labels).double()
-    hits, counts = (torch.zeros(logits.shape[1]).double().index_add(0, labels, one) for one in (right, right * 0 + 1))
+    none = torch.zeros_like(logits[0])
+    hits, counts = (none.index_add(0, labels, of_each) for of_each in (right, torch.ones_like(right)))
     macro = (hits / counts.clamp(min=1)).sum() / (counts > 0).sum()
     return functional.cross_entropy(logits, labels).item(), right.mean().item(), macro.item()
 
