@@ -6,7 +6,7 @@ from typing import Any
 
 from configs import COMPUTE, raw
 from hypothesis import strategies as st
-from test_config import paths
+from test_config_anywhere import paths
 
 from study.config.planning import run_spec, study_record
 from study.config.study import load_config
