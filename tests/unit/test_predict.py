@@ -51,13 +51,32 @@ def test_a_grey_picture_keeps_its_values(tmp_path):
     assert np.array_equal(read_picture(tmp_path / "a.png", 32), np.repeat(RAMP[..., None], 3, axis=2))
 
 
-@pytest.mark.parametrize(
-    ("kind", "suffix"), [("uint16", "png"), ("uint16", "tif"), ("int32", "tif"), ("float32", "tif")]
-)
-def test_a_picture_of_more_than_eight_bits_is_refused(tmp_path, kind, suffix):
+DEEP = np.array([[0, 128, 129, 257, 385, 386, 65278, 65535]], np.uint16).repeat(8, axis=0)
+DEEP_SHOWN = [0, 0, 1, 1, 1, 2, 254, 255]  # divided by 257 and rounded
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jp2", "pgm"])
+def test_sixteen_bits_of_grey_become_eight(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
+    if suffix == "pgm":  # which Pillow writes with 8 bits
+        path.write_bytes(b"P5 8 8 65535\n" + DEEP.astype(">u2").tobytes())
+    else:
+        Image.fromarray(DEEP.astype(">u2" if suffix == "tif" else "=u2")).save(path, irreversible=False)
+    assert (read_picture(path, 8) == np.array(DEEP_SHOWN)[:, None]).all()
+
+
+def test_sixteen_bits_are_turned_and_laid_on_white_too(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(DEEP)).save(tmp_path / "a.png", exif=exif, transparency=128)
+    assert (read_picture(tmp_path / "a.png", 8) == np.array([0, 255, *DEEP_SHOWN[2:]])[:, None]).all()
+
+
+@pytest.mark.parametrize("kind", ["int32", "float32"])
+def test_numbers_that_do_not_say_what_is_white_are_refused(tmp_path, kind):
+    path = tmp_path / "a.tif"
     Image.fromarray(RAMP.astype(kind)).save(path)
-    assert refusal(path) == f"{path} has more than 8 bits per pixel and channel; save it with 8 bits first."
+    assert refusal(path) == f"{path} has signed or 32-bit grey, of which none is white; save it with 8 or 16."
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])

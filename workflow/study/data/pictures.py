@@ -23,8 +23,8 @@ def read_picture(path: Path, size: int, fit: str = "crop") -> np.ndarray:
     """Return uint8 [size, size, 3], RGB: the picture as a viewer shows it, so turned as EXIF says.
 
     With `fit` crop it is the central square, with pad all of it between grey margins. Transparent pixels are laid on
-    white; of an animation the first picture counts. Raises StudyError for a file that is missing, is not an image, has
-    more than 8 bits per channel, or is too large.
+    white; of an animation the first picture counts. 16 bits of grey become 8, 65,535 being white whatever the picture
+    holds. Raises StudyError for a file that is missing, is not an image, has other numbers, or is too large.
     """
     make_square = ImageOps.fit if fit == "crop" else ImageOps.pad
     color = {} if fit == "crop" else {"color": MARGIN}
@@ -37,11 +37,13 @@ def opened(path: Path, size: int) -> Iterator[Image.Image]:
     """Yield the picture in RGB, turned as EXIF says, to be reduced to a side of `size` pixels at least."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of large pictures, odd metadata
-            if image.mode.startswith(("I", "F")):
-                raise StudyError(f"{path} has more than 8 bits per pixel and channel; save it with 8 bits first.")
+            is_deep = image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM")
+            if image.mode in ("I", "F") and not is_deep:
+                raise StudyError(f"{path} has signed or 32-bit grey, of which none is white; save it with 8 or 16.")
             scale = KEPT * size / min(image.size)
             image.draft("RGB", tuple(round(scale * side) for side in image.size))
-            yield _on_white(ImageOps.exif_transpose(image))
+            image = ImageOps.exif_transpose(image)
+            yield _on_white(_of_8_bits(image) if is_deep else image)
     except FileNotFoundError:
         raise StudyError(f"There is no file {path}; correct the path.") from None
     except IsADirectoryError:
@@ -76,6 +78,13 @@ def _is_heif(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
     return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Return a grey picture of 0 to 65535 as one of 0 to 255, rounded; what it calls transparent becomes white."""
+    values = np.asarray(image).astype(np.uint32)
+    values[values == image.info.get("transparency")] = 65535
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def _on_white(image: Image.Image) -> Image.Image:
