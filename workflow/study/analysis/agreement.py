@@ -24,14 +24,8 @@ def agreement_table(finished: Finished, dataset: Labels) -> pd.DataFrame:
     for first, second in itertools.combinations_with_replacement(finished, 2):
         runs = [[run.predicted for run in finished[name]] for name in (first, second)]
         pairs = list(itertools.combinations(runs[0], 2) if first == second else itertools.product(*runs))
-        each = np.array([pair_shares(one, other, fine) for one, other in pairs]).reshape(-1, len(SHARES))
-        known = np.isfinite(each)
-        sums = np.where(known, each, 0).sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            means = sums / known.sum(axis=0)
-        rows.append(
-            {"model_a": first, "model_b": second, "n_pairs": len(pairs)} | dict(zip(SHARES, means, strict=True))
-        )
+        shares = pd.DataFrame([pair_shares(*pair, fine) for pair in pairs], columns=SHARES, dtype=float)
+        rows.append({"model_a": first, "model_b": second, "n_pairs": len(pairs), **shares.mean()})
     return pd.DataFrame(rows)
 
 
@@ -58,17 +52,8 @@ def mcnemar_table(config: StudyRecord, finished: Finished, dataset: Labels) -> p
         for (i, run), (j, other) in itertools.product(enumerate(finished[model]), enumerate(finished[baseline])):
             only_model = int((right[model][i] & ~right[baseline][j]).sum())
             only_baseline = int((~right[model][i] & right[baseline][j]).sum())
-            rows.append(
-                {
-                    "model": model,
-                    "baseline": baseline,
-                    "seed": run.seed,
-                    "seed_baseline": other.seed,
-                    "only_model": only_model,
-                    "only_baseline": only_baseline,
-                    "p": mcnemar(only_model, only_baseline),
-                }
-            )
+            p = mcnemar(only_model, only_baseline)
+            rows.append((model, baseline, run.seed, other.seed, only_model, only_baseline, p))
     columns = ["model", "baseline", "seed", "seed_baseline", "only_model", "only_baseline", "p"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -28,6 +28,7 @@ def budget_curve_table(config: StudyRecord, finished: Finished, dataset: Labels)
     """
     rows = []
     for curve, models in config.curves.items():
+        of_curve = []
         for model in models:
             runs = finished[model]
             compute = [computed(config, run) for run in runs]
@@ -40,9 +41,9 @@ def budget_curve_table(config: StudyRecord, finished: Finished, dataset: Labels)
                 "compute": np.mean(compute) / TERA,
             }
             values = np.array([run.numbers["test_accuracy"] for run in runs])
-            rows.append(shown | measured | over_seeds(values, share_of(len(dataset.ids(TEST)))))
-    table = pd.DataFrame(rows, columns=CURVE)
-    return table.sort_values(["curve", "compute"], key=_in_order(table), kind="stable", ignore_index=True)
+            of_curve.append(shown | measured | over_seeds(values, share_of(len(dataset.ids(TEST)))))
+        rows += sorted(of_curve, key=lambda row: row["compute"])
+    return pd.DataFrame(rows, columns=CURVE)
 
 
 def compute_needed_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
@@ -62,13 +63,10 @@ def compute_needed_table(config: StudyRecord, finished: Finished, dataset: Label
         models = table.loc[table["curve"] == one, ["model", "mean", "compute"]].itertuples(index=False)
         for (model, accuracy, compute), amount in zip(models, found, strict=True):
             cut, sides = amount.within(curves[other].amounts)
-            times = {f"times{end}": cut[f"{end}"] / compute for end in cut}
-            rows.append(
-                {"model": model, "curve": other, "accuracy": accuracy, "compute": compute}
-                | {f"needed{end}": value for end, value in cut.items()}
-                | times
-                | sides
-            )
+            row = {"model": model, "curve": other, "accuracy": accuracy, "compute": compute} | sides
+            for end, value in cut.items():
+                row |= {f"needed{end}": value, f"times{end}": value / compute}
+            rows.append(row)
     return pd.DataFrame(rows, columns=NEEDED)
 
 
@@ -108,9 +106,3 @@ def _pairs(config: StudyRecord, table: pd.DataFrame) -> list[tuple[str, str]]:
     first = table.groupby("curve", sort=False)["model"].first()
     pretrained = [name for name, model in first.items() if config.models[model].weights]
     return [(one, other) for one in pretrained for other in first.index if other not in pretrained]
-
-
-def _in_order(table: pd.DataFrame) -> Any:
-    """Curves in the order of the config, not of their names."""
-    order = {name: place for place, name in enumerate(dict.fromkeys(table["curve"]))}
-    return lambda column: column.map(order) if column.name == "curve" else column

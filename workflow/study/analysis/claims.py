@@ -51,7 +51,7 @@ def claims_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd
     """One row per claim, in the config's order; n_seeds is the smaller number where two models are compared."""
     rows = []
     for claim in config.claims:
-        measured, reason = Measured(np.nan, np.nan, np.nan, 0, ""), why_untested(claim, config, finished)
+        measured, reason = Measured(np.nan, np.nan, np.nan, 0, ""), next(_obstacles(claim, config, finished), "")
         if not reason:
             measured = measure(claim, finished, dataset)
         untested = reason or claim.get("untested")
@@ -62,12 +62,8 @@ def claims_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd
     return pd.DataFrame(rows, columns=COLUMNS).astype(numbers)
 
 
-def why_untested(claim: Claim, config: StudyRecord, finished: Finished) -> str:
-    """Why nothing here can be held against the claim; empty where something can."""
-    return next(_obstacles(claim, config, finished), "")
-
-
 def _obstacles(claim: Claim, config: StudyRecord, finished: Finished) -> Iterator[str]:
+    """Why nothing here can be held against the claim, if there is a reason."""
     if claim["metric"] == "within_superclass" and not config.dataset.superclasses:
         yield f"{config.dataset.title} has no superclasses."
     if claim["model"] is None:
@@ -84,36 +80,21 @@ def measure(claim: Claim, finished: Finished, dataset: Labels) -> Measured:
     runs = finished[claim["model"]]
     if claim["baseline"]:
         return _difference(runs, finished[claim["baseline"]], dataset)
-    return MEASURES[claim["metric"]](claim, runs, dataset)
-
-
-def _test_accuracy(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:
-    values = np.array([run.numbers["test_accuracy"] for run in runs])
+    if claim["metric"] in BY_CLASS:
+        return BY_CLASS[claim["metric"]](runs, dataset)
+    values = np.array([run.numbers[claim["metric"]] for run in runs])
     if claim["judgement"] == "equals":
-        return one_more_run(values)
-    return _over_seeds(values)
-
-
-def _val_accuracy(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:
-    values = np.array([run.numbers["val_accuracy"] for run in runs])
-    return one_more_run(values, len(dataset.ids(VALIDATION))) if claim["judgement"] == "equals" else _over_seeds(values)
-
-
-def _train_val_gap(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:
-    return _over_seeds(np.array([run.numbers["train_val_gap"] for run in runs]))
-
-
-def _over_seeds(values: np.ndarray) -> Measured:
+        return one_more_run(values, len(dataset.ids(VALIDATION)) if claim["metric"] == "val_accuracy" else None)
     mean, _, low, high = t_interval(values)
     return Measured(mean, low, high, len(values), "seeds only")
 
 
-def _within_superclass(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:
+def _within_superclass(runs: list[Run], dataset: Labels) -> Measured:
     row = errors_table({"": runs}, dataset).iloc[0]
     return Measured(row["within_superclass"], row["low"], row["high"], len(runs), "test images only")
 
 
-def _class_sd(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:
+def _class_sd(runs: list[Run], dataset: Labels) -> Measured:
     """The standard deviation of the classes' true accuracies, with its interval; see `study.analysis.heterogeneity`."""
     grouping = by_class(dataset)
     groups = [np.flatnonzero(grouping.true == number) for number in range(grouping.size)]
@@ -121,10 +102,8 @@ def _class_sd(claim: Claim, runs: list[Run], dataset: Labels) -> Measured:
     return Measured(found.true_sd, found.low, found.high, len(runs), "test images, seeds and other such classes")
 
 
-MEASURES: dict[str, Callable[[Claim, list[Run], Labels], Measured]] = {
-    "test_accuracy": _test_accuracy,
-    "val_accuracy": _val_accuracy,
-    "train_val_gap": _train_val_gap,
+# the metrics of claims that are not a number of each run
+BY_CLASS: dict[str, Callable[[list[Run], Labels], Measured]] = {
     "class_sd": _class_sd,
     "within_superclass": _within_superclass,
 }

@@ -57,32 +57,23 @@ def _compared(runs: list[Run], reference: list[Run], dataset: Labels) -> dict[st
     sets alike cancels, and what is left of it, beyond the images' noise, is added as in `contrast`.
     """
     test, held_out = dataset.fine[dataset.ids(TEST)], dataset.fine[dataset.ids(VALIDATION)]
-    pairs = [(correctness(some, test), _on_validation(some, held_out)) for some in (runs, reference)]
-    gains = {
-        name: pairs[0][part].mean(axis=0) - pairs[1][part].mean(axis=0)
-        for part, name in enumerate(("test", "validation"))
-    }
-    difference = float(gains["validation"].mean() - gains["test"].mean())
-    counts = {"n_validation": len(held_out), "n_test": len(test), "n_seeds": len(runs),
-              "n_seeds_reference": len(reference)}  # fmt: skip
+    pairs = [
+        (correctness(some, test), np.array([run.val_predicted for run in some]) == held_out)
+        for some in (runs, reference)
+    ]
+    gains = [right.mean(axis=0) - before.mean(axis=0) for right, before in zip(*pairs, strict=True)]
+    gain_test, gain_validation = (float(gain.mean()) for gain in gains)
+    difference = gain_validation - gain_test
     low, high, method = np.nan, np.nan, TOO_FEW_SEEDS
     if min(len(runs), len(reference)) >= MIN_SEEDS:
-        var_images = sum(float(gain.var(ddof=1)) / len(gain) for gain in gains.values())
+        var_images = sum(float(gain.var(ddof=1)) / len(gain) for gain in gains)
         _, _, half = combined(var_images, min(len(test), len(held_out)), [_gap_part(*pair) for pair in pairs])
         low, high, method = difference - half, difference + half, SEEDS_AND_IMAGES
     return {
-        "gain_validation": float(gains["validation"].mean()),
-        "gain_test": float(gains["test"].mean()),
-        "difference": difference,
-        "low": low,
-        "high": high,
-        **counts,
+        "gain_validation": gain_validation, "gain_test": gain_test, "difference": difference, "low": low, "high": high,
+        "n_validation": len(held_out), "n_test": len(test), "n_seeds": len(runs), "n_seeds_reference": len(reference),
         "method": method,
-    }
-
-
-def _on_validation(runs: list[Run], held_out: np.ndarray) -> np.ndarray:
-    return np.array([run.val_predicted for run in runs]) == held_out
+    }  # fmt: skip
 
 
 def _gap_part(test: np.ndarray, held_out: np.ndarray) -> SeedPart:

@@ -110,7 +110,7 @@ def front_table(config: StudyRecord, finished: Finished, clock: str) -> pd.DataF
     for model, runs in finished.items():
         if not runs:
             continue
-        costs = [run.record["cost"] for run in runs]
+        costs = pd.DataFrame([run.record["cost"] for run in runs], columns=["peak_memory_mb", "images_per_second"])
         rows.append(
             {
                 "model": model,
@@ -120,16 +120,10 @@ def front_table(config: StudyRecord, finished: Finished, clock: str) -> pd.DataF
                 "clock": clock,
                 "macs": runs[0].record.get("macs"),
                 "parameters": runs[0].record["parameters"],
-                "peak_memory_mb": _mean([cost["peak_memory_mb"] for cost in costs]),
-                "images_per_second": _mean([cost["images_per_second"] for cost in costs]),
                 "trials": config.trials.get(config.models[model].recipe, {}).get("count"),
+                **costs.astype(float).mean(),
             }
         )
     table = pd.DataFrame(rows, columns=FRONT)
     table["on_front"] = on_front(table["accuracy"].to_numpy(float), table["run_seconds"].to_numpy(float)).astype(int)
     return table.astype(dict.fromkeys(("macs", "parameters", "trials"), "Int64"))
-
-
-def _mean(values: list[float | None]) -> float:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else np.nan

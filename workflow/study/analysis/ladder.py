@@ -24,8 +24,7 @@ def ladder_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd
         right = correctness(finished.get(step["model"], []), fine)
         found = contrast(right, before)
         accuracy = float(right.mean()) if len(right) else np.nan
-        values = (number, step["model"], step["label"], step["change"], len(right), accuracy, found.difference,
-                  found.low, found.high, found.p)  # fmt: skip
-        rows.append(dict(zip(COLUMNS, values, strict=True)))
+        rows.append((number, step["model"], step["label"], step["change"], len(right), accuracy, found.difference,
+                     found.low, found.high, found.p))  # fmt: skip
         before = right
     return pd.DataFrame(rows, columns=COLUMNS)

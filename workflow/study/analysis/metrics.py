@@ -1,39 +1,15 @@
 """What one run's logits are worth: accuracies, negative log likelihood, calibration.
 
 Shapes throughout: logits float [N, C], fine and coarse int [N], fine_to_coarse int [C]. Accuracies are fractions.
-Ties between classes go to the lowest class number, as in `numpy.argmax`, at every k.
+Ties between classes go to the lowest class number, as in `numpy.argmax`.
 """
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from study.errors import StudyError
-
 ECE_BINS = 15
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100.0
-
-
-def check_logits(logits: np.ndarray, where: str) -> None:
-    """Raise StudyError naming the run `where` if any of logits [N, C] is infinite or not a number."""
-    bad = ~np.isfinite(logits).all(axis=1)
-    if bad.any():
-        raise StudyError(
-            f"{where}: the logits of {bad.sum()} images are not finite; delete the run and train it again."
-        )
-
-
-def true_rank(logits: np.ndarray, fine: np.ndarray) -> np.ndarray:
-    """The place of the true class among the logits, int [N]: 0 is the top class; equal logits rank by class number."""
-    fine = fine.astype(np.int64)[:, None]
-    true = np.take_along_axis(logits, fine, axis=1)
-    tied_before = (logits == true) & (np.arange(logits.shape[1]) < fine)
-    return ((logits > true) | tied_before).sum(axis=1)
-
-
-def top_k_accuracy(logits: np.ndarray, fine: np.ndarray, k: int) -> float:
-    """The fraction of images whose true class is among the k largest logits."""
-    return float((true_rank(logits, fine) < k).mean())
 
 
 def summed_superclass(logits: np.ndarray, fine_to_coarse: np.ndarray) -> np.ndarray:
@@ -80,16 +56,12 @@ def confidence_bins(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_B
     return np.array([np.bincount(place, weights, bins) for weights in (np.ones_like(confidence), confidence, right)])
 
 
-def expected_calibration_error(logits: np.ndarray, fine: np.ndarray, bins: int = ECE_BINS) -> float:
+def expected_calibration_error(binned: np.ndarray) -> float:
     """The gap between the top class's probability and its accuracy, averaged over equal-width bins by their size.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", equations 2 and 3; see `bin_of`.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equations 2 and 3; `binned` float64 [3, bins] is what
+    `confidence_bins` returns.
     """
-    return calibration_gap(confidence_bins(top_confidence(logits), logits.argmax(axis=1) == fine, bins))
-
-
-def calibration_gap(binned: np.ndarray) -> float:
-    """The expected calibration error of float64 [3, bins], as `confidence_bins` returns them."""
     images, confidence, hits = binned
     return float(np.abs(hits - confidence).sum() / images.sum())
 

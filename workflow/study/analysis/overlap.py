@@ -67,7 +67,7 @@ def overlap_table(config: StudyRecord, finished: Finished, dataset: Labels) -> p
         }
         for name, (estimate, used) in estimates.items():
             counts = (int((is_in & used).sum()), int((~is_in & used).sum()))
-            rows.append(dict(zip(COLUMNS, (model, baseline, name, *counts, *estimate), strict=True)))
+            rows.append((model, baseline, name, *counts, *estimate))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

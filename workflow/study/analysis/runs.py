@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis import metrics
 from study.analysis.evidence import TOP, BestClasses, Evidence, NoEvidence, ThinEvidence, in_its_bin, with_usual
 from study.analysis.scores import Predictions, metric_names, run_metrics
 from study.config.record import StudyRecord, read_record
@@ -264,7 +263,8 @@ def _aligned(
             f"{path}: its {name} logits have shape {list(logits.shape)} instead of {[len(ids), classes]}; "
             "train the run again."
         )
-    metrics.check_logits(logits, str(path.parent))
+    if bad := int((~np.isfinite(logits).all(axis=1)).sum()):
+        raise StudyError(f"{path.parent}: the logits of {bad} images are not finite; delete it and train it again.")
     return logits[order]
 
 

@@ -216,7 +216,7 @@ def test_nll(predictions: Predictions) -> float:
 @metric("test ECE", "%", of_probabilities=True)
 def test_ece(predictions: Predictions) -> float:
     """See `metrics.expected_calibration_error`."""
-    return metrics.calibration_gap(predictions.bins[0])
+    return metrics.expected_calibration_error(predictions.bins[0])
 
 
 @metric("test Brier score", "")
@@ -240,7 +240,7 @@ def test_nll_scaled(predictions: Predictions) -> float:
 @metric("test ECE, scaled", "%")
 def test_ece_scaled(predictions: Predictions) -> float:
     """`test_ece` after temperature scaling; NaN without logits."""
-    return metrics.calibration_gap(predictions.bins[1])
+    return metrics.expected_calibration_error(predictions.bins[1])
 
 
 @metric("test Brier score, scaled", "")

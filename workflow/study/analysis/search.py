@@ -33,10 +33,8 @@ def search_table(study: Path, config: StudyRecord, dataset: Labels) -> pd.DataFr
     """
     rows = []
     for run in grid(config):
-        outcome = _outcome(study, run, config.allow_missing)
         settings = {key: _cell(value) for key, value in config.search["trials"][run.model].items()}
-        judged = _validation_metrics(study, run, dataset)
-        rows.append({"trial": run.model, **settings, "seed": run.seed, **outcome, **judged})
+        rows.append({"trial": run.model, **settings, "seed": run.seed, **_result(study, run, config, dataset)})
     table = pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
     means = table.groupby("trial", sort=False)["val_accuracy"].agg(lambda values: values.mean(skipna=False))
     table["mean_val_accuracy"] = table["trial"].map(means)
@@ -49,23 +47,17 @@ def _cell(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _outcome(study: Path, run: RunKey, allow_missing: bool) -> dict[str, Any]:
-    """How a run ended; "missing" where that is allowed."""
-    if allow_missing and not is_trained(study, run):
-        return {"outcome": "missing", "epochs": None, "chosen_epoch": None}
+def _result(study: Path, run: RunKey, config: StudyRecord, dataset: Labels) -> dict[str, Any]:
+    """How a run ended, "missing" where that is allowed, and how good it is on the validation images, if it is there."""
+    missing = {"outcome": "missing", "epochs": None, "chosen_epoch": None, "val_accuracy": np.nan, "val_nll": np.nan}
+    if config.allow_missing and not is_trained(study, run):
+        return missing
     record = load_record(study, run)
-    return {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
-
-
-def _validation_metrics(study: Path, run: RunKey, dataset: Labels) -> dict[str, float]:
-    if not is_trained(study, run):
-        return {"val_accuracy": np.nan, "val_nll": np.nan}
+    ended = missing | {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
     with open_npz(StudyPaths(study).run(*run) / PREDICTIONS, "train the run again") as file:
         ids, logits = file["val_ids"], file["val_logits"]
     if len(ids) == 0:
-        return {"val_accuracy": np.nan, "val_nll": np.nan}
+        return ended
     fine = dataset.fine[ids]
-    return {
-        "val_accuracy": metrics.top_k_accuracy(logits, fine, 1),
-        "val_nll": metrics.negative_log_likelihood(logits, fine),
-    }
+    accuracy, loss = (logits.argmax(axis=1) == fine).mean(), metrics.negative_log_likelihood(logits, fine)
+    return ended | {"val_accuracy": accuracy, "val_nll": loss}

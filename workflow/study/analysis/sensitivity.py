@@ -44,9 +44,8 @@ def sensitivity_table(
         for name, kept in masks.items():
             accuracy, counted = accuracies[name], unequal.counted_images(fine[kept], dataset)
             low, high = wilson(accuracy * counted, counted)
-            values = (model, config.models[model].label, name, int(kept.sum()), len(runs), accuracy, float(low),
-                      float(high), accuracy - accuracies["all"])  # fmt: skip
-            rows.append(dict(zip(COLUMNS, values, strict=True)))
+            rows.append((model, config.models[model].label, name, int(kept.sum()), len(runs), accuracy, float(low),
+                         float(high), accuracy - accuracies["all"]))  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -70,9 +69,7 @@ def sensitivity_contrasts_table(
             name: contrast(*(unequal.counted_alike(right[:, kept], fine[kept], dataset) for right in (model, baseline)))
             for name, kept in masks.items()
         }
-        for name, kept in masks.items():
-            one = found[name]
-            values = (*pair, name, int(kept.sum()), one.difference, one.low, one.high,
-                      one.difference - found["all"].difference)  # fmt: skip
-            rows.append(dict(zip(OF_CONTRASTS, values, strict=True)))
+        for name, one in found.items():
+            rows.append((*pair, name, int(masks[name].sum()), one.difference, one.low, one.high,
+                         one.difference - found["all"].difference))  # fmt: skip
     return pd.DataFrame(rows, columns=OF_CONTRASTS)
