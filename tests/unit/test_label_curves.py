@@ -176,6 +176,12 @@ def test_what_was_run_counts_the_runs_on_few_images(results):
     assert was_run(fewer)[-1].startswith("Beside these, 11 of 12 runs of 2 models")
 
 
+def test_what_was_run_names_the_machines_of_the_runs_on_few_images_where_they_are_others(results):
+    moved = results.tables["label_runs"].assign(device_name=["NVIDIA H200"] * 11 + ["AMD EPYC"])
+    elsewhere = dataclasses.replace(results, tables=results.tables | {"label_runs": moved})
+    assert was_run(elsewhere)[-1].endswith(" images of each class, 11 on NVIDIA H200 and 1 on AMD EPYC.")
+
+
 def test_the_figure_draws_each_model_and_the_distance(results):
     axis = draw_label_curve(results).axes[0]
     said = [" ".join(one.get_text().split()) for one in axis.texts]

@@ -36,6 +36,7 @@ def label_runs_table(config: StudyRecord, every_run: list[Run]) -> pd.DataFrame:
             "outcome": run.record["outcome"],
             "epochs": run.record.get("epochs"),
             "test_accuracy": run.numbers.get("test_accuracy", np.nan),
+            "device_name": run.record.get("environment", {}).get("device_name"),
         }
         for model in _models(config)
         for run in every_run

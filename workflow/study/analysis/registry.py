@@ -64,7 +64,7 @@ TABLES = (
     _table("tables.learning_table", "model"),
     _table("costs.costs_table", "model label device_name precision clock"),
     _table("costs.front_table", "model label clock"),
-    _table("label_curves.label_runs_table", "model label outcome", "labels"),
+    _table("label_curves.label_runs_table", "model label outcome device_name", "labels"),
     _table("label_curves.label_curve_table", "model label", "labels"),
     _table("label_curves.effective_data_table", "model baseline beyond low_beyond high_beyond", "labels"),
     _table("label_curves.effective_data_by_nll_table", "model baseline beyond low_beyond high_beyond", "labels"),

@@ -82,7 +82,10 @@ def _on_few_images(results: Results) -> list[str]:
     models = text.counted(few["model"].nunique(), "model")
     finished = int((few["outcome"] == "finished").sum())
     runs = f"{finished} of " * (finished < len(few)) + text.counted(len(few), "run")
-    return [f"Beside these, {runs} of {models} on {numbers} labelled images of each class."]
+    devices = few["device_name"].value_counts()
+    other = set(devices.index) - set(results.tables["costs"]["device_name"])
+    where = f", {text.listed([f'{count} on {name}' for name, count in devices.items()])}" if other else ""
+    return [f"Beside these, {runs} of {models} on {numbers} labelled images of each class{where}."]
 
 
 def training(results: Results, model: str) -> str:
