@@ -53,6 +53,7 @@ onerror:
 rule all:
     default_target: True
     input:
+        AUGMENTED,
         TABLES,
         NEAR_DUPLICATES,
         FIGURES + PAGES,

@@ -45,6 +45,7 @@ def test_a_folder_of_pictures_goes_through_the_whole_workflow(fresh):
     results = fresh.folder / "results" / "shapes"
     data = read_dataset(results / "dataset.npz")
     assert data.images.shape == (63, 48, 48, 3) and (results / "dataset_pictures.png").exists()
+    assert (results / "dataset_augmented.png").exists()
     assert all(source.startswith("val/") for source in data.sources[data.split == TEST])
     with (results / "tables" / "classes.csv").open(newline="") as handle:
         assert {row["class"] for row in csv.DictReader(handle)} == {"klasse_0", "klasse_1", "klasse_2"}

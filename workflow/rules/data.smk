@@ -32,6 +32,34 @@ rule prepare:
         " 2> >(tee {log:q} >&2)"
 
 
+# What the pictures of a folder look like to networks in training: to be looked at, so it is made before these are trained.
+AUGMENTING = [
+    RunKey(name, STUDY.seeds_of(name)[0])
+    for name in MODELS
+    if STUDY.data.kind == "folder" and STUDY.recipe_of(name).augmentation
+]
+AUGMENTED = [PATHS.folder / "dataset_augmented.png"] if AUGMENTING else []
+if AUGMENTED:
+
+    rule augmented:
+        input:
+            PATHS.dataset_record,
+        output:
+            AUGMENTED,
+        log:
+            LOGS / "augmented.log",
+        priority: 1
+        localrule: True
+        conda:
+            ENVIRONMENTS["train"]
+        params:
+            specs=[PATHS.planned_run(*run) for run in AUGMENTING],
+            sha256=[spec_of(STUDY, run, START.compute).sha256() for run in AUGMENTING],
+            dataset=PATHS.dataset,
+        shell:
+            "python -m study augmented {params.specs:q} --dataset {params.dataset:q} --output {output:q} > {log:q} 2>&1"
+
+
 # Copied results lack Snakemake's metadata, so it cannot see that they are of another config. A file that is newer than
 # their config.json, while this Snakemake lives, has it written anew all the same; so it is where data or weights have
 # gone, because those are made again before the first job, and there must be one.

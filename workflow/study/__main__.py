@@ -4,6 +4,7 @@ Imports stand in the functions, so that a step loads no more than it needs (torc
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -17,18 +18,22 @@ from study.paths import DEFAULT_CONFIG, MACHINE
 
 def prepare(args: argparse.Namespace) -> None:
     """Read, download or render the images, check them, split off the validation images, write dataset.npz."""
-    import json
-
     from study.data.folder import FolderSettings
     from study.data.prepare import prepare_dataset
     from study.files import write_checksums
     from study.paths import IMAGES
 
-    validation, settings = {"fraction": args.fraction, "seed": args.seed}, None
-    if args.pictures is not None:
-        settings = FolderSettings(folder=args.source, validation=validation, **json.loads(args.pictures))
+    validation, given = {"fraction": args.fraction, "seed": args.seed}, args.pictures and json.loads(args.pictures)
+    settings = given and FolderSettings(folder=args.source, validation=validation, **given)
     prepare_dataset(args.dataset, args.source, args.mirror, validation, args.output, settings, args.workers)
     write_checksums(args.output.parent, (args.output.name, args.output.with_suffix(".json").name, IMAGES))
+
+
+def augmented(args: argparse.Namespace) -> None:
+    """Draw training images as networks see them in training, to be looked at."""
+    from study.orchestration.augmented import write_augmented
+
+    write_augmented(args.specs, args.dataset, args.output)
 
 
 def weights(args: argparse.Namespace) -> None:
@@ -167,8 +172,6 @@ def older_code(args: argparse.Namespace) -> None:
 
 def check_models(args: argparse.Namespace) -> None:
     """Pass images through the networks on standard input, as the workflow does with a user's own before a run."""
-    import json
-
     from study.orchestration.check_models import check_models as check
 
     check(json.load(sys.stdin))
@@ -234,6 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     workers = ("--workers", {"type": _positive, "default": 2, "help": "threads that read pictures"})
     seed = ("--seed", {**required, "type": int, "help": "of the split"})
     step(prepare, dataset, source, mirror, fraction, seed, output, pictures, workers)
+    several = {"type": Path, "nargs": "+"}
+    step(augmented, ("specs", several | {"metavar": "SPEC", "help": "specs of runs"}), ("--dataset", path), output)
     step(weights, ("--architecture", required), ("--source", required), output)
     weights_record = ("--weights", {"type": Path, "help": "the record of the weights it starts from"})
     plan = {"type": Path, "help": "the spec as the workflow planned it"}
@@ -253,7 +258,6 @@ def _parser() -> argparse.ArgumentParser:
     step(check_machine,
          ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
          ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip
-    several = {"type": Path, "nargs": "+"}
     step(check, ("paths", several | {"metavar": "PATH", "help": "results/<study>, or files over config.yaml"}))
     step(status, results,
          ("--watch", {"type": _positive, "nargs": "?", "const": 10, "metavar": "SECONDS",
@@ -298,13 +302,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run_process() -> int:
+if __name__ == "__main__":
     try:
-        return main()
+        sys.exit(main())
     finally:  # a signal that comes while Python cleans up changes no result and would print a traceback
         for late in (signal.SIGINT, signal.SIGTERM):
             signal.signal(late, signal.SIG_IGN)
-
-
-if __name__ == "__main__":
-    sys.exit(_run_process())
