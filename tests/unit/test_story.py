@@ -104,7 +104,7 @@ def test_pictures_are_spread_evenly_over_all_there_are():
 
 def test_a_command_names_the_preset_of_the_study():
     assert methods.command("demo").splitlines()[0] == "snakemake --configfile workflow/presets/demo.yaml --cores all"
-    assert methods.command("my_own").splitlines()[1] == "snakemake --configfile YOUR_CONFIG.yaml --report report.html"
+    assert methods.command("my_own").splitlines()[1] == "snakemake --configfile YOUR_CONFIG_FILES --report report.html"
 
 
 def test_a_citation_is_bibtex_of_the_year_of_the_last_run(sources):

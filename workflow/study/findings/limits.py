@@ -111,8 +111,13 @@ def how_to_read(results: Results) -> list[str]:
     return sentences
 
 
+def keeps_last(results: Results) -> bool:
+    """Does every run keep its last epoch, so that validation chooses nothing?"""
+    return all(recipe.get("best_epoch") == "last" for recipe in results.config.recipes.values())
+
+
 def _chosen_on(results: Results) -> str:
-    if all(recipe.get("best_epoch") == "last" for recipe in results.config.recipes.values()):
+    if keeps_last(results):
         return "Every run keeps its last epoch: no choice was made on validation or test images."
     return "Every choice, such as the epoch, was made on the validation images."
 

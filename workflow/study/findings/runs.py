@@ -107,7 +107,7 @@ def budget(recipe: dict[str, Any]) -> str:
         return f"{max(seen.values()) if isinstance(seen, dict) else seen:,} images seen"
     epochs = "at most " * bool(recipe["early_stopping"]) + text.counted(recipe["epochs"], "epoch")
     at_least = recipe.get("images_seen_at_least")
-    return f"{epochs}, {at_least:,} images seen at least" if at_least else epochs
+    return f"{epochs}, at least {at_least:,} images seen" if at_least else epochs
 
 
 def run_seconds(results: Results) -> pd.Series:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from study.findings import text, worth
+from study.findings.limits import keeps_last
 from study.findings.results import Results
 from study.reporting.curves import by_compute, by_labels, learning, panel
 from study.reporting.markup import Column, prose, table
@@ -59,7 +60,9 @@ def label_curve_page(results: Results) -> list[dict[str, Any]]:
     said = " ".join([*worth.by_nll(results), *worth.labels_needed(results), MEASURED])
     return [panel(results, by_labels(results), said), prose("How to read it", [
         "Each seed draws the images of its runs, the same for all models, and smaller sets are parts of larger ones. "
-        "Validation chooses nothing, because its labels are labels too: all settings were fixed beforehand.",
+        + ("Validation chooses nothing, because its labels are labels too: all settings were fixed beforehand."
+           if keeps_last(results) else
+           "Validation images chose the epochs, so their labels, which no number here counts, were needed too."),
         NO_EXTRAPOLATION]), worth_in_labels(results), accuracy_by_labels(results)]  # fmt: skip
 
 

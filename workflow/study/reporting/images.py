@@ -39,7 +39,7 @@ def step(dataset: Dataset) -> int:
 
 def sampling_rule(dataset: Dataset) -> str:
     """By what sampling_rule the images are chosen."""
-    return "The first test image of every " + ("class" if step(dataset) == 1 else f"{step(dataset)}th class")
+    return "The first test image of " + ("every class" if step(dataset) == 1 else f"one class in {step(dataset)}")
 
 
 def _answers(results: Results, model: str, ids: np.ndarray) -> tuple[int | None, dict[int, Named]]:

@@ -262,6 +262,6 @@ def command(study: str, project: Path = PROJECT) -> str:
     for path in (*sorted((project / "workflow" / "presets").glob("*.yaml")), project / "config.yaml"):
         if path.is_file():
             named[yaml.safe_load(path.read_text(encoding="utf-8")).get("study")] = path.relative_to(project).as_posix()
-    file = named.get(study, "YOUR_CONFIG.yaml")
+    file = named.get(study, "YOUR_CONFIG_FILES")
     overlay = "" if file == "config.yaml" else f" --configfile {file}"
     return f"snakemake{overlay} --cores all\nsnakemake{overlay} --report report.html"
