@@ -34,7 +34,7 @@ def test_changes_stand_in_one_line_and_none_is_said():
     assert said(both, 32) == (
         "mirrored left to right in every other epoch; blanked in a random square of 50 % of its side"
     )
-    assert said({"shift": 0}, 32) == said(None, 32) == "none"
+    assert said({"shift": 0}, 32) == said(None, 32) == "not altered"
 
 
 def test_settings_name_the_start_and_the_augmentation_in_words():

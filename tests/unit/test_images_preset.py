@@ -52,6 +52,7 @@ def test_the_report_counts_the_images_that_were_seen(raw):
 
     assert (seen(48, 12), seen(48, 6), seen(5000, 12)) == (12_000, 6_000, 60_000)
     assert budget(record.recipe_of("efficientnet_lite0_fast")) == "4 epochs, at least 6,000 images seen"
+    assert record.duplicate_features == "efficientnet_lite0_frozen"
 
 
 def test_the_time_is_judged_before_anything_has_run(raw, tmp_path, monkeypatch):

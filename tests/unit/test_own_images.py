@@ -19,7 +19,7 @@ from study.findings.limits import in_short, limits
 from study.findings.results import read_results
 from study.findings.runs import was_run
 from study.orchestration.preview import preview
-from study.reporting.images import duplicates_page, hardest_page
+from study.reporting.images import duplicates_page, hardest_page, sample_ids
 from study.reporting.methods import citation, paragraphs
 from study.reporting.pictures import LIMITS, alone, pictures
 
@@ -132,9 +132,26 @@ def test_hard_images_and_copies_are_named_by_their_files(results):
     below = [cell["below"] for cell in hardest["rows"][0]]
     image = results.tables["hardest"]["image_id"].iloc[0]
     assert f"pond/{image}.jpg" in below and "without smoothing" not in hardest["note"]
+    wrong = (results.tables["hardest"]["correct_share"] < 1).sum()
+    assert len(hardest["rows"]) == wrong < results.n_test
     first = results.tables["near_duplicates"].sort_values("distance", kind="stable").iloc[0]
     below = {cell["below"] for cell in duplicates_page(results)[1]["rows"][0]}
     assert {f"pond/{first[key]:.0f}.jpg" for key in ("image_id", "train_image_id")} <= below
+
+
+def test_a_search_that_found_nothing_says_how_it_looked(results):
+    nothing = results.tables | {"near_duplicates": results.tables["near_duplicates"][:0]}
+    for features, how in ((None, "cosine transforms"), ("lite0_frozen", "a pretrained network finds similar")):
+        config = dataclasses.replace(results.config, duplicate_features=features)
+        (section,) = duplicates_page(dataclasses.replace(results, tables=nothing, config=config))
+        said = " ".join(section["paragraphs"])
+        assert said.startswith("The search finds none of the 52 test images among") and how in said
+
+
+def test_few_classes_show_several_samples_of_each(results):
+    test, two = results.dataset.ids(TEST), results.dataset.fine % 2
+    ids = sample_ids(dataclasses.replace(results.dataset, fine=two, fine_names=["a", "b"]))
+    assert ids.tolist() == [*test[two[test] == 0][:6], *test[two[test] == 1][:6]]
 
 
 def test_the_citation_is_of_the_users_study(results):

@@ -6,7 +6,7 @@ from study_factory import labels_of
 
 from study.analysis import unequal
 from study.analysis.contrasts import contrast
-from study.analysis.uncertainty import over_seeds, share_of, wilson
+from study.analysis.uncertainty import over_seeds, share_of, t_interval, wilson
 
 FINE = np.repeat([0, 1], [90, 10])
 
@@ -60,6 +60,15 @@ def test_an_interval_at_100_percent_is_no_point():
     assert 0.95 < low < 0.99 and high == 1
     row = over_seeds(np.ones(3), share_of(100))
     assert (row["ci_low"], row["ci_high"]) == (row["test_low"], row["test_high"]) == pytest.approx(wilson(100, 100))
+
+
+def test_the_interval_of_a_share_over_seeds_ends_at_0_and_100_percent():
+    values = np.array([0.9, 1.0, 1.0])
+    *_, low, high = t_interval(values)
+    assert high > 1
+    assert (over_seeds(values)["ci_low"], over_seeds(values)["ci_high"]) == (low, 1)
+    assert over_seeds(1 - values)["ci_low"] == 0
+    assert over_seeds(values, is_share=False)["ci_high"] == high
 
 
 @pytest.mark.parametrize(("sizes", "chances"), [((90, 10), (0.95, 0.7)), ((300, 60, 20), (0.9, 0.8, 0.5))])

@@ -71,9 +71,11 @@ def fit_temperature(logits: np.ndarray, fine: np.ndarray) -> float:
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2; logits float [N, C] and fine int [N] are
     of the validation images. The likelihood is convex in 1/T and so has one valley over log T, on which the search
-    runs. Where no temperature is better than none (logits that are all equal), it is 1; where every image is right, the
-    surer the better, and it is as low as makes a difference in float64.
+    runs. Where no temperature is better than none (logits that are all equal), it is 1; so it is where every image is
+    right, as few images may be: the surer the better then, without end.
     """
+    if (logits.argmax(1) == fine).all():
+        return 1.0
 
     def loss(log_temperature: float) -> float:
         return negative_log_likelihood(scaled(logits, np.exp(log_temperature)), fine)

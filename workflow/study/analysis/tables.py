@@ -104,7 +104,7 @@ def models_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd
         for metric in metric_names(dataset):
             values = np.array([run.numbers[metric] for run in runs])
             row = {"model": model, "label": config.models[model].label, "metric": metric}
-            row |= over_seeds(values, intervals.get(metric))
+            row |= over_seeds(values, intervals.get(metric), metric in intervals or metric.endswith("_accuracy"))
             low, high = over_seeds_and_images(correct[metric](runs)) if metric in correct else (np.nan, np.nan)
             both = (row["test_low"], row["test_high"]) if low == high else (low, high)
             rows.append(row | dict(zip(("both_low", "both_high"), both, strict=True)))

@@ -48,14 +48,17 @@ def share_of(images: float) -> Callable[[float], tuple[float, float]]:
 
 
 def over_seeds(
-    values: np.ndarray, over_images: Callable[[float], tuple[float, float]] | None = None
+    values: np.ndarray, over_images: Callable[[float], tuple[float, float]] | None = None, is_share: bool = True
 ) -> dict[str, float]:
     """Mean, spread and intervals of one number of each seed, by the columns of models.csv; see `models_table`.
 
+    The interval over seeds of a number that `is_share` ends at 0 and 1.
     `over_images` gives the interval of a mean for other test images, where there is one. It stands in for that over
     seeds where every seed gets all images right, or none: they would be the same on no other images, as a point says.
     """
     mean, sd, ci_low, ci_high = t_interval(values)
+    if is_share:
+        ci_low, ci_high = max(ci_low, 0.0), min(ci_high, 1.0)
     test_low, test_high = (np.nan, np.nan) if over_images is None or np.isnan(mean) else over_images(mean)
     if over_images is not None and ci_low == ci_high and not 1e-12 < mean < 1 - 1e-12:
         ci_low, ci_high = test_low, test_high

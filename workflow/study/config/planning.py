@@ -232,6 +232,7 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
         ],
         "suspect_labels": list_record("suspect_labels", config.suspect_labels, config.test_images()),
         "known_duplicates": list_record("known_duplicates", config.known_duplicates, config.test_images()),
+        **({"duplicate_features": named} if (named := config.duplicate_features) else {}),
         "allow_missing": config.allow_missing,
         "claims": [one.record() for one in config.claims if one.dataset == config.dataset.name],
         "literature": [

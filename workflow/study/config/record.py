@@ -73,6 +73,7 @@ class StudyRecord:
     ladder: list[dict[str, Any]]
     suspect_labels: dict[str, Any] | None
     known_duplicates: dict[str, Any] | None = None
+    duplicate_features: str | None = None
     allow_missing: bool
     claims: list[dict[str, Any]]
     literature: list[dict[str, Any]]

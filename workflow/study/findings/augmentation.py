@@ -44,7 +44,7 @@ def changes(augmentation: Mapping[str, Any] | None, side: int) -> list[Change]:
 
 def said(augmentation: Mapping[str, Any] | None, side: int) -> str:
     """All changes in a line."""
-    return "; ".join(change.words for change in changes(augmentation, side)) or "none"
+    return "; ".join(change.words for change in changes(augmentation, side)) or "not altered"
 
 
 def _chance(probability: float) -> str:

@@ -18,7 +18,7 @@ ENDS = ["value", "low", "high"]
 
 def near_duplicate(results: Results) -> str:
     """What counts as a near-duplicate in this study, in a sentence."""
-    if results.tables[NEAR_DUPLICATES_TABLE]["likeness"].notna().any():
+    if results.config.duplicate_features or results.tables[NEAR_DUPLICATES_TABLE]["likeness"].notna().any():
         return (
             "A near-duplicate is a test image with a training or validation image that a pretrained network finds "
             "similar and that agrees with it once the two are laid upon each other, mirrored, enlarged and shifted as "

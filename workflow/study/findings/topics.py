@@ -64,17 +64,17 @@ def classes(results: Results, two: Compared | None = None) -> str:
         few = "too few seeds to test single classes"
         return f"{name} is ahead of {other} in {ahead} of {every} and behind in {behind}; {few}"
     sure = f"{int((gains >= SURE).sum())} of {every} and worse in {int((gains <= 1 - SURE).sum())}"
-    return (
-        f"{name} is better than {other} in {sure}, each with a probability of at least {text.percent(SURE, 0)} %; it "
-        f"is expected to be worse in {text.number((1 - gains).sum(), 1)}"
-    )
+    worse = text.number((1 - gains).sum(), 1)
+    expected = f"; it is expected to be worse in {worse}" if worse != "0.0" else ""
+    sure += f", each with a probability of at least {text.percent(SURE, 0)} %"
+    return f"{name} is better than {other} in {sure}{expected}"
 
 
 def smallest_differences(results: Results, two: Compared | None = None) -> str:
-    """The classes in which the model of the headline gains least; nothing where it cannot be said."""
+    """The classes in which the model of the headline gains least; nothing of two classes, or where it is not known."""
     two = two or headline(results)
     rows = pd.DataFrame() if two is None else class_differences(results, two).dropna(subset="difference")
-    if rows.empty:
+    if len(rows) < 3:
         return ""
     is_known = rows["shrunken"].notna().all()
     by = "shrunken" if is_known else "difference"

@@ -124,7 +124,7 @@ def mistakes_table(results: Results) -> dict[str, Any]:
     if results.has_superclasses:
         columns += [Column("superclass", "True superclass"), Column("same", "Same superclass, or which")]
     frame = frame.reindex(columns=[column.key for column in columns])
-    note = f"The {MISTAKES} most frequent of every model; images are counted over its finished seeds."
+    note = f"The most frequent of every model, at most {MISTAKES}; images are counted over its finished seeds."
     return table("Most frequent mistakes", frame, columns, results.csv("confusion"), note)
 
 
@@ -183,9 +183,9 @@ def pairs_page(results: Results) -> list[dict[str, Any]]:
     ]
     frame = pd.DataFrame(rows, columns=[*[column.key for column in columns], "where"])
     note = (
-        f"The {PAIRS} most confused pairs of every model: the share of both classes' images that is taken for the "
-        "other class, mean over seeds. A → B is the share of class A that is taken for B. The pictures are those that "
-        f"most seeds mistake that way, at most {EXAMPLES}{enlarged(results)}; below them, how many of the "
+        f"The most confused pairs of every model, at most {PAIRS}: the share of both classes' images that is taken for "
+        "the other class, mean over seeds. A → B is the share of class A that is taken for B. The pictures are those "
+        f"that most seeds mistake that way, at most {EXAMPLES}{enlarged(results)}; below them, how many of the "
         "model's seeds do."
     )
     numbers = frame.drop(columns=["first images", "second images"])

@@ -84,14 +84,14 @@ def dots(results: Results) -> dict[str, Any]:
     rows, compute = [], training_compute(results)
     for row in models[models["n_seeds"] > 0].sort_values("mean", ascending=False, kind="stable").to_dict("records"):
         seeds = 100 * runs.loc[runs["model"] == row["model"], results.measure]
-        entry = results.config.models[row["model"]]
+        entry, own = results.config.models[row["model"]], compute[row["model"]]
         rows.append({
             "model": row["model"], "number": results.models.index(row["model"]), "label": entry.label,
             "dots": [axis.place(value) for value in seeds],
             "mean": axis.place(100 * row["mean"]), "value": text.percent(row["mean"]),
             "starts": hue_name(results, row["model"]),
             "seeds": text.counted(len(seeds), "seed"), "how": training(results, row["model"]),
-            "compute": "" if np.isnan(compute[row["model"]]) else text.number(compute[row["model"]], 0),
+            "compute": "" if np.isnan(own) else text.number(own, int(own < 20)),
             "said": f"{text.percent(row['mean'])} %, seeds {', '.join(text.number(value, 1) for value in seeds)}",
         })  # fmt: skip
     literature = [

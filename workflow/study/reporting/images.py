@@ -26,10 +26,15 @@ Named = list[tuple[int, float]]  # the most probable classes and their probabili
 
 
 def sample_ids(dataset: Dataset) -> np.ndarray:
-    """Row numbers int [<= 12] of the sample images: the first test image of every n-th class, n = `step(dataset)`."""
-    test = dataset.ids(TEST)
-    first = [test[dataset.fine[test] == label][:1] for label in range(0, len(dataset.fine_names), step(dataset))]
+    """Row numbers int [<= 12] of the sample images: the first test images of every n-th class, n = `step(dataset)`."""
+    test, labels = dataset.ids(TEST), range(0, len(dataset.fine_names), step(dataset))
+    first = [test[dataset.fine[test] == label][: _each(dataset)] for label in labels]
     return np.concatenate(first)[:IMAGES]
+
+
+def _each(dataset: Dataset) -> int:
+    """How many sample images of a class there are, so that twelve are shown of few classes too."""
+    return max(1, IMAGES // len(dataset.fine_names))
 
 
 def step(dataset: Dataset) -> int:
@@ -39,7 +44,8 @@ def step(dataset: Dataset) -> int:
 
 def sampling_rule(dataset: Dataset) -> str:
     """By what sampling_rule the images are chosen."""
-    return "The first test image of " + ("every class" if step(dataset) == 1 else f"one class in {step(dataset)}")
+    images = "image" if _each(dataset) == 1 else f"{_each(dataset)} images"
+    return f"The first test {images} of " + ("every class" if step(dataset) == 1 else f"one class in {step(dataset)}")
 
 
 def _answers(results: Results, model: str, ids: np.ndarray) -> tuple[int | None, dict[int, Named]]:
@@ -96,7 +102,7 @@ def _answers_shown(results: Results, image: int, named: Named) -> list[dict[str,
 
 def hardest_page(results: Results) -> list[dict[str, Any]]:
     """The test images that the fewest runs get right."""
-    frame = results.tables["hardest"].head(HARDEST).copy()
+    frame = results.tables["hardest"].query("correct_share < 1").head(HARDEST).copy()
     frame["pictures"] = [[picture(results, image)] for image in frame["image_id"]]
     frame[["class", "most_named"]] = frame[["class", "most_named"]].map(lambda name: text.words(str(name)))
     models = results.tables["runs"].query("outcome == 'finished'")["model"].nunique()
@@ -149,6 +155,9 @@ def _two_classes(test: str, training: str) -> Markup:
 def duplicates_page(results: Results) -> list[dict[str, Any]]:
     """Test images beside the training or validation image that they nearly repeat."""
     every = results.tables["near_duplicates"].sort_values("distance", kind="stable")
+    if every.empty:
+        none = f"The search finds none of the {results.n_test:,} test images among the training and validation images."
+        return [prose("Near-duplicates", [none, near_duplicate(results)])]
     frame = every.head(NEAREST).copy()
     for key, title in (("image_id", "test"), ("train_image_id", "train")):
         frame[f"{title} file"] = files(results, frame[key])
