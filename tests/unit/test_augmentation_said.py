@@ -49,9 +49,10 @@ def test_settings_name_the_start_and_the_augmentation_in_words():
     assert settings_of(results, "cnn")["starts from"] == "random weights"
 
 
-def test_pairs_with_two_labels_are_shown_the_most_alike_first_and_names_stay_text():
-    rows = [(6, 1, 0.9, 1), (7, 2, 0.8, 0), (8, 3, 0.2, 0)]
-    table = pd.DataFrame(rows, columns=["image_id", "train_image_id", "distance", "same_class"])
+def test_pairs_with_two_labels_are_surely_one_picture_the_most_alike_first_and_names_stay_text():
+    nan = float("nan")
+    rows = [(6, 1, 0.1, nan, 1), (7, 2, 0.8, 0.95, 0), (8, 3, 0.2, nan, 0), (5, 1, 0.2, 0.94, 0), (4, 1, 0.6, nan, 0)]
+    table = pd.DataFrame(rows, columns=["image_id", "train_image_id", "distance", "likeness", "same_class"])
     results = results_of(near_duplicates=table)
     results.dataset.fine = np.array([0, 0, 1, 2, 0, 0, 0, 2, 1])
     results.dataset.fine_names = ["a", "<b>", "c_d"]

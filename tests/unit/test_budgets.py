@@ -133,7 +133,7 @@ def test_the_finding_says_how_many_times_the_compute_or_that_no_budget_was_enoug
     times = worth.amount(worth.compute_row(within), "times")
     assert worth.compute(within) == f"Random needs {times} times the training compute to be as accurate as tuned_1"
     assert times.startswith("2.") and "[" in times
-    assert worth.compute(beyond) == "Random does not reach tuned_1 with 4.0 times its training compute"
+    assert worth.compute(beyond) == "Random with 4.0 times the training compute of tuned_1 is still less accurate"
     assert worth.compute(results_of(labels, HITS | {"tuned_1": 100})) == (
         "Random is more accurate than tuned_1 at its smallest budget already"
     )

@@ -91,12 +91,12 @@ def test_weights_of_unverified_origin_are_suspected_only_where_the_interval_is_a
     told = contamination(results_of(MODELS, contamination=suspected((-0.005, 0.02), (0.005, 0.02), (-0.01, 0.03))))
     assert told == [
         "No sign that weights of unverified origin have seen the training images, of which the validation images are a "
-        "part: the gain over CNN, whose weights have a known origin, on validation minus that on test is +1.0, 95 % "
-        "interval −0.5 to +2.0, for B0; +1.0, 95 % interval −1.0 to +3.0, for B0 (in points).",
+        "part: the gain over CNN, whose weights have a known origin, on validation minus that on test is, in points, "
+        "+1.0, 95 % interval −0.5 to +2.0, for B0; +1.0, 95 % interval −1.0 to +3.0, for B0.",
         "It may be that weights of unverified origin have seen the training images, of which the validation images are "
-        "a part: the gain over CNN, whose weights have a known origin, on validation minus that on test is +1.0, 95 % "
-        "interval +0.5 to +2.0, for B0 (in points).",
+        "a part: the gain over CNN, whose weights have a known origin, on validation minus that on test is, in points, "
+        "+1.0, 95 % interval +0.5 to +2.0, for B0.",
     ]
     (told,) = contamination(results_of(MODELS, contamination=suspected((NAN, NAN))))
-    assert told.startswith("There are too few seeds to tell whether weights") and "is +1.0 for B0" in told
+    assert told.startswith("There are too few seeds to tell whether weights") and "is, in points, +1.0 for B0." in told
     assert contamination(results_of(MODELS, contamination=suspected())) == []

@@ -159,6 +159,6 @@ def on_gpus(*gpus):
 
 
 def test_methods_say_how_many_runs_finished():
-    assert topics.methods(results_of()) == "All 6 runs finished; one command repeats them"
+    assert topics.methods(results_of()) == "All 6 runs finished; one command runs the study again"
     runs = outcomes(("cnn", 0, "diverged"), ("b0", 0, "finished"))
-    assert topics.methods(results_of(runs=runs)) == "1 of 2 runs finished; one command repeats them"
+    assert topics.methods(results_of(runs=runs)) == "1 of 2 runs finished; one command runs the study again"

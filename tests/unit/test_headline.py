@@ -1,5 +1,7 @@
 """The pair that answers the question, the answer in words, and what a reader must know before it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -204,6 +206,15 @@ def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():
 
     assert warns(2)
     assert not warns(3, 0)
+
+
+def test_what_was_chosen_on_validation_images_is_said_of_runs_and_of_the_answer():
+    results = results_of(models=pd.DataFrame({"metric": "test_accuracy", "n_seeds": [3]}))
+    assert how_to_read(results)[-1] == "Every choice, such as the epoch, was made on the validation images."
+    results.config.recipes["r"] = {"best_epoch": "last"}
+    assert how_to_read(results)[-1].endswith("The answer compares the models that are best on validation images.")
+    named = replace(results, config=replace(results.config, headline=Pair("b0", "cnn")))
+    assert how_to_read(named)[-1] == "Every run keeps its last epoch: none was chosen on validation or test images."
 
 
 def test_a_small_deviation_has_a_second_decimal():

@@ -165,12 +165,12 @@ def test_the_page_has_every_amount_and_the_story_its_part(results):
     assert [(one["kind"], one["name"]) for one in part["sections"]] == [("chart", "curves")]
 
 
-@pytest.mark.parametrize(("rule", "said"), [("last", "chooses nothing"), ("val_loss", "images chose the epochs")])
+@pytest.mark.parametrize(("rule", "said"), [("last", "choose nothing"), ("val_loss", "chose the epochs")])
 def test_labels_that_chose_an_epoch_are_not_passed_over(results, rule, said):
     recipes = {name: recipe | {"best_epoch": rule} for name, recipe in results.config.recipes.items()}
     config = dataclasses.replace(results.config, recipes=recipes)
     _, how_to_read, *_ = label_curve_page(dataclasses.replace(results, config=config))
-    assert f"Validation {said}" in how_to_read["paragraphs"][0]
+    assert f"Validation images {said}" in how_to_read["paragraphs"][0]
 
 
 def test_what_was_run_counts_the_runs_on_few_images(results):

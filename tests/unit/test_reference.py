@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from study_factory import make_study
@@ -203,25 +204,37 @@ def test_the_cost_of_a_point_is_that_of_the_next_model_on_the_front(published, t
     assert said.endswith("less accurate than one that takes no longer: lite0 frozen (3.3).")
 
 
-def test_a_point_has_no_price_where_single_runs_of_the_two_models_took_as_long(published, tmp_path):
+def test_a_point_has_no_price_where_single_runs_took_as_long_or_ran_on_another_kind_of_machine(published, tmp_path):
     results = with_costs(published, tmp_path / "copy", run_seconds=[60, 180, 200, 1080], mean=[0.3, 0.5, 0.45, 0.8])
     costs = results.tables["costs"]
     slow = (costs["model"] == "scratch_cnn") & (costs["seed"] == 2)
     costs.loc[slow, "run_seconds"] = 181  # longer than any run of the next model on the front
     said = times_and_accuracy(results)
     assert "; scratch modern 3.0 for 50.0 %; lite0 finetune 18.0 for 80.0 %, 0.50 for each point more" in said
+    costs.loc[costs["model"] == "lite0_finetune", "device_name"] = "another CPU"
+    assert "; lite0 finetune 18.0 for 80.0 %. Each of the others" in times_and_accuracy(results)
 
 
-def test_the_notes_on_models_stand_among_the_limits(published, tmp_path):
+def test_the_notes_on_models_and_recipes_stand_among_the_limits(published, tmp_path):
     copy = shutil.copytree(published, tmp_path / "copy")
     config = read_json(copy / "config.json")
     for model in ("lite0_frozen", "lite0_finetune"):  # said once of both
         config["models"][model]["note"] = "Its weights are ours."
     config["models"]["scratch_cnn"]["note"] = "It is small."
+    config["trials"] = {"short": {"count": 3, "note": "ours"}, "unused": {"count": None, "note": "not ours"}}
     write_json(copy / "config.json", config)
     page = page_text(read_published(copy))
+    assert "into some recipes than into others, as far as it is recorded: short (3 trials, ours)." in flat(page)
     assert "\n- scratch cnn: It is small.\n" in page
     assert "\n- lite0 frozen; lite0 finetune: Its weights are ours.\n" in page
+
+
+def test_runs_of_older_code_are_told_of(published):
+    results = read_published(published)
+    vars(results)["is_older"] = np.array([True, False])
+    assert "- Some runs are of older code than the present one: its models" in flat(page_text(results))
+    vars(results)["is_older"] = np.array([False, False])
+    assert "older code" not in page_text(results)
 
 
 def test_published_numbers_stand_apart(published):

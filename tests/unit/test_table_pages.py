@@ -15,7 +15,7 @@ from study.findings.topics import counts
 from study.reporting.certainty import calibration_page
 from study.reporting.classes import class_differences_page, summary
 from study.reporting.confusion import PAIRS, confusion_page, examples, pairs_page
-from study.reporting.costs import front_section
+from study.reporting.costs import front_section, front_table
 from study.reporting.markup import Column, table
 from study.reporting.methods import paragraphs
 from study.reporting.models import contrasts_table
@@ -154,6 +154,15 @@ def test_the_front_of_each_cost_holds_what_no_other_model_beats(sources):
     costs = front_section(own)["data"]["costs"]
     of_table = [cost["front"] for cost in costs if not cost["title"].startswith("compute")]
     assert of_table == [[0, 2], [1, 2], [0, 2]]
+
+
+def test_times_of_runs_that_shared_a_gpu_rank_no_model(sources):
+    assert "On the Pareto front" in shown(front_table(sources))
+    at_once = sources.tables["provenance"].assign(device="cuda", visible_gpu="0")
+    costs = sources.tables["costs"].assign(clock="wall")
+    own = dataclasses.replace(sources, tables=sources.tables | {"provenance": at_once, "costs": costs})
+    made = front_table(own)
+    assert "On the Pareto front" not in shown(made) and "front" not in made["note"]
 
 
 def test_any_recipe_is_rendered():

@@ -124,7 +124,7 @@ def contamination(results: Results) -> list[str]:
     return [
         f"{verdict} weights of unverified origin have seen the training images, of which the validation images are a "
         f"part: the gain over {results.names[results.tables['contamination']['reference'].iloc[0]]}, whose weights "
-        f"have a known origin, on validation minus that on test is {'; '.join(differences)} (in points)."
+        f"have a known origin, on validation minus that on test is, in points, {'; '.join(differences)}."
         for verdict, differences in found.items()
     ]
 

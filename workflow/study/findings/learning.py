@@ -37,8 +37,7 @@ def _passed(results: Results) -> str:
     passed = by_epoch[by_epoch > reached]
     if passed.empty or by_epoch.isna().any():  # judged after its last epoch alone, it may have passed sooner
         return ""
-    name, other = text.opening(results.names[two.model]), results.names[two.other]
     return (
-        f"{name} passes on validation images what {other} reaches at its best, {text.percent(reached)} %, in epoch "
-        f"{passed.index[0]} of {by_epoch.index.max()}"
+        f"On validation images, {results.names[two.model]} passes the best of {results.names[two.other]} "
+        f"({text.percent(reached)} %) in epoch {passed.index[0]} of {by_epoch.index.max()}"
     )

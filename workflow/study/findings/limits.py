@@ -20,7 +20,7 @@ def in_short(results: Results) -> list[str]:
 def limits(results: Results) -> list[str]:
     """Every limit in a sentence or two, those of single models and of unfinished studies first."""
     data = results.config.dataset.title
-    sentences = [*_of_models(results), *lost_runs(results), *_budget(results)]
+    sentences = [*_of_models(results), *lost_runs(results), *_older_code(results), *_budget(results)]
     sentences += [
         _effort(results),
         *_pretraining(results),
@@ -68,6 +68,14 @@ def _of_models(results: Results) -> list[str]:
     if few:
         notes.insert(0, f"Fewer than {MIN_SEEDS} seeds so far, and so no interval: {'; '.join(few)}.")
     return notes
+
+
+def _older_code(results: Results) -> list[str]:
+    """What it means that runs are of older code, whose models a reader may look for in the present config."""
+    if not results.is_older.any():
+        return []
+    which = "The runs" if results.is_older.all() else "Some runs"
+    return [f"{which} are of older code than the present one: its models and recipes of these names may be others."]
 
 
 def _budget(results: Results) -> list[str]:
@@ -118,19 +126,21 @@ def keeps_last(results: Results) -> bool:
 
 def _chosen_on(results: Results) -> str:
     if keeps_last(results):
-        return "Every run keeps its last epoch: no choice was made on validation or test images."
+        best = " The answer compares the models that are best on validation images." * (not results.config.headline)
+        return f"Every run keeps its last epoch: none was chosen on validation or test images.{best}"
     return "Every choice, such as the epoch, was made on the validation images."
 
 
 def _effort(results: Results) -> str:
-    """What finding the recipes took, as far as the config records it."""
-    used = {model.recipe for model in results.config.models.values()}
-    counts = {name: one["count"] for name, one in results.config.trials.items() if one["count"]}
-    found = [f"{text.counted(count, 'trial')} for {name}" for name, count in counts.items() if name in used]
-    none = "the trials of the others were not counted" if found else "no trials were counted"
-    uncounted = none if used - counts.keys() else ""
-    details = "; ".join(filter(None, [text.listed(found) if found else "", uncounted]))
-    return f"Each model has one recipe, and more effort went into some recipes than into others ({details})."
+    """How the recipes' settings were found, as far as the config records it."""
+    used, trials = {model.recipe for model in results.config.models.values()}, results.config.trials
+    found = [
+        f"{name} ({text.counted(one['count'], 'trial') + ', ' if one['count'] else ''}{one['note']})"
+        for name, one in trials.items()
+        if name in used
+    ]
+    recorded = f", as far as it is recorded: {text.listed(found)}" if found else ""
+    return f"Each model has one recipe, and more effort went into some recipes than into others{recorded}."
 
 
 def _pretraining(results: Results) -> list[str]:

@@ -110,6 +110,12 @@ def budget(recipe: dict[str, Any]) -> str:
     return f"{epochs}, at least {at_least:,} images seen" if at_least else epochs
 
 
+def about_epochs(results: Results) -> str:
+    """What an epoch is where recipes count the images seen, as a sentence to add; else nothing."""
+    counted = any(recipe.get("images_seen") for recipe in results.config.recipes.values())
+    return " Where a recipe counts the images seen, an epoch is an equal part of them, not a pass." * counted
+
+
 def run_seconds(results: Results) -> pd.Series:
     """Seconds that a finished run takes on average, by model; `minutes_unit` says what they are."""
     return results.finished_costs().groupby("model")["run_seconds"].mean()

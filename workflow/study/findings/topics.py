@@ -272,11 +272,13 @@ def times_and_accuracy(results: Results) -> str:
         )
     is_on = on_front(models["mean"].to_numpy(float), models["seconds"].to_numpy(float))
     spread = costs.groupby("model")["run_seconds"].agg(["min", "max"])
+    timed_on = costs.groupby("model")["device_name"].agg(set)
     said, before = [], None
     for row in models[is_on].itertuples():
         part = f"{row.label} {text.minutes(row.seconds)} for {text.percent(row.mean)} %"
-        # A step within the spread of single runs has no price.
-        if before is not None and spread.loc[row.Index, "min"] > spread.loc[before.Index, "max"]:
+        # A step has no price within the spread of single runs, nor from one kind of machine to another.
+        is_dearer = before is not None and spread.loc[row.Index, "min"] > spread.loc[before.Index, "max"]
+        if is_dearer and len(timed_on[row.Index] | timed_on[before.Index]) == 1:
             each = (row.seconds - before.seconds) / (100 * (row.mean - before.mean))
             part += f", {text.minutes(each)} for each point more"
         said.append(part)
@@ -296,7 +298,7 @@ def methods(results: Results) -> str:
     finished = int((runs["outcome"] == "finished").sum())
     every = text.counted(len(runs), "run")
     started = f"All {every}" if finished == len(runs) and finished > 1 else f"{finished} of {every}"
-    return f"{started} finished; one command repeats them"
+    return f"{started} finished; one command runs the study again"
 
 
 FINDINGS: dict[str, Callable[[Results], str]] = {

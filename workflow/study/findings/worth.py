@@ -71,7 +71,7 @@ def by_nll(results: Results) -> list[str]:
         return []
     is_one = (rows[list(PAIR)] == [row[key] for key in PAIR]).all(axis=1)
     worth = amount(rows[is_one].iloc[0].to_dict(), "effective")
-    return [f"By negative log-likelihood it is as good as that with {worth}."]
+    return [f"By negative log-likelihood, of probabilities as trained, it is as good as that with {worth}."]
 
 
 def compute(results: Results) -> str:
@@ -81,7 +81,9 @@ def compute(results: Results) -> str:
         return "Accuracy by training compute"
     model, other = results.names[row["model"]], curve_name(results, row["curve"])
     if row["beyond"] == ">":
-        return f"{other} does not reach {model} with {text.number(row['times'], 1)} times its training compute"
+        return (
+            f"{other} with {text.number(row['times'], 1)} times the training compute of {model} is still less accurate"
+        )
     if row["beyond"] == "<":
         return f"{other} is more accurate than {model} at its smallest budget already"
     said = f"{other} needs {amount(row, 'times')} times the training compute to be as accurate as {model}"
@@ -90,7 +92,7 @@ def compute(results: Results) -> str:
     if best.empty:
         return said
     times = text.number(best["times"].iloc[0], 1)
-    return f"{said}, and does not reach {results.names[two.model]} with {times} times"
+    return f"{said}, and with {times} times that of {results.names[two.model]} it is still less accurate"
 
 
 def compute_row(results: Results) -> dict[str, Any] | None:

@@ -80,7 +80,8 @@ def page_text(results: Results) -> str:
     """The page in Markdown. Raises StudyError if no run has finished."""
     if best_model(results.tables["models"]) is None:
         raise StudyError(f"{results.study}: no run has finished, so there is nothing to tell yet.")
-    found = answer(results)
+    found, sections = answer(results), _worth(results)
+    kind = f" in {sections[0]['part']}" if sections else ""
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters["fold"] = _fold
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -88,14 +89,15 @@ def page_text(results: Results) -> str:
         template.render(
             folder=results.study.as_posix(),
             is_own=results.is_own,
-            title=f"What pretraining is worth: {results.config.dataset.title}, on a {_device(results)}",
+            title=f"What pretraining is worth{kind}: {results.config.dataset.title}, on a {_device(results)}",
             answer=f"**{found.claim}.** {' '.join(found.details)}",
             same_network=same_network(results),
             notice=notice(all_runs(results)),
             figure=FIGURE,
             results=results_table(results, results.models),
+            is_frozen=any(model.regime == "frozen" for model in results.config.models.values()),
             was_run=" ".join(was_run(results)),
-            worth=_worth(results),
+            worth=sections,
             is_of_budgets=len(worth.at_budgets(results)) > 0,
             ladder=_ladder(results),
             contrasts=_contrasts(results),
@@ -105,6 +107,7 @@ def page_text(results: Results) -> str:
                 f"**{topics.costs(results)}.** {topics.times_and_accuracy(results)}",
             ],
             claims=_claims(results),
+            untested=int((results.tables["claims"]["n_seeds"] == 0).sum()),
             literature=_literature(results),
             limits=limits(results),
             thin="label_runs" in results.tables,

@@ -12,7 +12,6 @@ from study.analysis.scores import METRICS
 from study.config.record import ModelRecord
 from study.findings import text
 from study.findings.augmentation import said
-from study.findings.limits import limits
 from study.findings.results import Results
 from study.findings.runs import minutes_unit
 from study.paths import MODEL, StudyPaths
@@ -37,7 +36,7 @@ def card_page(results: Results, model: str) -> list[dict[str, Any]]:
         _results(results, model),
         *([_superclasses(results, model)] if results.has_superclasses else []),
         facts("Cost", _cost(results, model), "Mean over finished runs; they depend on the machine."),
-        prose("Intended use and limits", [_use(results, entry)], points=limits(results)),
+        prose("Intended use", [_use(results, entry)]),
         _usage(results, model, seeds),
     ]
 
@@ -148,7 +147,7 @@ def _use(results: Results, entry: ModelRecord) -> str:
         f"Made to compare ways of training on {data}: it names one of that data's classes for any picture it is given, "
         "even one that shows none of them. Not made for decisions about people, and not tested on other pictures. "
         + ("It inherits the biases of the data of its pretrained weights. " if entry.weights else "")
-        + "Known limits of the measurements:"
+        + "The limits of the measurements are in Methods."
     )
 
 

@@ -115,10 +115,11 @@ def front_table(results: Results) -> dict[str, Any]:
     frame = with_speeds(results, results.tables["front"])
     seconds = "CPU seconds per run" if is_cpu_time(frame) else "Seconds per run"
     frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
+    is_ranked = sharing(results) == 1  # by time
     columns = [
         Column("label", "Model"),
         Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
-        Column("front", "On the Pareto front"),
+        *([Column("front", "On the Pareto front")] if is_ranked else []),
         Column("run_seconds", seconds, partial(text.number, digits=1)),
         Column("macs", "MACs per image (millions)", text.millions),
         Column("parameters", "Parameters", text.whole, "trained"),
@@ -130,8 +131,7 @@ def front_table(results: Results) -> dict[str, Any]:
         frame,
         columns,
         results.csv("front"),
-        (
-            "Mean over seeds. On the Pareto front: no other model is at least as accurate in less time. MACs "
-            "are the multiply-accumulates of one forward pass of one image."
-        ),
+        "Mean over seeds. "
+        + "On the Pareto front: no other model is at least as accurate in less time. " * is_ranked
+        + "MACs are the multiply-accumulates of one forward pass of one image.",
     )

@@ -7,6 +7,7 @@ import numpy as np
 from study.findings import text, worth
 from study.findings.limits import keeps_last
 from study.findings.results import Results
+from study.findings.runs import about_epochs
 from study.reporting.curves import by_compute, by_labels, learning, panel
 from study.reporting.markup import Column, prose, table
 
@@ -32,7 +33,7 @@ def learning_section(results: Results) -> dict[str, Any]:
         "A line is one run, after every epoch; beside it stands the model's mean at the epochs that were kept. Blue "
         "starts from pretrained weights, orange from random ones; the two chosen models are stronger."
     )
-    return panel(results, learning(results), note)
+    return panel(results, learning(results), note + about_epochs(results))
 
 
 def learning_table(results: Results) -> dict[str, Any]:
@@ -60,7 +61,9 @@ def label_curve_page(results: Results) -> list[dict[str, Any]]:
     said = " ".join([*worth.by_nll(results), *worth.labels_needed(results), MEASURED])
     return [panel(results, by_labels(results), said), prose("How to read it", [
         "Each seed draws the images of its runs, the same for all models, and smaller sets are parts of larger ones. "
-        + ("Validation chooses nothing, because its labels are labels too: all settings were fixed beforehand."
+        + ("Validation images choose nothing, because their labels are labels too: settings follow a rule that was "
+           "fixed beforehand and is tuned for no number of images. The recipes behind it were not found from few "
+           "labels: the limitations say how."
            if keeps_last(results) else
            "Validation images chose the epochs, so their labels, which no number here counts, were needed too."),
         NO_EXTRAPOLATION]), worth_in_labels(results), accuracy_by_labels(results)]  # fmt: skip
@@ -96,7 +99,8 @@ def budget_curve_page(results: Results) -> list[dict[str, Any]]:
     """What compute random weights need to be as good as pretrained ones, and every accuracy."""
     return [panel(results, by_compute(results), MEASURED), prose("How to read it", [
         "Models whose recipes differ in nothing but the images they see are a curve. The compute of pretraining itself "
-        "is not counted.", NO_EXTRAPOLATION]), worth_in_points(results), worth_in_compute(results),
+        "is not counted.", f"{NO_EXTRAPOLATION} They are made of resamples, and a little wider than that of the "
+        "difference of two models."]), worth_in_points(results), worth_in_compute(results),
         accuracy_by_compute(results)]  # fmt: skip
 
 

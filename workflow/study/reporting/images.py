@@ -1,4 +1,4 @@
-"""The same test images through every model, chosen by a sampling_rule that knows no result."""
+"""The same test images through every model, chosen by a rule that knows no result."""
 
 from functools import partial
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from study.analysis.answers import TOP
+from study.analysis.duplicates import SURE
 from study.data.dataset import TEST, Dataset
 from study.findings import text
 from study.findings.doubts import near_duplicate
@@ -16,6 +17,7 @@ from study.reporting.pictures import alone, enlarged, files, picture
 from study.reporting.style import hue_name
 
 PAIRS = 12  # nearly the same photograph, with two labels
+ONE_PICTURE = 0.95  # a chance from which on nearly all near-duplicates are one (docs/duplicates.md)
 NEAREST = 60  # because pictures take room; the file has all
 
 HARDEST = 100  # because pictures take room; the file has more
@@ -43,7 +45,7 @@ def step(dataset: Dataset) -> int:
 
 
 def sampling_rule(dataset: Dataset) -> str:
-    """By what sampling_rule the images are chosen."""
+    """By what rule the images are chosen."""
     images = "image" if _each(dataset) == 1 else f"{_each(dataset)} images"
     return f"The first test {images} of " + ("every class" if step(dataset) == 1 else f"one class in {step(dataset)}")
 
@@ -125,10 +127,11 @@ def hardest_page(results: Results) -> list[dict[str, Any]]:
 
 
 def two_labels_page(results: Results) -> list[dict[str, Any]]:
-    """Pairs of nearly the same photograph with two classes, the most alike first; nothing where there is none."""
+    """Pairs that are surely one photograph, with two classes, the most alike first; nothing where there is none."""
     rows = results.tables["near_duplicates"]
+    is_one = (rows["likeness"] >= ONE_PICTURE).where(rows["likeness"].notna(), rows["distance"] < SURE)
     is_other = ~rows["same_class"].map(is_true).astype(bool)
-    others = rows[is_other].sort_values(["distance", "image_id"])
+    others = rows[is_one & is_other].sort_values(["distance", "image_id"])
     if others.empty:
         return []
     names, fine = results.dataset.fine_names, results.dataset.fine

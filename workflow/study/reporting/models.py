@@ -13,6 +13,7 @@ from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
 from study.findings.compare import shown_pairs
 from study.findings.results import Results, best_model
+from study.findings.runs import about_epochs
 from study.reporting.costs import minutes_heading
 from study.reporting.markup import Column, table
 
@@ -61,7 +62,7 @@ def numbers_page(results: Results) -> list[dict[str, Any]]:
             "seeds": str(seeds) if seeds == planned else f"{seeds} of {planned}",
             "test": frame.loc[name, "mean"], "sd": frame.loc[name, "sd"],
             "interval": text.spread(frame.loc[name, "ci_low"], frame.loc[name, "ci_high"]),
-            "range": text.spread(frame.loc[name, "min"], frame.loc[name, "max"]) if seeds > 1 else text.NOTHING,
+            "both": text.spread(frame.loc[name, "both_low"], frame.loc[name, "both_high"]),
             "validation": by_metric.loc[name, "val_accuracy"], "train": by_metric.loc[name, "train_accuracy"],
             "minutes": seconds.get(name, np.nan),
         })  # fmt: skip
@@ -71,7 +72,7 @@ def numbers_page(results: Results) -> list[dict[str, Any]]:
         Column("test", "Test (%)", text.percent, bar=True),
         Column("sd", "SD over seeds", text.deviation),
         Column("interval", "95 % interval, seeds (%)"),
-        Column("range", "Lowest – highest (%)"),
+        Column("both", "95 % interval, seeds and images (%)"),
         Column("validation", "Validation (%)", text.percent),
         Column("train", "Train (%)", text.percent),
         Column("minutes", minutes_heading(costs), text.minutes),
@@ -111,7 +112,7 @@ def runs_page(results: Results) -> list[dict[str, Any]]:
     ]
     note = (
         "The training accuracy is that of the chosen epoch's weights on a sample of the training images, without "
-        "augmentation. The file has every other metric."
+        f"augmentation. The file has every other metric.{about_epochs(results)}"
     )
     return [table("Every run", frame, columns, results.csv("runs"), note)]
 
