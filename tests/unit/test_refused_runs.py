@@ -70,7 +70,7 @@ def test_a_truncated_file_is_refused(tmp_path):
     study = make_study(tmp_path / "demo", {"cnn": 0.5}, (0,))
     path = study / "runs/cnn/seed-0/predictions.npz"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(StudyError, match=r"predictions\.npz is not a complete npz file"):
+    with pytest.raises(StudyError, match=r"predictions\.npz is damaged \(BadZipFile\); train the run again"):
         write_tables(study, tmp_path / "tables")
 
 

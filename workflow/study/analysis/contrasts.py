@@ -65,12 +65,10 @@ def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) ->
         result = contrast(*matrices)
         if result.low == result.high:  # no run differs from another on any image
             result = small_contrast(*matrices)
-        result = result._asdict()
-        method = result.pop("method")
         ratio = dict(zip(RATIO, error_ratio(*matrices), strict=True))
         counts = {"n_seeds": len(matrices[0]), "n_seeds_baseline": len(matrices[1])}
         asked = int(pair in config.contrasts)
-        rows.append(pair._asdict() | {"metric": metric, "asked": asked} | result | counts | {"method": method} | ratio)
+        rows.append(pair._asdict() | {"metric": metric, "asked": asked} | result._asdict() | counts | ratio)
     columns = ["model", "baseline", "metric", "asked", "difference", "low", "high", "lowest", "highest", "df",
                *VARIANCES, "p", "p_holm", "probability_of_improvement", "n_seeds", "n_seeds_baseline",
                "method", *RATIO]  # fmt: skip
@@ -95,14 +93,9 @@ def measures(dataset: Labels) -> dict[str, Callable[[list[Run]], np.ndarray]]:
 
 def every_pair(config: StudyRecord) -> list[Pair]:
     """The contrasts of the config, then every other pair of its models, the later in report order minus the other."""
-    asked = config.contrasts
-    known = {frozenset(pair) for pair in asked}
-    others = [
-        Pair(model=later, baseline=earlier)
-        for earlier, later in itertools.combinations(config.models, 2)
-        if {earlier, later} not in known
-    ]
-    return [*asked, *others]
+    known = {frozenset(pair) for pair in config.contrasts}
+    others = (Pair(model=later, baseline=earlier) for earlier, later in itertools.combinations(config.models, 2))
+    return [*config.contrasts, *(pair for pair in others if frozenset(pair) not in known)]
 
 
 def contrast(model: np.ndarray, baseline: np.ndarray) -> Contrast:

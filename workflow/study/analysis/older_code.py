@@ -90,12 +90,9 @@ def _same_as(code: str | None, entries: Sequence[Mapping[str, Any]], spec: RunSp
 
 
 def _speaks_of(where: Mapping[str, Any], spec: RunSpec | None) -> bool:
-    return all(spec is not None and _value(spec, key) in _listed(wanted) for key, wanted in where.items())
-
-
-def _value(spec: RunSpec, key: str) -> Any:
-    return functools.reduce(lambda part, name: None if part is None else getattr(part, name), key.split("."), spec)
-
-
-def _listed(wanted: Any) -> list[Any]:
-    return wanted if isinstance(wanted, list) and wanted else [wanted]
+    """Return whether a `spec` has the values, any of each list, that `where` gives for its keys."""
+    for key, wanted in where.items():
+        value = functools.reduce(lambda part, name: None if part is None else getattr(part, name), key.split("."), spec)
+        if spec is None or value not in (wanted if isinstance(wanted, list) and wanted else [wanted]):
+            return False
+    return True

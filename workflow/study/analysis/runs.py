@@ -15,7 +15,7 @@ from study.config.record import StudyRecord, read_record
 from study.config.specs import trained_settings
 from study.data.dataset import TEST, VALIDATION, Labels
 from study.errors import StudyError
-from study.files import DAMAGED, read_json
+from study.files import read_json
 from study.paths import EVIDENCE, FROM_LOGITS, HISTORY, PREDICTIONS, RUN_RECORD, SPEC, RunKey, StudyPaths
 
 PUBLISH_AGAIN = "publish the study again"
@@ -136,7 +136,8 @@ def load_run(study: Path, run: RunKey, dataset: Labels, evidence_alone: bool = F
         )
     with reading(folder / SPEC):
         known = {"settings_sha256": trained_settings(folder, record), "images_per_class": run.images_per_class}
-    history = _read_history(folder / HISTORY)
+    with reading(folder / HISTORY):  # as text: of a learning rate of 1e-7, six decimals would leave nothing
+        history = pd.read_csv(folder / HISTORY, dtype=str, keep_default_na=False)
     if outcome != "finished":
         return Run(run.model, run.seed, record, history, **known)
     train_accuracy = _chosen_train_accuracy(folder / HISTORY, history, chosen_epoch)
@@ -171,7 +172,7 @@ def _read(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: 
 def read_predictions(folder: Path, record: dict[str, Any], train_accuracy: float, dataset: Labels) -> Predictions:
     """A run's predictions.npz, checked against the dataset, with images in the order of their row numbers."""
     path = folder / PREDICTIONS
-    with reading(path), open_npz(path, "train the run again") as file:
+    with reading(path), np.load(path, allow_pickle=False) as file:
         held_out = _held_out(path, record, file["val_ids"], dataset)
         val, test = [
             _aligned(path, file[f"{part}_ids"], file[f"{part}_logits"], wanted, name, dataset.classes)
@@ -191,7 +192,7 @@ def read_evidence(folder: Path, record: dict[str, Any], train_accuracy: float, d
     """A published run's evidence.npz, checked against the dataset."""
     path = folder / EVIDENCE
     held_out, fine = dataset.ids(VALIDATION), dataset.fine[dataset.ids(TEST)]
-    with reading(path, PUBLISH_AGAIN), open_npz(path, PUBLISH_AGAIN) as file:
+    with reading(path, PUBLISH_AGAIN), np.load(path, allow_pickle=False) as file:
         if "test_rank" not in file:
             thin = ThinEvidence.from_arrays(file, fine)
             return Predictions(train_accuracy, NoEvidence(), test=thin, **_labels(held_out, dataset))
@@ -222,23 +223,15 @@ def _labels(held_out: np.ndarray, dataset: Labels) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def reading(path: Path, remedy: str = "train the run again") -> Iterator[None]:
-    """Turn whatever a damaged file `path` makes its readers raise into a StudyError with the `remedy`."""
+    """Turn whatever a missing or damaged file `path` makes its readers raise into a StudyError with the `remedy`."""
     try:
         yield
     except StudyError:
         raise
-    except Exception as error:  # a damaged zip, array header or record can raise nearly anything
-        raise StudyError(f"{path} is damaged ({type(error).__name__}); {remedy}.") from None
-
-
-def open_npz(path: Path, remedy: str) -> np.lib.npyio.NpzFile:
-    """The npz file at `path`; StudyError with the `remedy` if it is missing or not complete."""
-    try:
-        return np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise StudyError(f"{path} is missing; {remedy}.") from None
-    except DAMAGED:
-        raise StudyError(f"{path} is not a complete npz file; {remedy}.") from None
+    except Exception as error:  # a damaged zip, array header or record can raise nearly anything
+        raise StudyError(f"{path} is damaged ({type(error).__name__}); {remedy}.") from None
 
 
 def _held_out(path: Path, record: dict[str, Any], ids: np.ndarray, dataset: Labels) -> np.ndarray:
@@ -266,18 +259,6 @@ def _aligned(
     if bad := int((~np.isfinite(logits).all(axis=1)).sum()):
         raise StudyError(f"{path.parent}: the logits of {bad} images are not finite; delete it and train it again.")
     return logits[order]
-
-
-def _read_history(path: Path) -> pd.DataFrame:
-    # As text: learning rates of 1e-7 would not survive being parsed and printed with six decimals.
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise StudyError(f"{path} is missing; train the run again.") from None
-    except pd.errors.EmptyDataError:
-        raise StudyError(f"{path} is empty; train the run again.") from None
-    except (ValueError, OSError) as error:  # not text, or not a table
-        raise StudyError(f"{path} is damaged ({type(error).__name__}); train the run again.") from None
 
 
 def _chosen_train_accuracy(path: Path, history: pd.DataFrame, chosen_epoch: int) -> float:

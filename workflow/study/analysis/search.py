@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.analysis import metrics
 from study.analysis.ranking import best_by_validation
-from study.analysis.runs import grid, is_trained, load_record, open_npz
+from study.analysis.runs import grid, is_trained, load_record, reading
 from study.analysis.tables import write_table
 from study.config.record import StudyRecord, read_record
 from study.data.dataset import Labels, read_labels
@@ -54,7 +54,8 @@ def _result(study: Path, run: RunKey, config: StudyRecord, dataset: Labels) -> d
         return missing
     record = load_record(study, run)
     ended = missing | {key: record[key] for key in ("outcome", "epochs", "chosen_epoch")}
-    with open_npz(StudyPaths(study).run(*run) / PREDICTIONS, "train the run again") as file:
+    path = StudyPaths(study).run(*run) / PREDICTIONS
+    with reading(path), np.load(path, allow_pickle=False) as file:
         ids, logits = file["val_ids"], file["val_logits"]
     if len(ids) == 0:
         return ended

@@ -78,16 +78,12 @@ def runs_table(config: StudyRecord, runs: list[Run], dataset: Labels) -> pd.Data
             "outcome": run.record["outcome"],
             "epochs": run.record.get("epochs"),
             "chosen_epoch": run.record.get("chosen_epoch"),
-            "as_configured": run.settings_sha256 and _yes(run.settings_sha256 == config.grid[run.key]),
+            "as_configured": run.settings_sha256 and ("yes" if run.settings_sha256 == config.grid[run.key] else "no"),
         }
         | {name: run.numbers.get(name, np.nan) for name in names}
         for run in runs
     ]
     return pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})
-
-
-def _yes(true: bool) -> str:
-    return "yes" if true else "no"
 
 
 def models_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:

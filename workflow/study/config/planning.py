@@ -23,6 +23,7 @@ from study.config.specs import (
 from study.config.study import Config
 from study.config.timm_names import NORMALISATIONS
 from study.errors import StudyError
+from study.files import canonical_json
 from study.machine.hardware import cpu_has_bfloat16, resolve_compute
 from study.paths import RunKey
 
@@ -76,8 +77,9 @@ def run_spec(
     """Return the spec of the run of model `name` with `seed` on `compute` (see `resolved_compute`)."""
     model = config.models[name]
     recipe = config.recipe_of(name, images_per_class)
-    is_worth_it = _repays_compiling(model, config.images_seen(name, images_per_class))
-    compiles = compute.compile and compute.device == "cpu" and is_worth_it
+    is_long = config.images_seen(name, images_per_class) >= COMPILE_TRAINING_FROM
+    gains = model.regime != "frozen" and gains_by_compiling(model.architecture)
+    compiles = compute.compile and compute.device == "cpu" and is_long and gains
     # the head on frozen features needs no speed
     precision = compute.precision if model.regime == "frozen" else _precision(config, recipe, compute)
     return RunSpec(
@@ -155,12 +157,6 @@ def _precision(config: Config, recipe: Recipe, compute: ComputeSpec) -> str:
     return recipe.precision if asked and cpu_has_bfloat16() else compute.precision
 
 
-def _repays_compiling(model: Model, images: int) -> bool:
-    """Return whether a run that sees so many images is long enough, and its network of a kind that gains."""
-    is_long = images >= COMPILE_TRAINING_FROM
-    return gains_by_compiling(model.architecture) and model.regime != "frozen" and is_long
-
-
 def gains_by_compiling(architecture: str) -> bool:
     """Return whether a compiled network of this kind trains faster (docs/performance.md).
 
@@ -172,17 +168,15 @@ def gains_by_compiling(architecture: str) -> bool:
 
 def _curves(config: Config) -> dict[str, list[str]]:
     """Return the models of the grid by curve, called as its first model: alike but for how many images they see."""
-    alike: list[tuple[Any, str]] = []
+    first: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for name in config.grid.models:
         model = config.models[name]
-        dumped = model.model_dump(exclude={"label", "recipe", "seeds", "note", "origin"})
         recipe = asdict(config.recipes[model.recipe])
         has_budget = recipe.pop("images_seen") is not None
-        first = next((first for known, first in alike if has_budget and known == (dumped, recipe)), name)
-        if has_budget and first == name:
-            alike.append(((dumped, recipe), name))
-        found.setdefault(first, []).append(name)
+        dumped = model.model_dump(exclude={"label", "recipe", "seeds", "note", "origin"})
+        alike = canonical_json([dumped, recipe]) if has_budget else name
+        found.setdefault(first.setdefault(alike, name), []).append(name)
     return found
 
 
@@ -230,8 +224,8 @@ def study_record(config: Config, compute: ComputeSpec) -> dict[str, Any]:
             for step in config.ladder
             if step.dataset in (None, config.dataset.name)
         ],
-        "suspect_labels": list_record("suspect_labels", config.suspect_labels, config.test_images()),
-        "known_duplicates": list_record("known_duplicates", config.known_duplicates, config.test_images()),
+        "suspect_labels": list_record("suspect_labels", config.suspect_labels, data.test_images),
+        "known_duplicates": list_record("known_duplicates", config.known_duplicates, data.test_images),
         **({"duplicate_features": named} if (named := config.duplicate_features) else {}),
         "allow_missing": config.allow_missing,
         "claims": [one.record() for one in config.claims if one.dataset == config.dataset.name],

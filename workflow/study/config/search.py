@@ -35,16 +35,16 @@ class Search(Strict):
         """Are `models` the trials already?"""
         return list(models) == [*trials(self)]
 
-    def combinations(self) -> list[dict[str, Any]]:
-        """Every combination of the values: {"arguments.dropout": 0.3, "recipe.learning_rate": 0.001, ...}."""
-        keys = [f"arguments.{key}" for key in self.arguments] + [f"recipe.{key}" for key in self.recipe]
-        values = [[as_number(value) for value in tried] for tried in (*self.arguments.values(), *self.recipe.values())]
-        return [dict(zip(keys, combination, strict=True)) for combination in itertools.product(*values)]
-
 
 def trials(search: Search) -> dict[str, dict[str, Any]]:
-    """The settings of each trial, by the name under which it is trained: t001, t002, ..."""
-    return {f"t{number:03d}": settings for number, settings in enumerate(search.combinations(), start=1)}
+    """The settings of each trial, such as {"arguments.dropout": 0.3, "recipe.learning_rate": 0.001}, by its name.
+
+    Every combination of the values is one: t001, t002, ...
+    """
+    keys = [f"arguments.{key}" for key in search.arguments] + [f"recipe.{key}" for key in search.recipe]
+    tried = (map(as_number, values) for values in (*search.arguments.values(), *search.recipe.values()))
+    combinations = enumerate(itertools.product(*tried), start=1)
+    return {f"t{number:03d}": dict(zip(keys, values, strict=True)) for number, values in combinations}
 
 
 def with_trials(raw: dict[str, Any], search: Search) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Config(Strict):
                 raise ValueError(f"duplicate_features: {self.duplicate_features} is not frozen; name a frozen model")
         for key in ("suspect_labels", "known_duplicates"):
             if (file := getattr(self, key)) is not None:
-                read_test_images(key, file, self.test_images())
+                read_test_images(key, file, self.data.test_images)
         return self
 
     def _check_splits(self) -> None:
@@ -129,37 +129,26 @@ class Config(Strict):
     def _check_recipe_of(self, name: str) -> None:
         model = self.models[name]
         messages.check_known(model.recipe, self.recipes, f"models: {name}: recipe", "recipe")
-        recipe = self.recipes[model.recipe]
+        recipe, where = self.recipes[model.recipe], f"models: {name}: recipe {model.recipe}"
         if model.regime == "frozen" and recipe.augmentation is not None:
             raise ValueError(
                 f"models: {name}: frozen features are computed once, so recipe {model.recipe} cannot augment; "
                 "set its augmentation to null"
             )
         pretrained = recipe.frozen_norms or recipe.frozen_blocks or recipe.frozen_depthwise or recipe.probe
-        if model.regime != "finetune" and pretrained:
-            raise ValueError(
-                f"models: {name}: recipe {model.recipe} freezes or probes parts, which is for regime finetune; "
-                f"name another recipe for regime {model.regime}"
-            )
-        if model.regime != "frozen" and recipe.regression is not None:
-            raise ValueError(
-                f"models: {name}: recipe {model.recipe} has a regression, which is for regime frozen; name another "
-                f"recipe for regime {model.regime}"
-            )
+        for has, regime, what in (
+            (pretrained, "finetune", "freezes or probes parts"),
+            (recipe.regression, "frozen", "has a regression"),
+            (recipe.head_learning_rate and not recipe.muon, "finetune", "has a head_learning_rate"),
+        ):
+            if has and model.regime != regime:
+                other = f"name another recipe for regime {model.regime}"
+                raise ValueError(f"{where} {what}, which is for regime {regime}; {other}")
         if recipe.input_sizes is not None and takes_one_size(model):
-            raise ValueError(
-                f"models: {name}: recipe {model.recipe} has input_sizes, but this model takes images of one size only"
-            )
+            raise ValueError(f"{where} has input_sizes, but this model takes images of one size only")
         if recipe.muon is not None and model.architecture != "scratch_fast":
-            raise ValueError(
-                f"models: {name}: recipe {model.recipe} has optimizer muon, which is for scratch_fast; name another "
-                f"recipe for {model.architecture}"
-            )
-        if model.regime != "finetune" and recipe.head_learning_rate is not None and recipe.muon is None:
-            raise ValueError(
-                f"models: {name}: recipe {model.recipe} has a head_learning_rate, which is for regime finetune; "
-                f"name another recipe for regime {model.regime}"
-            )
+            other = f"name another recipe for {model.architecture}"
+            raise ValueError(f"{where} has optimizer muon, which is for scratch_fast; {other}")
 
     def _check_grid(self) -> None:
         for name in self.grid.models:
@@ -168,9 +157,8 @@ class Config(Strict):
         for name in self.grid.models:
             where = "grid: seeds" if self.models[name].seeds is None else f"models: {name}: seeds"
             messages.check_unique(self.seeds_of(name), where)
-        messages.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
-        for name in self.grid.models:
             self.recipe_of(name)
+        messages.check_known(self.baseline, self.grid.models, "baseline", "model of the grid")
 
     def _check_labels(self) -> None:
         if self.labels is None:
@@ -234,10 +222,6 @@ class Config(Strict):
         data = self.data
         images = data.train_images if images_per_class is None else images_per_class * data.classes
         return self.recipe_of(model, images_per_class).budget(images)
-
-    def test_images(self) -> int:
-        """Return how many images the test file has."""
-        return self.data.test_images
 
     def compared(self) -> list[Comparison]:
         """Return the contrasts asked for, else every other model of the grid minus the baseline."""

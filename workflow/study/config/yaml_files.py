@@ -74,13 +74,13 @@ def file_of(keys: Sequence[Any], merged: dict[str, Any], files: Sequence[Path | 
     Where no file has all the keys, it is the last that has most of them. A value that is in `merged` and in no file is
     from the command line, `--config`.
     """
-    contents = [(path, read_yaml(Path(path))) for path in files]
-    depth = max((_depth(keys, content) for _, content in contents), default=0)
-    if _depth(keys, merged) > depth:
+    reached = [(path, *_follow(keys, read_yaml(Path(path)))) for path in files]
+    depth = max((found for _, found, _ in reached), default=0)
+    if _follow(keys, merged)[0] > depth:
         return "--config"
-    name, value = next(((path, _at(keys[:depth], c)) for path, c in reversed(contents) if _depth(keys, c) == depth))
+    name, value = next((path, value) for path, found, value in reversed(reached) if found == depth)
     is_plain = not isinstance(value, dict)  # of a section, the command line may have added another part
-    is_other = repr(_at(keys[:depth], merged)) != repr(value)  # NaN is not equal to itself
+    is_other = repr(_follow(keys[:depth], merged)[1]) != repr(value)  # NaN is not equal to itself
     return "--config" if is_plain and is_other else f"{shown(Path(name))}{_line(keys[:depth], Path(name))}"
 
 
@@ -157,17 +157,11 @@ def _what_is_wrong(error: yaml.YAMLError, text: str) -> str:
     return f", line {mark.line + 1}: this is not valid YAML ({since}{error.problem}); correct it"
 
 
-def _depth(keys: Sequence[Any], content: Any) -> int:
-    """Return how many of `keys`, from the first, lead somewhere in `content`."""
+def _follow(keys: Sequence[Any], content: Any) -> tuple[int, Any]:
+    """Return how many of `keys`, from the first, lead somewhere in `content`, and what is there."""
     for number, key in enumerate(keys):
         try:
             content = content[key]
         except (KeyError, IndexError, TypeError):
-            return number
-    return len(keys)
-
-
-def _at(keys: Sequence[Any], content: Any) -> Any:
-    for key in keys:
-        content = content[key]
-    return content
+            return number, content
+    return len(keys), content

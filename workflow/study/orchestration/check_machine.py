@@ -74,7 +74,7 @@ def _model(study: Config, name: str, compute: ComputeSpec, measured: dict[str, A
         seconds = data.images / found.evaluation / len(study.seeds_of(name))  # features, which all seeds share
     else:
         trained = recipe.budget(round(data.train_images - judged))
-        evaluated = 2 * judged * (1 if recipe.best_epoch == "last" else recipe.epochs) + judged + study.test_images()
+        evaluated = 2 * judged * (1 if recipe.best_epoch == "last" else recipe.epochs) + judged + data.test_images
         seconds = trained / found.training + evaluated / found.evaluation
     measured[spec.settings_sha256()] = {"model": name, "seconds_per_run": seconds, **asdict(found)}
     rate = f"trains {found.training:.0f} images/s, " if found.training else ""
