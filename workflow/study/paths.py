@@ -49,6 +49,11 @@ def subset_folder(images_per_class: int | None) -> str:
     return "" if images_per_class is None else f"per-class-{images_per_class}/"
 
 
+def run_name(folder: Path) -> str:
+    """Return a run as people name it: what follows runs/ in the path of its folder."""
+    return "/".join(folder.parts[folder.parts.index("runs") + 1 :])
+
+
 @dataclass(frozen=True)
 class StudyPaths:
     """The files of the study in `folder`."""

@@ -29,14 +29,10 @@ def confusion_table(finished: Finished, dataset: Labels) -> pd.DataFrame:
     true, classes = dataset.fine[dataset.ids(TEST)].astype(np.int64), dataset.classes
     parts = []
     for model, runs in finished.items():
-        counts = np.zeros(classes**2, dtype=np.int64)
-        for run in runs:
-            counts += np.bincount(true * classes + run.predicted, minlength=classes**2)
-        cells = np.flatnonzero(counts)
+        named = np.array([true * classes + run.predicted for run in runs], np.int64)
+        cells, count = np.unique(named, return_counts=True)
         true_id, predicted_id = np.divmod(cells, classes)
-        parts.append(
-            pd.DataFrame({"model": model, "true_id": true_id, "predicted_id": predicted_id, "count": counts[cells]})
-        )
+        parts.append(pd.DataFrame({"model": model, "true_id": true_id, "predicted_id": predicted_id, "count": count}))
     return pd.concat(parts, ignore_index=True)
 
 

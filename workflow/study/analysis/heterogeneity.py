@@ -67,10 +67,9 @@ def heterogeneity_table(config: StudyRecord, finished: Finished, dataset: Labels
     for level, grouping in levels.items():
         right = {model: correctness(runs, grouping.true, grouping.of_class) for model, runs in finished.items() if runs}
         groups = [np.flatnonzero(grouping.true == number) for number in range(grouping.size)]
-        alone = [(model, None) for model in right]
-        pairs = every_pair(config)
         enough = {model for model, runs in right.items() if len(runs) >= MIN_SEEDS}
-        for model, baseline in [*alone, *(pair for pair in pairs if enough.issuperset(pair))]:
+        pairs = [pair for pair in every_pair(config) if enough.issuperset(pair)]
+        for model, baseline in [*((model, None) for model in right), *pairs]:
             values, variances = estimates([right[model]] + ([right[baseline]] if baseline else []), groups)
             found = spread(values, variances)
             counts = _counts(gain_probability(*shrunken(values, variances))) if baseline else {}

@@ -42,25 +42,25 @@ def top_confidence(logits: np.ndarray) -> np.ndarray:
     return np.exp(np.take_along_axis(log_probabilities, logits.argmax(axis=1)[:, None], axis=1)[:, 0])
 
 
-def bin_of(confidence: np.ndarray, bins: int = ECE_BINS) -> np.ndarray:
-    """The bin of each confidence float [N], from 0; bin m holds those in (m / bins, (m + 1) / bins]."""
-    return np.searchsorted(np.arange(1, bins) / bins, confidence)
+def bin_of(confidence: np.ndarray) -> np.ndarray:
+    """The bin of each confidence float [N], from 0; bin m holds those in (m / ECE_BINS, (m + 1) / ECE_BINS]."""
+    return np.searchsorted(np.arange(1, ECE_BINS) / ECE_BINS, confidence)
 
 
-def confidence_bins(confidence: np.ndarray, right: np.ndarray, bins: int = ECE_BINS) -> np.ndarray:
-    """By bin of confidence: number of images, sum of confidence, number right; float64 [3, bins].
+def confidence_bins(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """By bin of confidence: number of images, sum of confidence, number right; float64 [3, ECE_BINS].
 
     confidence float [N], right bool [N].
     """
-    place = bin_of(confidence, bins)
-    return np.array([np.bincount(place, weights, bins) for weights in (np.ones_like(confidence), confidence, right)])
+    place, counted = bin_of(confidence), (np.ones_like(confidence), confidence, right)
+    return np.array([np.bincount(place, weights, ECE_BINS) for weights in counted])
 
 
 def expected_calibration_error(binned: np.ndarray) -> float:
     """The gap between the top class's probability and its accuracy, averaged over equal-width bins by their size.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", equations 2 and 3; `binned` float64 [3, bins] is what
-    `confidence_bins` returns.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", equations 2 and 3; `binned` float64 [3, ECE_BINS] is
+    what `confidence_bins` returns.
     """
     images, confidence, hits = binned
     return float(np.abs(hits - confidence).sum() / images.sum())

@@ -1,7 +1,7 @@
 """What a study left under results/<study>, read and checked against each other: config, dataset, runs."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,18 +65,13 @@ def planned_config(paths: StudyPaths) -> StudyRecord:
     return read_record(planned_file(paths))
 
 
-def grid(config: StudyRecord) -> list[RunKey]:
-    """Every run on all images, in the tables' order: models as config.json has them, then seeds."""
-    return _ordered(config, config.grid)
-
-
 def every_run(config: StudyRecord) -> list[RunKey]:
-    """Every run of the study: the grid's, then those on few images of each class, the fewest first."""
-    return [*grid(config), *_ordered(config, config.labels or {})]
+    """Every run of the study, in the tables' order: models as config.json has them, then seeds.
 
-
-def _ordered(config: StudyRecord, runs: Iterable[RunKey]) -> list[RunKey]:
+    The grid's come first, then those on few images of each class, the fewest first.
+    """
     place = {model: number for number, model in enumerate(config.models)}
+    runs = [*config.grid, *(config.labels or ())]
     return sorted(runs, key=lambda run: (run.images_per_class or 0, place[run.model], run.seed))
 
 

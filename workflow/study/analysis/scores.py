@@ -3,6 +3,7 @@
 Tables, pages and model cards show each metric that is registered here; docs/contributing.md says how to add one.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -126,14 +127,11 @@ def metric(title: str, unit: str, **of: bool | str) -> Callable:
 
 def run_metrics(predictions: Predictions, names: Sequence[str]) -> dict[str, float]:
     """The metrics `names` of a run, by name; NaN for one that needs logits which are not there."""
-    return {name: _computed(METRICS[name], predictions) for name in names}
-
-
-def _computed(one: Metric, predictions: Predictions) -> float:
-    try:
-        return float(one.compute(predictions))
-    except NeedsLogits:
-        return float("nan")
+    found = dict.fromkeys(names, float("nan"))
+    for name in names:
+        with contextlib.suppress(NeedsLogits):
+            found[name] = float(METRICS[name].compute(predictions))
+    return found
 
 
 def metric_names(dataset: Labels) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.analysis import metrics
 from study.analysis.ranking import best_by_validation
-from study.analysis.runs import grid, is_trained, load_record, reading
+from study.analysis.runs import every_run, is_trained, load_record, reading
 from study.analysis.tables import write_table
 from study.config.record import StudyRecord, read_record
 from study.data.dataset import Labels, read_labels
@@ -32,7 +32,7 @@ def search_table(study: Path, config: StudyRecord, dataset: Labels) -> pd.DataFr
     or is missing is not chosen.
     """
     rows = []
-    for run in grid(config):
+    for run in every_run(config):
         settings = {key: _cell(value) for key, value in config.search["trials"][run.model].items()}
         rows.append({"trial": run.model, **settings, "seed": run.seed, **_result(study, run, config, dataset)})
     table = pd.DataFrame(rows).astype({"epochs": "Int64", "chosen_epoch": "Int64"})

@@ -1,11 +1,9 @@
 """What others said on the same question, as data: claims that the study judges, and numbers to stand beside its own."""
 
-from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from study.config import messages
 from study.config.fields import DataName, Fraction, Name, Strict, Text
 from study.config.options import Number, Whole
 
@@ -72,13 +70,3 @@ class Published(Strict):
     selection: Text = Field(default="not said", description="what its epoch and settings were chosen on")
     source: Text = Field(description="paper or repository, as plain text")
     note: Text = Field(description="what to know before comparing with it")
-
-
-def check_claims(claims: Sequence[Claim], models: Iterable[str]) -> None:
-    """Raise ValueError if a claim names a model that is not defined, or two claims have one id."""
-    for claim in claims:
-        for key in ("model", "baseline"):
-            name = getattr(claim, key)
-            if name is not None:
-                messages.check_known(name, models, f"claims: {claim.id}: {key}", "model")
-    messages.check_unique([claim.id for claim in claims], "claims: id")

@@ -1,13 +1,11 @@
 """What the config says of the comparison itself: which models against which, steps of a ladder, images to doubt."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from study.config import messages
 from study.config.fields import DataName, Strict, Text
 from study.config.options import Whole
 from study.files import file_digest
@@ -35,22 +33,6 @@ class Trials(Strict):
 
     count: Annotated[Whole, Field(ge=1)] | None = Field(description="how many trials; null where nobody counted them")
     note: Text = Field(description="whose they were, and on which images they were judged")
-
-
-def check_comparisons(headline: Comparison | None, contrasts: Sequence[Comparison], grid: Sequence[str]) -> None:
-    """Raise ValueError if a comparison names a model that is not in the grid, or a contrast stands twice."""
-    named = {f"contrasts: {number}": one for number, one in enumerate(contrasts, 1)}
-    for where, one in (named | ({"headline": headline} if headline else {})).items():
-        for key in ("model", "baseline"):
-            messages.check_known(getattr(one, key), grid, f"{where}: {key}", "model of the grid")
-    messages.check_unique([f"{one.model} minus {one.baseline}" for one in contrasts], "contrasts")
-
-
-def check_ladder(ladder: Sequence[Step], models: Sequence[str]) -> None:
-    """Raise ValueError if a step names a model that is not defined, or that is another step already."""
-    for number, step in enumerate(ladder, 1):
-        messages.check_known(step.model, models, f"ladder: {number}: model", "model")
-    messages.check_unique([step.model for step in ladder], "ladder")
 
 
 def read_test_images(key: str, file: str, images: int) -> list[int]:

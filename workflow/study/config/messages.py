@@ -64,24 +64,19 @@ def first_problem(error: ValidationError, root: type, at: tuple[str, ...] = ()) 
     kind, loc = problem["type"], problem["loc"]
     own = loc[-1:] if kind in _UNKNOWN_KEY else ()  # whatever it looks like
     path = [*at, *(part for part in loc[: len(loc) - len(own)] if not _NOT_KEYS.fullmatch(str(part))), *own]
-    where = ": ".join(str(part) for part in path)
+    where, above = (": ".join(map(str, keys)) for keys in (path, path[:-1]))
     if kind in _UNKNOWN_KEY:
-        parent = ": ".join(str(part) for part in path[:-1]) or "the top level"
         meant = nearest(str(path[-1]), _keys_at(root, path[len(at) : -1]))
-        unknown = f"{parent} has an unknown key {str(path[-1])!r}{meant}"
+        unknown = f"{above or 'the top level'} has an unknown key {str(path[-1])!r}{meant}"
         return path, unknown if meant.endswith("?") else f"{unknown}."
     if kind == "missing":
         beside = [one["loc"][-1] for one in problems if one["type"] == kind and one["loc"][:-1] == problem["loc"][:-1]]
         if len(beside) == 1 or len(path) == 1:
             return path, f"{where} is missing; config.yaml shows what it looks like."
-        return (
-            path,
-            f"{': '.join(map(str, path[:-1]))} lacks {', '.join(beside)}; config.yaml shows what they look like.",
-        )
+        return path, f"{above} lacks {', '.join(beside)}; config.yaml shows what they look like."
     if kind == "value_error":
         text = problem["msg"].removeprefix("Value error, ")
-        sentence = f"{where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
-        return path, sentence
+        return path, f"{where + ': ' if where else ''}{text}{'' if text.endswith('?') else '.'}"
     return path, f"{where or 'the top level'} is {_shown(problem.get('input'))}, but {_wanted(problem)}."
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from study.config import messages
-from study.config.claims import Claim, Published, check_claims
-from study.config.comparison import Comparison, Step, Trials, check_comparisons, check_ladder, read_test_images
+from study.config.claims import Claim, Published
+from study.config.comparison import Comparison, Step, Trials, read_test_images
 from study.config.dataset import Dataset
 from study.config.fields import Name, Strict, Switch
 from study.config.labels import LabelCurve
@@ -102,11 +102,9 @@ class Config(Strict):
             messages.check_known(name, self.recipes, "trials", "recipe")
         for name in self.seconds_per_image:
             messages.check_known(name, self.models, "seconds_per_image", "model")
-        check_claims(self.claims, self.models)
         if self.search is not None and not self.search.is_expanded(self.models):
             messages.check_known(self.search.model, self.models, "search: model", "model")
-        check_comparisons(self.headline, self.contrasts or [], self.grid.models)
-        check_ladder(self.ladder, list(self.models))
+        self._check_compared()
         if self.duplicate_features is not None:
             messages.check_known(self.duplicate_features, self.models, "duplicate_features", "model")
             if self.models[self.duplicate_features].regime != "frozen":
@@ -115,6 +113,22 @@ class Config(Strict):
             if (file := getattr(self, key)) is not None:
                 read_test_images(key, file, self.data.test_images)
         return self
+
+    def _check_compared(self) -> None:
+        contrasts = self.contrasts or []
+        pairs = {f"contrasts: {number}": one for number, one in enumerate(contrasts, 1)}
+        pairs |= {"headline": self.headline} if self.headline else {}
+        for key in ("model", "baseline"):
+            for where, one in pairs.items():
+                messages.check_known(getattr(one, key), self.grid.models, f"{where}: {key}", "model of the grid")
+            for claim in self.claims:
+                if (name := getattr(claim, key)) is not None:
+                    messages.check_known(name, self.models, f"claims: {claim.id}: {key}", "model")
+        for number, step in enumerate(self.ladder, 1):
+            messages.check_known(step.model, self.models, f"ladder: {number}: model", "model")
+        messages.check_unique([f"{one.model} minus {one.baseline}" for one in contrasts], "contrasts")
+        messages.check_unique([claim.id for claim in self.claims], "claims: id")
+        messages.check_unique([step.model for step in self.ladder], "ladder")
 
     def _check_splits(self) -> None:
         splits = {"dataset": self.dataset.validation}

@@ -37,12 +37,8 @@ def _known() -> dict[str, dict[str, TimmNetwork]]:
     known: dict[str, dict[str, TimmNetwork]] = {}
     with TABLE.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
-            network = TimmNetwork(
-                int(row["size"]),
-                row["fixed"] == "1",
-                int(row["classifiers"]),
-                _read_normalisation(row["normalisation"]),
-            )
+            colours = _read_normalisation(row["normalisation"])
+            network = TimmNetwork(int(row["size"]), row["fixed"] == "1", int(row["classifiers"]), colours)
             known.setdefault(row["architecture"], {}).update(dict.fromkeys(row["tags"].split() or [""], network))
     return known
 

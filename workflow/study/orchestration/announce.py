@@ -10,7 +10,7 @@ from pathlib import Path
 
 from study.errors import StudyError
 from study.files import read_json
-from study.paths import HISTORY, RUN_RECORD
+from study.paths import HISTORY, RUN_RECORD, run_name
 
 INTERRUPTED = "Terminating processes on user request"  # as Snakemake's scheduler says it
 
@@ -35,7 +35,7 @@ class Announcer(logging.Handler):
         elif event == "job_error" and not self.interrupted:
             self.runs.pop(record.jobid, None)
             folder = _run_folder(record.output)
-            _say(f"Error: {_name(folder) if folder else record.rule_name}: {describe_failure(record.log)}")
+            _say(f"Error: {run_name(folder) if folder else record.rule_name}: {describe_failure(record.log)}")
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether Snakemake is to print this: not the command of a job that failed, nor what follows Ctrl-C."""
@@ -47,7 +47,7 @@ class Announcer(logging.Handler):
     def say_interrupted(self) -> None:
         """Say after Ctrl-C what the same command will go on with."""
         if self.interrupted:
-            rests = ", ".join(f"{_name(folder)} {_reached(logs)}" for folder, logs in self.runs.values())
+            rests = ", ".join(f"{run_name(folder)} {_reached(logs)}" for folder, logs in self.runs.values())
             _say(f"Interrupted. The same command goes on{f': {rests}' if rests else ''}.")
 
 
@@ -62,7 +62,7 @@ def announce() -> None:
 def describe_run(folder: Path) -> str:
     """Return how a run ended: its accuracy on the validation images, never on the test images, and its time."""
     try:
-        record, name = read_json(folder / RUN_RECORD), _name(folder)
+        record, name = read_json(folder / RUN_RECORD), run_name(folder)
         minutes = record["cost"]["train_seconds"] / 60
         if record["outcome"] == "diverged":
             where = f"epoch {record['diverged_at']['epoch']}, step {record['diverged_at']['step']}"
@@ -98,11 +98,6 @@ def _reached(logs: Sequence[str]) -> str:
 def _run_folder(outputs: Sequence[str]) -> Path | None:
     """Return the folder of the run that a job with these outputs trains; None if it does not train."""
     return next((Path(path).parent for path in outputs if Path(path).name == RUN_RECORD), None)
-
-
-def _name(folder: Path) -> str:
-    """Return a run as people name it: what follows runs/."""
-    return "/".join(folder.parts[folder.parts.index("runs") + 1 :])
 
 
 def _say(line: str) -> None:

@@ -31,7 +31,8 @@ def check_machine(configs: Sequence[Path], target: Path) -> bool:
         measured: dict[str, Any] = {}
         for name in study.grid.models:
             good &= _line(name, lambda name=name: _model(study, name, compute, measured))
-    write_json(target, _record(compute, measured))
+    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    write_json(target, {"machine": platform.node(), "when": when, "compute": _told(compute), "models": measured})
     _line("the whole study", lambda: _total(study, measured))
     return good
 
@@ -98,13 +99,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
 
 
-def _record(compute: ComputeSpec, measured: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "machine": platform.node(),
-        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "compute": {"device": compute.device, "threads": compute.threads, "precision": compute.precision},
-        "models": measured,
-    }
+def _told(compute: ComputeSpec) -> dict[str, Any]:
+    """Return what of `compute` decides the speed of a model that is not compiled."""
+    return {"device": compute.device, "threads": compute.threads, "precision": compute.precision}
 
 
 def checked_seconds(path: Path, compute: ComputeSpec) -> dict[str, float]:
@@ -114,8 +111,7 @@ def checked_seconds(path: Path, compute: ComputeSpec) -> dict[str, float]:
     """
     try:
         record = read_json(path)
-        if any(record["compute"][key] != getattr(compute, key) for key in ("device", "threads", "precision")):
-            return {}
-        return {key: float(one["seconds_per_run"]) for key, one in record["models"].items()}
+        models = record["models"] if _told(compute).items() <= record["compute"].items() else {}
+        return {key: float(one["seconds_per_run"]) for key, one in models.items()}
     except (StudyError, KeyError, TypeError, ValueError, AttributeError):
         return {}

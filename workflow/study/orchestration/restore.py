@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from study.config.models import Model
 from study.config.specs import weights_id
 from study.config.study import Config
 from study.data.dataset import LARGEST_INSIDE
@@ -21,10 +22,14 @@ from study.paths import StudyPaths
 
 def has_gone(study: Config, paths: StudyPaths) -> bool:
     """Return whether data or weights are missing whose record is there, so that there is something to make again."""
-    models = (study.models[name] for name in study.grid.models)
-    weights = [paths.weights(weights_id(one.architecture, one.weights)) for one in models if one.weights]
-    gone = [path for path in weights if path.with_suffix(".json").exists() and not path.exists()]
-    return bool(gone) or (paths.dataset_record.exists() and not _is_whole(study, paths))
+    return bool(_gone_weights(study, paths)) or (paths.dataset_record.exists() and not _is_whole(study, paths))
+
+
+def _gone_weights(study: Config, paths: StudyPaths) -> dict[Path, Model]:
+    """Return the missing weights whose record is there, each with a model that starts from them."""
+    models = (study.models[name] for name in {*study.grid.models, *study.featured()})
+    used = {paths.weights(weights_id(one.architecture, one.weights)): one for one in models if one.weights}
+    return {path: one for path, one in used.items() if path.with_suffix(".json").exists() and not path.exists()}
 
 
 def _is_whole(study: Config, paths: StudyPaths) -> bool:
@@ -63,18 +68,12 @@ def preserve_mtime(path: Path) -> Iterator[None]:
 
 def restore_weights(study: Config, paths: StudyPaths) -> None:
     """Fetch again the weights of which only the record is left. Raises StudyError if they are others now."""
-    for model in (study.models[name] for name in {*study.grid.models, *study.featured()}):
-        if model.weights is None:
-            continue
-        path = paths.weights(weights_id(model.architecture, model.weights))
-        record = path.with_suffix(".json")
-        if path.exists() or not record.exists():
-            continue
+    for path, model in _gone_weights(study, paths).items():
         from study.models.weights import fetch
 
         print(f"{path} has gone: it is fetched again.", file=sys.stderr)
-        sha256 = read_json(record)["sha256"]
+        sha256 = read_json(path.with_suffix(".json"))["sha256"]
         with preserve_mtime(path):
             fetch(model.architecture, model.weights, path)
-        if read_json(record)["sha256"] != sha256:
+        if read_json(path.with_suffix(".json"))["sha256"] != sha256:
             raise StudyError(f"{model.weights} gives other weights than were used; delete {path.parent} to go on.")

@@ -13,7 +13,7 @@ from study.errors import StudyError
 from study.files import read_json
 from study.machine.locks import is_locked
 from study.orchestration.check_machine import duration
-from study.paths import HISTORY, HISTORY_SO_FAR, LOCK, RUN_RECORD, SPEC, StudyPaths
+from study.paths import HISTORY, HISTORY_SO_FAR, LOCK, RUN_RECORD, SPEC, StudyPaths, run_name
 
 ENDED = ("finished", "diverged")
 COLUMNS = ("run", "state", "epoch", "validation", "images/s", "left")
@@ -114,17 +114,13 @@ def _age(path: Path) -> float:
 
 def _row(run: Status) -> tuple[str, ...]:
     return (
-        _name(run.folder),
+        run_name(run.folder),
         run.state,
         f"{run.epochs}/{run.of}",
         "" if run.accuracy is None else f"{100 * run.accuracy:.1f} %",
         "" if run.rate is None else f"{run.rate:.0f}",
         "" if run.state in ENDED else "?" if run.left is None else duration(run.left),
     )
-
-
-def _name(folder: Path) -> str:
-    return "/".join(folder.parts[folder.parts.index("runs") + 1 :])
 
 
 def _summary(runs: list[Status]) -> str:
@@ -136,7 +132,7 @@ def _summary(runs: list[Status]) -> str:
         return f"{told}, and none is training: the command that began the study goes on with it."
     lefts = [run.left for run in runs]
     if None in lefts:
-        unknown = sorted({_name(run.folder.parent) for run in runs if run.left is None})
+        unknown = sorted({run_name(run.folder.parent) for run in runs if run.left is None})
         return f"{told}, {training} training. The end is known after the first epoch of: {', '.join(unknown)}."
     left = max(*lefts, sum(lefts) / training)
     end = datetime.datetime.now() + datetime.timedelta(seconds=left)
