@@ -26,13 +26,14 @@ more than `MAX_COMPARED` of these, as noise may have, only the nearest `MAX_COMP
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.fft import dct
 
+from study.analysis.alignment import COLOURS, SIDE
 from study.analysis.look_alikes import look_alikes
 from study.data.dataset import TEST, read_dataset
 from study.data.pictures import resized
@@ -48,19 +49,16 @@ COLUMNS = ["image_id", "train_image_id", "distance", "likeness", "same_class"]
 SLACK = 1e-3  # float32 rounding of the quick comparison
 BLOCK = 500
 MAX_COMPARED = 50
-SIDE = 32
 
 
-@dataclass(frozen=True)
-class _Waves:
+class _Waves(NamedTuple):
     """Which cosine coefficients make up the detail of an image.
 
-    `colours` float32 [3, 3] turns red, green and blue, orthonormally, into luminance and two colour differences;
-    `kept` int [K] numbers the frequencies of the detail in each of them. Of the 3 K coefficients, `quick` int [Q]
-    numbers those of the quick comparison; mirroring an image left to right multiplies them by `mirror` float32 [3 K].
+    `kept` int [K] numbers the frequencies of the detail in each of the three COLOURS. Of the 3 K coefficients, `quick`
+    int [Q] numbers those of the quick comparison; mirroring an image left to right multiplies them by `mirror` float32
+    [3 K].
     """
 
-    colours: np.ndarray
     kept: np.ndarray
     quick: np.ndarray
     mirror: np.ndarray
@@ -71,13 +69,11 @@ def _waves() -> _Waves:
     rows, columns = np.mgrid[:SIDE, :SIDE]
     radius = np.hypot(rows, columns).ravel()
     kept = np.flatnonzero((radius >= MIN_FREQUENCY) & (np.minimum(rows, columns).ravel() > 0))
-    colours = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)
     quick = [
         np.flatnonzero(radius[kept] < highest) + channel * len(kept)
         for channel, highest in enumerate(QUICK_FREQUENCIES)
     ]
     return _Waves(
-        colours=colours / np.linalg.norm(colours, axis=1, keepdims=True),
         kept=kept,
         quick=np.concatenate(quick),
         mirror=np.tile(np.where(kept % SIDE % 2, -1, 1).astype(np.float32), 3),  # a cosine of odd frequency is odd
@@ -150,7 +146,7 @@ def _in_blocks(images: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 def detail(images: np.ndarray) -> np.ndarray:
     """Cosine coefficients float32 [n, C] of the detail of uint8 [n, 32, 32, 3], of length 1; 0 where there is none."""
-    colours = images.astype(np.float32) @ _waves().colours.T
+    colours = images.astype(np.float32) @ COLOURS.T
     waves = dct(dct(colours, axis=1, norm="ortho"), axis=2, norm="ortho").reshape(len(images), SIDE * SIDE, 3)
     found = waves[:, _waves().kept].transpose(0, 2, 1).reshape(len(images), -1)
     length = np.linalg.norm(found, axis=1, keepdims=True)

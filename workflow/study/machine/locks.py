@@ -25,18 +25,13 @@ def locked(path: Path, what: str) -> Iterator[bool]:
     locks.
     """
     waited = False
-    while True:
-        handle = open_lock(path)
-        if not _try(handle, what):
-            if not waited:
-                print(f"{what} is in use by {read_owner(path)}: waiting for it to end", file=sys.stderr, flush=True)
-            waited = True
-            fcntl.lockf(handle, fcntl.LOCK_EX)
-        if is_current(handle, path):
-            break
-        handle.close()  # the one before removed it
+    while (handle := try_lock(path, what)) is None:
+        if not waited:
+            print(f"{what} is in use by {read_owner(path)}: waiting for it to end", file=sys.stderr, flush=True)
+        waited = True
+        with open_lock(path) as held:
+            fcntl.lockf(held, fcntl.LOCK_EX)  # until the other process ends
     with handle:
-        write_owner(handle)
         try:
             yield waited
         finally:
@@ -44,16 +39,18 @@ def locked(path: Path, what: str) -> Iterator[bool]:
 
 
 def try_lock(path: Path, what: str) -> TextIO | None:
-    """The locked file, to be kept open, or None if another process holds it."""
+    """The locked file, to be kept open, which says who holds it; None if another process does."""
     while True:
         handle = open_lock(path)
         if not _try(handle, what):
             handle.close()
             return None
         if is_current(handle, path):
-            write_owner(handle)
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()} on {platform.node()}\n")
+            handle.flush()
             return handle
-        handle.close()
+        handle.close()  # the one before removed it
 
 
 def is_locked(path: Path) -> bool:
@@ -82,13 +79,6 @@ def read_owner(path: Path) -> str:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return path.read_text(encoding="utf-8").strip() or "another process"
     return "another process"
-
-
-def write_owner(handle: TextIO) -> None:
-    """Write into a lock who holds it."""
-    handle.truncate(0)
-    handle.write(f"process {os.getpid()} on {platform.node()}\n")
-    handle.flush()
 
 
 def is_current(handle: TextIO, path: Path) -> bool:
