@@ -10,9 +10,9 @@ from study.__main__ import main
 from study.analysis.answers import of_logits, read_answers
 from study.data.dataset import TEST, read_dataset, read_labels
 from study.errors import StudyError
-from study.paths import EVIDENCE
+from study.paths import EVIDENCE, RunKey, StudyPaths
 
-RUN = "runs/scratch_cnn/seed-0"
+RUN = RunKey("scratch_cnn", 0)
 
 
 def test_answers_are_the_most_probable_classes_best_first():
@@ -23,7 +23,7 @@ def test_answers_are_the_most_probable_classes_best_first():
 
 def test_evidence_has_the_best_and_the_true_class_of_the_logits(study, once):
     dataset = read_dataset(study / "dataset.npz")
-    full, published = read_answers(study / RUN, dataset), read_answers(once / RUN, dataset)
+    full, published = (read_answers(folder, RUN, dataset) for folder in (study, once))
     best, true = published.classes.T
     assert (best == full.classes[:, 0]).all() and (true == dataset.fine[dataset.ids(TEST)]).all()
     # A logarithm rounded to float16 is off by a 2048th, so p by p |log p| / 2048, and p |log p| is at most 1 / e.
@@ -34,9 +34,9 @@ def test_evidence_has_the_best_and_the_true_class_of_the_logits(study, once):
 
 
 def test_damaged_evidence_is_named(published):
-    (published / RUN / EVIDENCE).write_bytes(b"PK")
-    with pytest.raises(StudyError, match=r"evidence\.npz cannot be read .*; publish the study again"):
-        read_answers(published / RUN, read_labels(published / "labels.npz"))
+    (StudyPaths(published).run(*RUN) / EVIDENCE).write_bytes(b"PK")
+    with pytest.raises(StudyError, match=r"evidence\.npz is damaged .*; publish the study again"):
+        read_answers(published, RUN, read_labels(published / "labels.npz"))
 
 
 def test_the_report_is_drawn_from_a_published_study_and_the_images(study, published):

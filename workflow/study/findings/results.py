@@ -18,7 +18,7 @@ from study.config.record import StudyRecord, read_record
 from study.data.dataset import TEST, Dataset, read_dataset
 from study.errors import StudyError
 from study.findings import text
-from study.paths import StudyPaths
+from study.paths import RunKey, StudyPaths
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ class Results:
 
     def answers(self, model: str, seed: int) -> Answers:
         """What a finished run named for each test image. Raises StudyError where its file cannot be read."""
-        return read_answers(StudyPaths(self.study).run(model, seed), self.dataset)
+        return read_answers(self.study, RunKey(model, seed), self.dataset)
 
     def class_order(self) -> np.ndarray:
         """Class ids int [classes], by superclass if any and then by class, as the figures show them."""

@@ -16,6 +16,7 @@ from study.config.study import Config, load_config
 from study.config.yaml_files import merge_files
 from study.errors import StudyError
 from study.files import read_json, write_json
+from study.findings.text import duration
 from study.machine import failures
 from study.machine.gpus import own_gpu
 
@@ -90,13 +91,6 @@ def _total(study: Config, measured: dict[str, Any]) -> str:
         return "its time is not known, because a model could not be measured"
     seconds = sum(each[run.model] * study.images_seen(run.model, run.images_per_class) for run in study.runs())
     return f"{len(study.runs())} runs one after the other: at most about {duration(seconds)}, less where compiled"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, in the unit that suits it."""
-    if seconds >= 3600:
-        return f"{seconds / 3600:.1f} hours"
-    return f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
 
 
 def _told(compute: ComputeSpec) -> dict[str, Any]:

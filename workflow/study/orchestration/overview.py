@@ -16,7 +16,8 @@ from study.data.dataset import TEST
 from study.data.folder import NAME as FOLDER
 from study.errors import StudyError
 from study.files import read_json
-from study.orchestration.check_machine import checked_seconds, duration
+from study.findings.text import duration
+from study.orchestration.check_machine import checked_seconds
 from study.paths import MACHINE, RUN_RECORD, RunKey, StudyPaths
 
 NETWORK_BYTES = 25e6  # of a network of six million parameters

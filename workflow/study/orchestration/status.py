@@ -11,8 +11,8 @@ from pathlib import Path
 from study.analysis.runs import every_run, planned_config
 from study.errors import StudyError
 from study.files import read_json
+from study.findings.text import duration
 from study.machine.locks import is_locked
-from study.orchestration.check_machine import duration
 from study.paths import HISTORY, HISTORY_SO_FAR, LOCK, RUN_RECORD, SPEC, StudyPaths, run_name
 
 ENDED = ("finished", "diverged")
