@@ -33,11 +33,6 @@ class Variances(NamedTuple):
     seeds: tuple[float, float]
     noise: tuple[float, float]
 
-    @property
-    def lasting(self) -> float:
-        """What is left of the variance of the mean difference over the images, were there infinitely many seeds."""
-        return max(0.0, self.difference) / self.images
-
 
 class Foreseen(NamedTuple):
     """At a number of seeds: half the width of the 95 % interval, and its variance's parts; NaN where unknown."""
@@ -62,9 +57,9 @@ def more_seeds_table(config: StudyRecord, finished: Finished, dataset: Labels) -
     for pair in every_pair(config):
         measured = variances(right[pair.model], right[pair.baseline])
         for seeds in (*SEEDS, ENDLESS) if measured else ():
-            step = foresee(measured, seeds)
+            step, lasting = foresee(measured, seeds), max(0.0, measured.difference) / measured.images
             powers = [power(step, size) for size in DIFFERENCES.values()]
-            rows.append((*pair, seeds, step.half, step.var_seeds + step.var_images, measured.lasting, *powers))
+            rows.append((*pair, seeds, step.half, step.var_seeds + step.var_images, lasting, *powers))
     return pd.DataFrame(rows, columns=columns)
 
 

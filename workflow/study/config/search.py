@@ -3,7 +3,6 @@
 import copy
 import itertools
 import math
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -30,10 +29,6 @@ class Search(Strict):
         if trials > MAX_TRIALS:
             raise ValueError(f"{trials} trials are more than {MAX_TRIALS}; list fewer values")
         return self
-
-    def is_expanded(self, models: Iterable[str]) -> bool:
-        """Are `models` the trials already?"""
-        return list(models) == [*trials(self)]
 
 
 def trials(search: Search) -> dict[str, dict[str, Any]]:

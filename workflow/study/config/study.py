@@ -17,7 +17,7 @@ from study.config.labels import LabelCurve
 from study.config.models import Model, Seeds, takes_one_size
 from study.config.options import Number, Whole, at_step
 from study.config.recipes import Recipe, Validation
-from study.config.search import Search, with_trials
+from study.config.search import Search, trials, with_trials
 from study.config.yaml_files import file_of
 from study.data.folder import Folder
 from study.data.manifest import Manifest
@@ -102,7 +102,7 @@ class Config(Strict):
             messages.check_known(name, self.recipes, "trials", "recipe")
         for name in self.seconds_per_image:
             messages.check_known(name, self.models, "seconds_per_image", "model")
-        if self.search is not None and not self.search.is_expanded(self.models):
+        if self.search is not None and list(self.models) != [*trials(self.search)]:  # as `with_trials` leaves them
             messages.check_known(self.search.model, self.models, "search: model", "model")
         self._check_compared()
         if self.duplicate_features is not None:
