@@ -1,4 +1,7 @@
-"""Do two networks say the same, image by image? Description only: networks, not methods, are what is compared here."""
+"""Image by image: do two networks say the same, and which images does hardly any get right?
+
+Description only: networks, not methods, are what is compared here.
+"""
 
 import itertools
 
@@ -11,6 +14,9 @@ from study.config.record import StudyRecord
 from study.data.dataset import TEST, Labels
 
 SHARES = ["agreement", "both_right", "both_wrong", "same_wrong"]
+HARDEST_SHOWN = 200
+HARDEST = ["image_id", "test_position", "class_id", "class", "correct_share", "models_all_wrong", "most_named_id",
+           "most_named", "most_named_share"]  # fmt: skip
 
 
 def agreement_table(finished: Finished, dataset: Labels) -> pd.DataFrame:
@@ -62,3 +68,34 @@ def mcnemar(only_one: int, only_other: int) -> float:
     """The exact two-sided p that as unequal a split, or more so, of the images comes from one half each."""
     fewer, both = min(only_one, only_other), only_one + only_other
     return min(1.0, 2 * float(bdtr(fewer, both, 0.5))) if both else 1.0
+
+
+def hardest_table(finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """The 200 test images with the lowest `correct_share`; ties: those that more models always get wrong, then those
+    that are more often taken for one and the same class, then the first.
+
+    Every model counts alike, whatever its seeds: shares are means over models of the share of their finished runs.
+    `models_all_wrong` counts the models none of whose runs is right; `most_named` is the class named most often, which
+    may be the true one (ties: the lowest number).
+    """
+    ids = dataset.ids(TEST)
+    fine = dataset.fine[ids].astype(np.int64)
+    models = [runs for runs in finished.values() if runs]
+    if not models:
+        return pd.DataFrame(columns=HARDEST)
+    images = np.arange(len(ids))
+    named = np.zeros((len(ids), dataset.classes))
+    all_wrong = np.zeros(len(ids), np.int64)
+    for runs in models:
+        hits = np.zeros(len(ids), np.int64)
+        for run in runs:
+            named[images, run.predicted] += 1 / len(runs)
+            hits += run.predicted == fine
+        all_wrong += hits == 0
+    named = (named / len(models)).round(12)  # so that sums of thirds tie whatever the order of the seeds
+    correct, most_named = named[images, fine], named.argmax(axis=1)
+    share = named[images, most_named]
+    order = np.lexsort((ids, -share, -all_wrong, correct))[:HARDEST_SHOWN]
+    names = np.array(dataset.fine_names, object)
+    columns = (ids, images, fine, names[fine], correct, all_wrong, most_named, names[most_named], share)
+    return pd.DataFrame({name: column[order] for name, column in zip(HARDEST, columns, strict=True)})

@@ -19,9 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from study.analysis.classes import errors_table
+from study.analysis.classes import by_class, errors_table
 from study.analysis.contrasts import contrast
-from study.analysis.groups import by_class
 from study.analysis.heterogeneity import estimates, spread
 from study.analysis.runs import Finished, Run, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL, t_interval

@@ -1,14 +1,49 @@
-"""Tables by class: where a model is right, and what it takes for what."""
+"""Tables by class: where a model is right, and what it takes for what; and classes as groups of test images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.analysis.groups import Grouping, by_class, by_superclass
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import wilson
 from study.data.dataset import TEST, Labels
 
 WITHIN = ["within_superclass", "low", "high", "expected_by_chance"]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """`columns` name a group in a table, one entry per group in the order of its number.
+
+    `true` is the group of each test image, int [T]; `of_class` the group of each class, int [classes].
+    """
+
+    columns: dict[str, Sequence[Any]]
+    true: np.ndarray
+    of_class: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of groups."""
+        return int(self.of_class.max()) + 1
+
+
+def by_class(dataset: Labels) -> Grouping:
+    """Return the grouping in which each class is a group; its rows name the superclass where there are any."""
+    columns = {"class_id": np.arange(dataset.classes), "class": dataset.fine_names}
+    if dataset.fine_to_coarse is not None:
+        columns["superclass_id"] = dataset.fine_to_coarse
+        columns["superclass"] = [dataset.coarse_names[number] for number in dataset.fine_to_coarse]
+    return Grouping(columns, dataset.fine[dataset.ids(TEST)], np.arange(dataset.classes))
+
+
+def by_superclass(dataset: Labels) -> Grouping:
+    """Return the grouping by superclass: an image counts as right if the top class belongs to its superclass."""
+    columns = {"superclass_id": np.arange(len(dataset.coarse_names)), "superclass": dataset.coarse_names}
+    return Grouping(columns, dataset.coarse[dataset.ids(TEST)], dataset.fine_to_coarse)
 
 
 def classes_table(finished: Finished, dataset: Labels) -> pd.DataFrame:

@@ -31,8 +31,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from study.analysis.classes import Grouping, by_class, by_superclass
 from study.analysis.contrasts import Contrast, every_pair, holm, small_contrast
-from study.analysis.groups import Grouping, by_class, by_superclass
 from study.analysis.heterogeneity import estimates, gain_probability, shrunken
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import MIN_SEEDS

@@ -28,8 +28,8 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import chdtrc, chdtri, ndtr
 
+from study.analysis.classes import by_class, by_superclass
 from study.analysis.contrasts import LEAST_P, every_pair, seed_part
-from study.analysis.groups import by_class, by_superclass
 from study.analysis.runs import Finished, correctness
 from study.analysis.uncertainty import MIN_SEEDS, UPPER_TAIL
 from study.config.record import StudyRecord

@@ -54,7 +54,7 @@ TABLES = (
     _table("calibration.calibration_table", "model"),
     _table("agreement.agreement_table", "model_a model_b"),
     _table("agreement.mcnemar_table", "model baseline"),
-    _table("hardest.hardest_table", "class most_named"),
+    _table("agreement.hardest_table", "class most_named"),
     _table("sensitivity.sensitivity_table", "model label subset"),
     _table("sensitivity.sensitivity_contrasts_table", "model baseline subset"),
     _table("overlap.overlap_table", "model baseline gain"),
