@@ -56,7 +56,8 @@ def test_a_run_on_few_images_has_a_folder_and_a_spec_of_its_own_and_the_others_k
     paths, key = StudyPaths(tmp_path), RunKey("scratch_cnn", 7, 5)
     assert paths.run(*key) == tmp_path / "runs/scratch_cnn/per-class-5/seed-7"
     assert paths.run("scratch_cnn", 7) == tmp_path / "runs/scratch_cnn/seed-7"
-    assert StudyPaths.of_run(paths.run(*key)) == StudyPaths.of_run(paths.run("scratch_cnn", 7)) == paths
+    folders = [StudyPaths.of_run(paths.run(*run)).folder for run in (key, RunKey("scratch_cnn", 7))]
+    assert folders == [paths.folder] * 2
     few, whole = spec_of(study(), key, COMPUTE), run_spec(study(), "scratch_cnn", 7, COMPUTE)
     assert few.to_json() == whole.to_json() | {"images_per_class": 5} and few.key == key
     assert whole == run_spec(load_config(raw()), "scratch_cnn", 7, COMPUTE)

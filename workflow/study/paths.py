@@ -1,6 +1,5 @@
 """Where everything of a study lies: the one place that knows the names of folders and files below results/<study>."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,11 +53,20 @@ def run_name(folder: Path) -> str:
     return "/".join(folder.parts[folder.parts.index("runs") + 1 :])
 
 
-@dataclass(frozen=True)
 class StudyPaths:
     """The files of the study in `folder`."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.dataset = folder / "dataset.npz"  # images, labels and split
+        self.images = folder / IMAGES  # the images that dataset.npz does not hold
+        self.published_labels = folder / "labels.npz"  # in a published study, dataset.npz without its images
+        # which data and split dataset.npz holds; small, so that Snakemake compares its content
+        self.dataset_record = folder / "dataset.json"
+        self.config = folder / "config.json"  # what analysis and report need to know of the config
+        self.tables = folder / "tables"
+        self.plan = folder / "plan"  # what the workflow wrote at its last start, for its jobs to read
+        self.planned_config = self.plan / "config.json"  # the content of config.json
 
     @classmethod
     def of_run(cls, run: Path) -> "StudyPaths":
@@ -66,44 +74,9 @@ class StudyPaths:
         return cls(run.parents[3 if run.parent.name.startswith("per-class-") else 2])
 
     @property
-    def dataset(self) -> Path:
-        """Images, labels and split."""
-        return self.folder / "dataset.npz"
-
-    @property
-    def images(self) -> Path:
-        """The images that dataset.npz does not hold."""
-        return self.folder / IMAGES
-
-    @property
-    def published_labels(self) -> Path:
-        """In a published study, dataset.npz without its images."""
-        return self.folder / "labels.npz"
-
-    @property
     def labels(self) -> Path:
         """The file to read labels and split from."""
         return self.published_labels if self.published_labels.exists() else self.dataset
-
-    @property
-    def dataset_record(self) -> Path:
-        """Which data and split dataset.npz holds; small, so that Snakemake compares its content."""
-        return self.folder / "dataset.json"
-
-    @property
-    def config(self) -> Path:
-        """What analysis and report need to know of the config."""
-        return self.folder / "config.json"
-
-    @property
-    def tables(self) -> Path:
-        """Folder of every table."""
-        return self.folder / "tables"
-
-    @property
-    def plan(self) -> Path:
-        """Folder of the specs and the config that the workflow wrote at its last start, for its jobs to read."""
-        return self.folder / "plan"
 
     def table(self, name: str) -> Path:
         """One table."""
@@ -132,8 +105,3 @@ class StudyPaths:
     def planned_features(self, features_id: str) -> Path:
         """The spec of a frozen backbone's features."""
         return self.plan / "features" / f"{features_id}.json"
-
-    @property
-    def planned_config(self) -> Path:
-        """The content of config.json."""
-        return self.plan / "config.json"
