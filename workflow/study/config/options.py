@@ -6,10 +6,7 @@ field's limits and description from its metadata; the job only reads the values 
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
-
-# pydantic's settings of a checked dataclass: no unknown keys, no infinite numbers
-CHECKED = {"extra": "forbid", "allow_inf_nan": False}
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 
 def as_number(value: Any) -> Any:
@@ -54,3 +51,10 @@ def option(default: Any = dataclasses.MISSING, description: str | None = None, *
     A default says that the option is off, and never changes: specs leave it out, so that a new option retrains nothing.
     """
     return dataclasses.field(default=default, metadata={"description": description, **limits})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
+def checked(section: type[Value]) -> type[Value]:
+    """Make a section of the config a dataclass; pydantic then refuses unknown keys and infinite numbers in it."""
+    section.__pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}
+    return dataclasses.dataclass(frozen=True, kw_only=True)(section)

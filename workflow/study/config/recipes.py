@@ -1,30 +1,25 @@
 """How a network is trained: the recipes of config.yaml, and of every spec."""
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Literal
 
-from study.config.options import CHECKED, Number, Steps, Whole, option
+from study.config.options import Number, Steps, Whole, checked, option
 
 MACRO = "val_macro_accuracy"  # the mean of the classes' accuracies, each class counting the same
 Monitored = Literal["val_loss", "val_accuracy", "val_macro_accuracy"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Validation:
     """A stratified split of the training images."""
-
-    __pydantic_config__ = CHECKED
 
     fraction: Number = option(description="share of the training images held out", gt=0, lt=0.9)
     seed: Whole = option(description="decides which images; the same for all seeds of a run", ge=0, lt=2**32)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Plateau:
     """Cut the learning rate when the monitored metric stops improving."""
-
-    __pydantic_config__ = CHECKED
 
     watch: Monitored
     patience: Whole = option(description="epochs without improvement before a cut", ge=1)
@@ -32,43 +27,35 @@ class Plateau:
     min_learning_rate: Number = option(ge=0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class EarlyStopping:
     """End the run when the monitored metric stops improving."""
-
-    __pydantic_config__ = CHECKED
 
     watch: Monitored
     patience: Whole = option(description="epochs without improvement before the end", ge=1)
     min_delta: Number = option(0.0, "an improvement must exceed this", ge=0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Schedule:
     """A learning rate that follows the step number: linear warm-up, level stretch, cosine or line to zero."""
-
-    __pydantic_config__ = CHECKED
 
     shape: Literal["cosine", "linear"] = option(description="linear with a long warm-up is the one-cycle schedule")
     warmup_epochs: Number = option(ge=0)
     hold_epochs: Number = option(0.0, "at the full rate, between the two", ge=0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Crop:
     """Random resized crop (Szegedy et al. 2015), as torchvision draws it, but with one try per image instead of ten."""
-
-    __pydantic_config__ = CHECKED
 
     scale: Number = option(description="smallest share of the image's area", gt=0, le=1)
     ratio: Number = option(description="largest aspect ratio, either way", ge=1, le=4)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Augmentation:
     """What happens to a training image; a probability or size of zero switches a transformation off."""
-
-    __pydantic_config__ = CHECKED
 
     horizontal_flip: Number = option(0.0, "probability", ge=0, le=1)
     alternating_flip: bool = option(False, "mirror each image every other epoch, half of them in the first")
@@ -104,11 +91,9 @@ class Augmentation:
         return value if isinstance(value, float) else value / side
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Muon:
     """Orthogonalised momentum for kernels (https://kellerjordan.github.io/posts/muon), SGD for biases and head."""
-
-    __pydantic_config__ = CHECKED
 
     momentum: Number = option(description="of the kernels", ge=0, lt=1)
     newton_schulz: Whole = option(description="steps towards an orthogonal matrix", ge=1, le=10)
@@ -117,21 +102,17 @@ class Muon:
     whitening_epochs: Whole = option(description="in which the bias of scratch_fast's first layer is trained", ge=1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Probe:
     """Start the head from logistic regression on the pretrained features (Kumar et al. 2022)."""
-
-    __pydantic_config__ = CHECKED
 
     images: Whole = option(description="training images whose features are used", ge=1)
     epochs: Whole = option(description="of the regression", ge=1, le=1000)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Regression:
     """The head of a frozen backbone by multinomial logistic regression, without validation images."""
-
-    __pydantic_config__ = CHECKED
 
     l2: list[Number] = option(
         description="penalties to choose from by cross-validation: half of each times the squared weights, beside the "
@@ -146,11 +127,9 @@ class Regression:
             raise ValueError("l2 must be more than 0: without a penalty the regression has no end")
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked
 class Recipe:
     """Everything about training that is not the network, its input or the data."""
-
-    __pydantic_config__ = CHECKED
 
     optimizer: Literal["adam", "adamw", "sgd", "muon", "lbfgs"] = option(
         description="sgd: Nesterov momentum 0.9; muon: with a section muon; lbfgs: with a section regression"
