@@ -22,12 +22,12 @@ def results_of(of=None, superclasses=True, headline=None, baseline="cnn", **tabl
     All have three finished runs. `tables` add to, or stand in place of, those that are made of this.
     """
     models = of or {"cnn": (CNN, 0.40, 0.38), "b0": (B0, 0.80, 0.784)}
-    rows = [(name, metric, value) for name, (_, *values) in models.items()
+    rows = [(name, metric, value, value - 0.01, value + 0.01) for name, (_, *values) in models.items()
             for metric, value in zip(("val_accuracy", "test_accuracy"), values, strict=True)]  # fmt: skip
     entries = {name: entry for name, (entry, *_) in models.items()}
     runs = [(name, seed, "finished") for name in models for seed in range(3)]
     made = {
-        "models": pd.DataFrame(rows, columns=["model", "metric", "mean"]),
+        "models": pd.DataFrame(rows, columns=["model", "metric", "mean", "test_low", "test_high"]),
         "runs": pd.DataFrame(runs, columns=["model", "seed", "outcome"]),
         "costs": pd.DataFrame([(*run[:2], NAN) for run in runs], columns=["model", "seed", "compute"]),
         "contrasts": contrast("b0", "cnn", 0.404, 0.39, 0.418),

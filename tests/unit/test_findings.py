@@ -108,7 +108,7 @@ def test_the_most_confused_pair_is_counted_both_ways_round(superclasses):
 
 def test_the_errors_that_remain_are_those_of_the_headlines_model():
     results = results_of(confusion=CONFUSION)
-    results.tables["models"].loc[len(results.tables["models"])] = ("b0", "test_top5", 0.99)
+    results.tables["models"].loc[len(results.tables["models"])] = ("b0", "test_top5", 0.99, 0.98, 1.0)
     assert topics.remaining_errors(results) == (
         "B0 gets 15.0 % of the test images wrong; for 1.0 % the true class is not among its five best. 44 % of its "
         "errors are in the 1 hardest class. Most often confused: oak with cup and sweet pepper with oak."

@@ -164,7 +164,7 @@ def test_a_model_that_is_alone_is_compared_with_nothing():
         "78.4 %",
         "of the test images",
         "B0",
-        "",
+        "95 % interval over test images 77.4 to 79.4 %",
     )
     only = answer(results_of({"b0": (B0, 0.8, 0.784)}, baseline="b0"))
     assert only.details == ["It is the only model, so there is nothing to compare it with."]

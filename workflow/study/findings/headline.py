@@ -55,7 +55,9 @@ def answer(results: Results) -> Answer:
     claim, unit = f"{name} classifies {mean} % of the test images correctly", "of the test images"
     if results.measure != "test_accuracy":
         claim, unit = f"{name} has a {results.measured} of {mean} %", results.measured
-    return Answer(claim, [why, *_counted_alike(results)], f"{mean} %", unit, results.labels[model])
+    low, high = results.rows("models", model=model, metric=results.measure)[["test_low", "test_high"]].iloc[0]
+    span = "" if np.isnan(low) else f"95 % interval over test images {text.percent(low)} to {text.percent(high)} %"
+    return Answer(claim, [why, *_counted_alike(results)], f"{mean} %", unit, results.labels[model], span)
 
 
 def answer_of(results: Results, two: Compared) -> Answer:

@@ -79,7 +79,10 @@ def _older_code(results: Results) -> list[str]:
 
 
 def _budget(results: Results) -> list[str]:
-    epochs = results.rows("runs", outcome="finished")["epochs"].astype(int)
+    """For how long the runs trained, but for heads that are fitted at once, and what more would change."""
+    runs = results.rows("runs", outcome="finished")
+    is_trained = [not results.config.recipe_of(name).get("regression") for name in runs["model"]]
+    epochs = runs.loc[is_trained, "epochs"].astype(int)
     if epochs.empty:
         return []
     span = text.counted(epochs.max(), "epoch")
@@ -87,10 +90,10 @@ def _budget(results: Results) -> list[str]:
     budgets = ("images_seen", "images_seen_at_least")  # whose epochs are no passes
     if any(recipe.get(name) for recipe in results.config.recipes.values() for name in budgets):
         span = "as many images as their recipes name"
-    return [
-        f"The runs trained for {span}. Larger budgets would probably raise most accuracies, most of all from random "
-        "weights, and so shrink the gains from pretraining."
-    ]
+    said = f"The runs trained for {span}. Larger budgets would probably raise most accuracies"
+    if len({bool(model.weights) for model in results.config.models.values()}) > 1:
+        said += ", most of all from random weights, and so shrink the gains from pretraining"
+    return [f"{said}."]
 
 
 def _where_timed(results: Results) -> str:
@@ -155,5 +158,6 @@ def _pretraining(results: Results) -> list[str]:
     for name in frozen:
         likelihoods = results.rows("runs", model=name, outcome="finished")["test_nll"]
         if len(likelihoods) > 1 and likelihoods.nunique() == 1:
-            said += f" With all images, every seed of {results.names[name]} gave the same network: its SD is 0."
+            every = "With all images, every" if results.config.labels else "Every"
+            said += f" {every} seed of {results.names[name]} gave the same network: its SD is 0."
     return [said]
