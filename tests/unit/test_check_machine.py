@@ -36,14 +36,14 @@ def test_the_speed_of_a_cpu_is_measured_and_kept(folder, capsys):
     assert not any("FAILED" in line for line in lines)
     study = load_config(merge_files([DEFAULT_CONFIG, Path("small.yaml")]))
     compute = replace(COMPUTE, threads=1)
-    (key, seconds), = check_machine.checked_seconds(Path("results/machine.json"), compute).items()  # fmt: skip
+    (key, seconds), = check_machine.checked_seconds(compute).items()  # fmt: skip
     assert key == run_spec(study, "scratch_cnn", 0, compute).settings_sha256()
     kept = read_json(Path("results/machine.json"))["models"][key]
     # 60 epochs of 45,000 images, two evaluations of 5,000 after each, and 15,000 at the end
     assert seconds == pytest.approx(
         60 * (45_000 / kept["training"] + 10_000 / kept["evaluation"]) + 15_000 / kept["evaluation"]
     )
-    assert check_machine.checked_seconds(Path("results/machine.json"), replace(compute, precision="bfloat16")) == {}
+    assert check_machine.checked_seconds(replace(compute, precision="bfloat16")) == {}
 
 
 def test_what_fails_is_said_in_its_line_and_the_others_go_on(capsys):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from study.errors import StudyError
 from study.machine import failures
-from study.paths import DEFAULT_CONFIG, MACHINE
+from study.paths import DEFAULT_CONFIG
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -134,7 +134,7 @@ def check_machine(args: argparse.Namespace) -> None:
     """Say what device this machine has, and measure how long the study of a config takes on it."""
     from study.orchestration.check_machine import check_machine as check
 
-    if not check([DEFAULT_CONFIG, *args.config], args.output):
+    if not check([DEFAULT_CONFIG, *args.config]):
         raise StudyError("Something could not be measured; see the lines above.")
 
 
@@ -255,9 +255,10 @@ def _parser() -> argparse.ArgumentParser:
     step(verify, ("dest", folder))
     step(describe, ("dest", folder), ("--output", {"type": Path, "help": "the page; DEST/README.md if not given"}),
          ("--readme", {"type": Path, "help": "a README with marked parts, to be renewed"}))  # fmt: skip
-    step(check_machine,
-         ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
-         ("--output", {"type": Path, "default": MACHINE, "help": "where to keep what was measured"}))  # fmt: skip
+    step(
+        check_machine,
+        ("--config", {"type": Path, "nargs": "*", "default": [], "help": "presets over config.yaml, later ones win"}),
+    )
     step(check, ("paths", several | {"metavar": "PATH", "help": "results/<study>, or files over config.yaml"}))
     step(status, results,
          ("--watch", {"type": _positive, "nargs": "?", "const": 10, "metavar": "SECONDS",

@@ -15,7 +15,7 @@ from study.analysis.ranking import best_by_validation
 from study.analysis.registry import TEXT, tables_of
 from study.analysis.scores import METRICS
 from study.config.record import StudyRecord, read_record
-from study.data.dataset import TEST, Dataset, read_dataset
+from study.data.dataset import TEST, Dataset, Labels, read_dataset
 from study.errors import StudyError
 from study.findings import text
 from study.paths import RunKey, StudyPaths
@@ -156,17 +156,14 @@ def best_model(models: pd.DataFrame) -> str | None:
     return best_by_validation(models[models["metric"] == "val_accuracy"].set_index("model")["mean"])
 
 
-def read_results(study: Path, tables: Path) -> Results:
-    """Read the study in folder `study` and its `tables`. Raises StudyError for what is missing or cannot be read."""
-    config = read_record(study / "config.json")
-    dataset = read_dataset(study / "dataset.npz")
-    return Results(
-        study=study,
-        folder=tables,
-        config=config,
-        tables={name: read_table(tables / f"{name}.csv") for name in tables_of(config)},
-        dataset=dataset,
-    )
+def read_results(study: Path, tables: Path, dataset: Labels | None = None) -> Results:
+    """Read the study in folder `study` and its `tables`, and its images unless the labels alone are given.
+
+    Raises StudyError for what is missing or cannot be read.
+    """
+    config, dataset = read_record(study / "config.json"), dataset or read_dataset(study / "dataset.npz")
+    read = {name: read_table(tables / f"{name}.csv") for name in tables_of(config)}
+    return Results(study, tables, config, read, dataset)
 
 
 def read_table(path: Path) -> pd.DataFrame:

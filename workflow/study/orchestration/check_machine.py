@@ -19,12 +19,13 @@ from study.files import read_json, write_json
 from study.findings.text import duration
 from study.machine import failures
 from study.machine.gpus import own_gpu
+from study.paths import MACHINE
 
 MODELS_SECONDS = 90  # for all models together
 
 
-def check_machine(configs: Sequence[Path], target: Path) -> bool:
-    """Print a line for each thing checked, and write what was measured to `target`; return whether all went well."""
+def check_machine(configs: Sequence[Path]) -> bool:
+    """Print a line for each thing checked, and keep what was measured; return whether all went well."""
     study = load_config(merge_files(configs), configs)
     compute = resolved_compute(study)
     with own_gpu(compute.device):
@@ -33,7 +34,7 @@ def check_machine(configs: Sequence[Path], target: Path) -> bool:
         for name in study.grid.models:
             good &= _line(name, lambda name=name: _model(study, name, compute, measured))
     when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    write_json(target, {"machine": platform.node(), "when": when, "compute": _told(compute), "models": measured})
+    write_json(MACHINE, {"machine": platform.node(), "when": when, "compute": _told(compute), "models": measured})
     _line("the whole study", lambda: _total(study, measured))
     return good
 
@@ -98,13 +99,13 @@ def _told(compute: ComputeSpec) -> dict[str, Any]:
     return {"device": compute.device, "threads": compute.threads, "precision": compute.precision}
 
 
-def checked_seconds(path: Path, compute: ComputeSpec) -> dict[str, float]:
-    """Return the seconds of a run by `settings_sha256` of its seed 0, as a check on `compute` kept them in `path`.
+def checked_seconds(compute: ComputeSpec) -> dict[str, float]:
+    """Return the seconds of a run by `settings_sha256` of its seed 0, as a check on `compute` measured them.
 
     Empty where there was no check, or on another device, or its record cannot be read.
     """
     try:
-        record = read_json(path)
+        record = read_json(MACHINE)
         models = record["models"] if _told(compute).items() <= record["compute"].items() else {}
         return {key: float(one["seconds_per_run"]) for key, one in models.items()}
     except (StudyError, KeyError, TypeError, ValueError, AttributeError):

@@ -150,7 +150,7 @@ def _earlier_runs(study: Config, compute: ComputeSpec, paths: StudyPaths, publis
 
 def _time_left(study: Config, compute: ComputeSpec, earlier: Earlier) -> str:
     """Return how long the missing runs take, by finished runs of the same models or a check, or that it is unknown."""
-    checked = checked_seconds(MACHINE, compute)
+    checked = checked_seconds(compute)
     unknown, left, sources = [], 0.0, set()
     for name in study.grid.models:
         missing = [run for run in study.runs() if run.model == name and run not in earlier.done]

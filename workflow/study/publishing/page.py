@@ -13,8 +13,6 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from study.analysis.registry import tables_of
-from study.config.record import read_record
 from study.data.dataset import read_labels
 from study.errors import StudyError
 from study.files import write_text
@@ -22,7 +20,7 @@ from study.findings import text, topics, worth
 from study.findings.compare import SCRATCH, best_of, between_runs, difference, headline
 from study.findings.headline import answer, same_network
 from study.findings.limits import limits
-from study.findings.results import Results, best_model, read_table
+from study.findings.results import Results, best_model, read_results
 from study.findings.runs import (
     all_runs,
     minutes_unit,
@@ -66,14 +64,7 @@ def read_published(published: Path) -> Results:
     paths = StudyPaths(published)
     if not paths.published_labels.exists():
         raise StudyError(f"{published} is not a published study; `python -m study publish` makes one.")
-    config = read_record(paths.config)
-    return Results(
-        study=published,
-        folder=paths.tables,
-        config=config,
-        tables={name: read_table(paths.table(name)) for name in tables_of(config)},
-        dataset=read_labels(paths.published_labels),
-    )
+    return read_results(published, paths.tables, read_labels(paths.published_labels))
 
 
 def page_text(results: Results) -> str:
