@@ -24,11 +24,11 @@ def test_both_kinds_of_near_duplicates_are_left_out_in_turn():
     found, listed = without_duplicates(results_of(MODELS, contrasts=GAIN, sensitivity=table))
     assert found == (
         "Without the 1 test image in which the search finds near-duplicates of training or validation images, B0 has "
-        "79.5 % (−0.5 points), and its difference to CNN is +31.5 points instead of +30.0."
+        "79.5 % (−0.5 points), and its difference to the CNN is +31.5 points instead of +30.0."
     )
     assert listed == (
         "Without the 2 test images that the config lists as near-duplicates, B0 has 79.0 % (−1.0 points), and its "
-        "difference to CNN is +33.0 points instead of +30.0."
+        "difference to the CNN is +33.0 points instead of +30.0."
     )
 
 
@@ -50,7 +50,7 @@ def test_the_first_screen_tells_of_near_duplicates_that_are_many_or_move_the_gai
     (said,) = leaking(0.0, 989)
     assert (
         "Leak: 1.1 %" in said
-        and "B0 has 79.5 % (−0.5 points), and its difference to CNN is +31.5 points instead" in said
+        and "B0 has 79.5 % (−0.5 points), and its difference to the CNN is +31.5 points instead" in said
     )
     (said,) = leaking(NAN, 0)
     assert said.endswith("no test image is left: nothing here was tested on images that are new.")
@@ -75,9 +75,9 @@ def overlap_table(low):
 def test_the_gain_in_classes_that_imagenet_has_too():
     (said,) = overlap(results_of(MODELS, contrasts=GAIN, overlap=overlap_table(0.02)))
     assert said == (
-        "71 of the 100 classes have a counterpart among ImageNet's 1,000. In these B0 gains +32.0 points over CNN, in "
-        "the others +25.0. The difference is +7.0, 95 % interval +2.0 to +10.0, and +5.0, 95 % interval +2.0 to +10.0, "
-        "between classes in which CNN is equally good. The two groups may differ in more than that."
+        "71 of the 100 classes have a counterpart among ImageNet's 1,000. In these B0 gains +32.0 points over the CNN, "
+        "in the others +25.0. The difference is +7.0, 95 % interval +2.0 to +10.0, and +5.0, 95 % interval +2.0 to "
+        "+10.0, between classes in which the CNN is equally good. The two groups may differ in more than that."
     )
     assert overlap(results_of(MODELS, contrasts=GAIN, overlap=overlap_table(0.02).head(0))) == []
 
@@ -91,11 +91,11 @@ def test_weights_of_unverified_origin_are_suspected_only_where_the_interval_is_a
     told = contamination(results_of(MODELS, contamination=suspected((-0.005, 0.02), (0.005, 0.02), (-0.01, 0.03))))
     assert told == [
         "No sign that weights of unverified origin have seen the training images, of which the validation images are a "
-        "part: the gain over CNN, whose weights have a known origin, on validation minus that on test is, in points, "
-        "+1.0, 95 % interval −0.5 to +2.0, for B0; +1.0, 95 % interval −1.0 to +3.0, for B0.",
+        "part: the gain over the CNN, whose weights have a known origin, on validation minus that on test is, in "
+        "points, +1.0, 95 % interval −0.5 to +2.0, for B0; +1.0, 95 % interval −1.0 to +3.0, for B0.",
         "It may be that weights of unverified origin have seen the training images, of which the validation images are "
-        "a part: the gain over CNN, whose weights have a known origin, on validation minus that on test is, in points, "
-        "+1.0, 95 % interval +0.5 to +2.0, for B0.",
+        "a part: the gain over the CNN, whose weights have a known origin, on validation minus that on test is, in "
+        "points, +1.0, 95 % interval +0.5 to +2.0, for B0.",
     ]
     (told,) = contamination(results_of(MODELS, contamination=suspected((NAN, NAN))))
     assert told.startswith("There are too few seeds to tell whether weights") and "is, in points, +1.0 for B0." in told

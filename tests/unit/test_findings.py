@@ -33,7 +33,7 @@ def test_classes_are_counted_by_their_probability_to_gain_and_the_smallest_gains
     rows = [("sweet_pepper", 0.3, 0.25, 0.05, 0.99), ("oak", -0.2, -0.1, 0.05, 0.02), ("cup", 0.01, 0.05, 0.1, 0.69)]
     told = results_of(class_differences=differences(*rows))
     assert topics.classes(told) == (
-        "B0 is better than CNN in 1 of 3 classes and worse in 1, each with a probability of at least 95 %; it is "
+        "B0 is better than the CNN in 1 of 3 classes and worse in 1, each with a probability of at least 95 %; it is "
         "expected to be worse in 1.3"
     )
     assert topics.smallest_differences(told) == (
@@ -54,14 +54,16 @@ def test_classes_are_counted_by_their_probability_to_gain_and_the_smallest_gains
         ("B0 (altered, new), frozen", "frozen B0 (altered, new)"),
         ("B0, fine-tuned without augmentation", "B0 fine-tuned without augmentation"),
         ("B0 (altered), 8 epochs", "B0 (altered) after 8 epochs"),
-        ("CNN, modern recipe", "CNN with the modern recipe"),
-        ("Fast network from scratch", "Fast network from scratch"),
+        ("CNN, modern recipe", "the CNN with the modern recipe"),
+        ("Fast network from scratch, 3 epochs", "the fast network from scratch after 3 epochs"),
+        ("Network from scratch", "the network from scratch"),
+        ("Keras CNN", "Keras CNN"),
         ("iBOT, large", "iBOT, large"),
     ],
 )
 def test_what_a_sentence_calls_a_model(label, said):
     assert text.running(label) == said
-    assert text.opening(said) == (said[0].upper() + said[1:] if said[0] == "f" else said)
+    assert text.opening(said) == (said[0].upper() + said[1:] if said[0] in "ft" else said)
 
 
 @pytest.mark.parametrize("pair", [("b0", "cnn"), ("cnn", "b0")])
@@ -85,7 +87,7 @@ def test_classes_of_too_few_seeds_are_counted_by_sign():
     rows = [("sweet_pepper", 0.3, NAN, NAN, NAN), ("oak", -0.2, NAN, NAN, NAN), ("cup", 0.0, NAN, NAN, NAN)]
     told = results_of(class_differences=differences(*rows))
     assert topics.classes(told) == (
-        "B0 is ahead of CNN in 1 of 3 classes and behind in 1; too few seeds to test single classes"
+        "B0 is ahead of the CNN in 1 of 3 classes and behind in 1; too few seeds to test single classes"
     )
     assert topics.smallest_differences(told) == (
         "The smallest differences, in points: oak (−20.0), cup (+0.0) and sweet pepper (+30.0)."
@@ -120,7 +122,7 @@ def test_a_remark_where_temperature_scaling_made_things_worse_and_none_elsewhere
         [("cnn", "test_ece", 0.062), ("cnn", "test_ece_scaled", 0.082), ("b0", "test_ece", 0.048),
          ("b0", "test_ece_scaled", 0.035)], columns=["model", "metric", "mean"])  # fmt: skip
     assert topics.calibrations(results_of(models=models)) == [
-        "Temperature scaling made the probabilities of CNN worse on the test images: ECE 6.2 % before, 8.2 % after."
+        "Temperature scaling made the probabilities of the CNN worse on the test images: ECE 6.2 % before, 8.2 % after."
     ]
     same = models.assign(mean=[0.0620, 0.0621, 0.048, 0.035])
     assert topics.calibrations(results_of(models=same)) == []
@@ -129,12 +131,12 @@ def test_a_remark_where_temperature_scaling_made_things_worse_and_none_elsewhere
 @pytest.mark.parametrize(
     ("seconds", "clock", "said"),
     [
-        ((100, 250), "wall", "B0 takes 2.5 times as long to train as CNN"),
-        ((100, 50), "wall", "B0 trains 2.0 times as fast as CNN"),
-        ((100, 105), "wall", "B0 and CNN take about the same time to train"),
-        ((100, 250), "CPU", "B0 needs 2.5 times as much CPU time to train as CNN"),
-        ((100, 50), "CPU", "CNN needs 2.0 times as much CPU time to train as B0"),
-        ((100, 105), "CPU", "B0 and CNN need about the same CPU time to train"),
+        ((100, 250), "wall", "B0 takes 2.5 times as long to train as the CNN"),
+        ((100, 50), "wall", "B0 trains 2.0 times as fast as the CNN"),
+        ((100, 105), "wall", "B0 and the CNN take about the same time to train"),
+        ((100, 250), "CPU", "B0 needs 2.5 times as much CPU time to train as the CNN"),
+        ((100, 50), "CPU", "The CNN needs 2.0 times as much CPU time to train as B0"),
+        ((100, 105), "CPU", "B0 and the CNN need about the same CPU time to train"),
     ],
 )
 def test_the_cost_of_the_better_model_against_the_other(seconds, clock, said):
@@ -148,7 +150,7 @@ def test_runs_that_shared_a_gpu_are_not_ranked_by_their_time():
     def said(*compute):
         return topics.costs(results_of(costs=costs.assign(compute=compute), provenance=on_gpus("A", "A")))
 
-    assert said(10.0, 25.0) == "B0 trains with 2.5 times the compute of CNN, pretraining left out"
+    assert said(10.0, 25.0) == "B0 trains with 2.5 times the compute of the CNN, pretraining left out"
     assert said(10.0, NAN) == "What a run of each model costs, apart from its time"
 
 

@@ -87,7 +87,7 @@ def test_the_answer_names_both_models_what_else_differs_and_what_is_set_apart():
         "The two differ not only in their weights, but also in network and recipe: 4 epochs, 224 px, against 4 epochs, "
         "32 px.",
         "Set apart, because where their weights are from is not verified: ViT 87.0 % (+13.0 points).",
-        "The gain over the baseline, CNN, is +44.0 points (95 % interval +43.0 to +45.0).",
+        "The gain over the baseline, the CNN, is +44.0 points (95 % interval +43.0 to +45.0).",
     ]
 
 
@@ -108,7 +108,7 @@ def test_unequal_training_compute_is_told_where_the_study_knows_it(compute, said
 def test_a_pair_that_the_config_names_is_called_by_its_names():
     contrasts = every_contrast(("frozen", "cnn"))
     found = answer(results_of(MANY, headline={"model": "cnn", "baseline": "frozen"}, contrasts=contrasts))
-    assert found.claim == "CNN is 34.0 percentage points less accurate than frozen B0"
+    assert found.claim == "The CNN is 34.0 percentage points less accurate than frozen B0"
     assert found.number == "−34.0"
 
 
@@ -178,16 +178,16 @@ def test_without_a_finished_run_there_is_no_answer():
 def test_lost_runs_are_named():
     lost = outcomes(("cnn", 0, "diverged"), ("b0", 0, "diverged"), ("b0", 1, "diverged"), ("b0", 2, "finished"))
     assert lost_runs(results_of(runs=lost)) == [
-        "The only run of CNN diverged, so it has no accuracy.",
+        "The only run of the CNN diverged, so it has no accuracy.",
         "2 of 3 runs of B0 diverged (seeds 0 and 1) and are excluded from every mean.",
     ]
     both = outcomes(*((name, seed, "missing") for name in ("cnn", "b0") for seed in range(3)))
     assert lost_runs(results_of(runs=both)) == [
-        "All 3 runs of each of these models are missing, so they have no accuracy: CNN; B0."
+        "All 3 runs of each of these models are missing, so they have no accuracy: the CNN; B0."
     ]
     missing = outcomes(("cnn", 0, "missing"), ("cnn", 1, "missing"), ("b0", 0, "missing"), ("b0", 1, "finished"))
     assert lost_runs(results_of(runs=missing)) == [
-        "All 2 runs of CNN are missing, so it has no accuracy.",
+        "All 2 runs of the CNN are missing, so it has no accuracy.",
         "1 of 2 runs of B0 is missing (seed 0) and is excluded from every mean.",
     ]
 

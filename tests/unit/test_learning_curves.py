@@ -38,7 +38,7 @@ def test_the_heading_counts_the_pretrained_models_that_are_ahead_after_one_epoch
 
 def test_else_it_names_the_epoch_in_which_the_headline_passes_the_other_model_or_nothing():
     late = study(cnn=[[0.2, 0.4]], b0=[[0.1, 0.3, 0.5], [0.1, 0.41, 0.5]])
-    assert said.learning(late) == "On validation images, B0 passes the best of CNN (40.0 %) in epoch 3 of 3"
+    assert said.learning(late) == "On validation images, B0 passes the best of the CNN (40.0 %) in epoch 3 of 3"
     assert said.learning(study(cnn=[[0.4]], b0=[[0.3]])) == said.NOTHING
     assert said.learning(study(cnn=[[0.4]])) == said.NOTHING
     assert said.learning(study(cnn=[[NAN]], b0=[[NAN]])) == said.NOTHING

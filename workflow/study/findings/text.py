@@ -1,5 +1,6 @@
 """Numbers as a reader sees them: percent, points, minutes; "–" for what was not measured."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,9 @@ import numpy as np
 
 NOTHING = "–"
 DONE = ("fine-tuned", "frozen")  # to a model, where its label says it behind a comma
+COMMON = re.compile(
+    r"(?:(fast|large|plain|simple|small|strong|tiny) )*(network|cnn)\b", re.IGNORECASE
+)  # no proper name
 OFF = ("none", "no", "0")  # what a recipe's setting says when it is switched off
 
 
@@ -139,7 +143,10 @@ def model_name(label: str, regime: str) -> str:
 
 
 def running(label: str) -> str:
-    """A model's label as it reads in a sentence, without a comma: "fine-tuned B0" for "B0, fine-tuned"."""
+    """A model's label as it reads in a sentence: "fine-tuned B0" of "B0, fine-tuned", "the CNN" of "CNN"."""
+    if COMMON.match(label):
+        first = label.partition(" ")[0]
+        label = f"the {first if first.isupper() else first.lower()}{label[len(first) :]}"
     name, _, how = label.rpartition(", ")
     if name and how in DONE:
         return f"{how} {name}"
@@ -155,7 +162,7 @@ def running(label: str) -> str:
 
 def opening(name: str) -> str:
     """A `running` name at the start of a sentence."""
-    return name[0].upper() + name[1:] if name.startswith(DONE) else name
+    return name[0].upper() + name[1:] if name.startswith((*DONE, "the ")) else name
 
 
 def setting(value: Any) -> str:

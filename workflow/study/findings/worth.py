@@ -79,7 +79,7 @@ def compute(results: Results) -> str:
     row = compute_row(results)
     if row is None:
         return "Accuracy by training compute"
-    model, other = results.names[row["model"]], curve_name(results, row["curve"])
+    model, other = results.names[row["model"]], text.opening(curve_name(results, row["curve"]))
     if row["beyond"] == ">":
         return (
             f"{other} with {text.number(row['times'], 1)} times the training compute of {model} is still less accurate"
