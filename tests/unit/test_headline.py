@@ -152,6 +152,8 @@ def test_with_few_seeds_the_range_between_single_runs_decides_and_is_named():
     assert found.claim.endswith("do not differ clearly")
     assert found.span == "−0.2 to +1.0 between single runs, too few for an interval"
     assert "(−0.2 to +1.0 between single runs, too few for an interval)" in found.details[0]
+    single = contrast("b0", "cnn", 0.004, NAN, NAN, 0.004, 0.004)
+    assert answer(results_of(contrasts=single)).span == "one run each, too few for an interval"
 
 
 def test_a_model_that_is_alone_is_compared_with_nothing():

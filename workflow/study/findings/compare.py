@@ -49,6 +49,8 @@ class Compared(NamedTuple):
     @property
     def span(self) -> str:
         """The interval or the range, in words."""
+        if self.lowest == self.highest and np.isnan(self.low):
+            return "one run each"
         low, high = self.ends
         said = f"{text.points(low)} to {text.points(high)}"
         return f"{said} between single runs" if np.isnan(self.low) else f"95 % interval {said}"
