@@ -19,7 +19,7 @@ from study.findings.limits import in_short, limits
 from study.findings.results import read_results
 from study.findings.runs import was_run
 from study.orchestration.preview import preview
-from study.reporting.images import duplicates_page, hardest_page, sample_ids
+from study.reporting.images import duplicates_page, hardest_page, sample_ids, sampling_rule
 from study.reporting.methods import citation, paragraphs
 from study.reporting.pictures import LIMITS, alone, pictures
 
@@ -150,7 +150,9 @@ def test_a_search_that_found_nothing_says_how_it_looked(results):
 
 def test_few_classes_show_several_samples_of_each(results):
     test, two = results.dataset.ids(TEST), results.dataset.fine % 2
-    ids = sample_ids(dataclasses.replace(results.dataset, fine=two, fine_names=["a", "b"]))
+    dataset = dataclasses.replace(results.dataset, fine=two, fine_names=["a", "b"])
+    ids = sample_ids(dataset)
+    assert sampling_rule(dataset) == "The first 6 test images of every class"
     assert ids.tolist() == [*test[two[test] == 0][:6], *test[two[test] == 1][:6]]
 
 

@@ -46,8 +46,8 @@ def step(dataset: Dataset) -> int:
 
 def sampling_rule(dataset: Dataset) -> str:
     """By what rule the images are chosen."""
-    images = "image" if _each(dataset) == 1 else f"{_each(dataset)} images"
-    return f"The first test {images} of " + ("every class" if step(dataset) == 1 else f"one class in {step(dataset)}")
+    first = "first test image" if _each(dataset) == 1 else f"first {_each(dataset)} test images"
+    return f"The {first} of " + ("every class" if step(dataset) == 1 else f"one class in {step(dataset)}")
 
 
 def _answers(results: Results, model: str, ids: np.ndarray) -> tuple[int | None, dict[int, Named]]:
