@@ -247,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
          ("--plan", plan), weights_record)  # fmt: skip
     step(duplicates, ("--dataset", {**path, "help": "dataset.npz"}),
          ("--features", {"type": Path, "help": "a frozen backbone's features of all images"}), output)  # fmt: skip
-    for function in (analyse, figures, pages):
+    for function in (analyse, figures, pages, search_table):
         step(function, study, output)
     folder = {"type": Path, "metavar": "DEST", "help": "the published folder"}
     results = ("study", {"type": Path, "metavar": "STUDY", "help": "results/<study>"})
@@ -266,7 +266,6 @@ def _parser() -> argparse.ArgumentParser:
     step(preview, results)
     step(older_code, ("studies", several | {"metavar": "STUDY", "help": "results/<study>, or a published folder"}))
     step(check_models)
-    step(search_table, study, output)
     step(search_report, study)
     trust = ("--trust-code", {"action": "store_true", "help": "run the code in the model of a network of one's own"})
     step(predict, ("images", several | {"help": "pictures, or folders of them"}),

@@ -46,7 +46,8 @@ def leaks(results: Results) -> list[str]:
         if moved or left_out > MANY * images["all"]:
             share, sentences = left_out / images["all"], _without(results, subset)
             said += [
-                f"Leak: {text.percent(share)} % of the test images are copies, or nearly. {one}" for one in sentences
+                f"Leak: {text.percent(share)} % of the test images are copies, or seem to be. {one}"
+                for one in sentences
             ]
     return said
 

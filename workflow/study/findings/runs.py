@@ -65,7 +65,7 @@ def about_images(results: Results) -> str:
     data, record = results.dataset, results.config.dataset
     size = results.image_size
     kind = "rendered shapes" if results.synthetic else "images" if results.is_own else "photographs"
-    groups = f", in {record.superclasses} groups" if record.superclasses else ""
+    groups = f", in {record.superclasses} superclasses" if record.superclasses else ""
     few = " or, where said, from few of them," if results.config.labels else ""
     return (
         f"{record.title}: {len(data.fine):,} {kind} of {size} × {size} pixels, each of one of {data.classes} "

@@ -182,7 +182,7 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
     found = (
         f"For {text.counted(len(every), 'test image')} of {results.n_test:,} "
         f"({text.percent(len(every) / max(results.n_test, 1))} %) the search finds a near-duplicate among the training "
-        f"and validation images; {other:,} of the pairs are of different classes."
+        f"and validation images; {other:,} of the pairs {'is' if other == 1 else 'are'} of different classes."
     )
     shown = f" The {len(frame)} nearest pairs are shown, the file has all." if len(every) > len(frame) else ""
     note = (
