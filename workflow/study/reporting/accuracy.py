@@ -41,11 +41,8 @@ def model_row(axis: Axes, row: int, results: Results, model: str) -> None:
     colour, label = colours(results)[model], results.labels[model]
     runs = results.rows("runs", model=model)
     finished = 100 * runs.loc[runs["outcome"] == "finished", results.measure]
-    lost = [
-        f"{count} {outcome}"
-        for outcome in ("diverged", "missing")
-        if (count := int((runs["outcome"] == outcome).sum()))
-    ]
+    counts = runs["outcome"].value_counts()
+    lost = [f"{counts[outcome]} {outcome}" for outcome in ("diverged", "missing") if outcome in counts]
     label += f" ({', '.join(lost)} of {len(runs)})" if lost else ""
     if finished.empty:
         name_row(axis, row, label, text.NOTHING, FAINT)

@@ -49,14 +49,11 @@ def methods_page(results: Results) -> list[dict[str, Any]]:
 def paragraphs(block: str, results: Results) -> list[str]:
     """The paragraphs of a block of methods.txt.j2, filled with the facts of the study."""
     template = plain_environment().get_template("methods.txt.j2")
-    context = template.new_context(_facts(results))
+    rules = {recipe["best_epoch"] for recipe in results.config.recipes.values()}
+    trained = {"machine": machine(results), "chosen": sorted(CHOSEN[rule] for rule in rules)}
+    context = template.new_context(_data_facts(results) | trained | _statistics_facts(results))
     said = "".join(template.blocks[block](context))
     return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", said) if paragraph.strip()]
-
-
-def _facts(results: Results) -> dict[str, Any]:
-    """What the template's blocks name."""
-    return _data_facts(results) | _model_facts(results) | _statistics_facts(results)
 
 
 def _data_facts(results: Results) -> dict[str, Any]:
@@ -90,14 +87,6 @@ def _data_facts(results: Results) -> dict[str, Any]:
 
 def _split(validation: dict[str, Any]) -> dict[str, Any]:
     return {"share": text.setting(100 * validation["fraction"]), "seed": validation["seed"]}
-
-
-def _model_facts(results: Results) -> dict[str, Any]:
-    rules = {recipe["best_epoch"] for recipe in results.config.recipes.values()}
-    return {
-        "machine": machine(results),
-        "chosen": sorted(CHOSEN[rule] for rule in rules),
-    }
 
 
 def _statistics_facts(results: Results) -> dict[str, Any]:

@@ -140,19 +140,11 @@ def models_page(results: Results) -> list[dict[str, Any]]:
         if metric.name != results.measure and (models["metric"] == metric.name).any():
             (shares if metric.unit in ("%", "points") else others).append(metric)
     spread = "Mean over seeds; below it the standard deviation, and the 95 % interval over test images if there is one."
-    superclass = (
-        " Superclass is that of the top class; summed, the one whose classes' probabilities add up to most."
-        if results.has_superclasses
-        else ""
-    )
+    superclass = " Superclass is that of the top class; summed, the one whose classes' probabilities add up to most."
+    superclass *= results.has_superclasses
+    title, rows = METRICS[results.measure].title.capitalize(), models[models["metric"] == results.measure]
     return [
-        table(
-            METRICS[results.measure].title.capitalize(),
-            models[models["metric"] == results.measure],
-            columns,
-            results.csv("models"),
-            note,
-        ),
+        table(title, rows, columns, results.csv("models"), note),
         _means("Other accuracies, gaps and shares", results, shares, spread + superclass),
         _means("Other metrics", results, others, spread),
     ]
@@ -167,9 +159,8 @@ def _means(title: str, results: Results, metrics: list[Metric], note: str) -> di
         rows, said = models[models["metric"] == metric.name].set_index("model"), show(metric)
         frame[metric.name] = rows["mean"]
         spreads = ["" if np.isnan(sd) else f"± {show_sd(metric)(sd)}" for sd in rows["sd"]]
-        ranges = [
-            text.spread(*ends).strip(text.NOTHING) for ends in zip(rows["test_low"], rows["test_high"], strict=True)
-        ]
+        ends = zip(rows["test_low"], rows["test_high"], strict=True)
+        ranges = [text.spread(low, high).strip(text.NOTHING) for low, high in ends]
         frame[f"{metric.name} sd"] = ["; ".join(filter(None, both)) for both in zip(spreads, ranges, strict=True)]
         columns.append(Column(metric.name, head(metric), said, f"{metric.name} sd"))
     return table(title, frame, columns, results.csv("models"), note)

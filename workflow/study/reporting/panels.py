@@ -37,13 +37,8 @@ def study(results: Results) -> dict[str, Any]:
     seeds = results.rows("runs", outcome="finished")["model"].value_counts()
     return {
         "models": [
-            {
-                "name": model,
-                "label": results.labels[model],
-                "hue": hue_name(results, model),
-                "seeds": int(seeds.get(model, 0)),
-            }
-            for model in results.models
+            {"name": model, "label": label, "hue": hue_name(results, model), "seeds": int(seeds.get(model, 0))}
+            for model, label in results.labels.items()
         ],
         "from": results.models.index(start),
         "to": results.models.index(end),
@@ -113,21 +108,12 @@ def pair_key(results: Results, model: str, baseline: str) -> str:
 @functools.cache  # several panels of several pages show it
 def by_level(results: Results, level: str) -> dict[str, Any]:
     """Every class or superclass, as `level` says: accuracy of each model with its interval, verdicts of each pair."""
-    number = f"{level}_id"
-    table = results.tables[TABLES[level]]
-    long = table.dropna(subset="accuracy").set_index(["model", number])
-    size = results.dataset.classes if level == "class" else len(results.dataset.coarse_names)
-    data: dict[str, Any] = {
-        quantity: [
-            numbers(long[quantity].loc[model].reindex(range(size)), 4) if model in long.index else [None] * size
-            for model in results.models
-        ]
-        for quantity in ("accuracy", "low", "high")
-    }
-    return data | {
-        "margin": float(results.config.equivalence_margin),
-        "pairs": differences(results, level),
-    }
+    table, data = results.tables[TABLES[level]], {}
+    ids = range(results.dataset.classes if level == "class" else len(results.dataset.coarse_names))
+    for quantity in ("accuracy", "low", "high"):
+        wide = table.pivot(index="model", columns=f"{level}_id", values=quantity)
+        data[quantity] = [numbers(row, 4) for row in wide.reindex(index=results.models, columns=ids).to_numpy(float)]
+    return data | {"margin": float(results.config.equivalence_margin), "pairs": differences(results, level)}
 
 
 def differences(results: Results, level: str) -> dict[str, Any]:

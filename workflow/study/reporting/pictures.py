@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from study.data.dataset import TEST
 from study.data.pictures import resized
@@ -25,21 +26,14 @@ def choose_images(named: np.ndarray, fine: np.ndarray, limit: int = LIMITS[32]) 
     mistake (a class taken for another), the image comes first that most runs mistake that way, ties: the first; first
     images before second ones, and among them those of the most frequent mistakes.
     """
-    classes = int(max(named.max(initial=0), fine.max(initial=0))) + 1
-    place = np.broadcast_to(np.arange(len(fine)), named.shape)
-    wrong = named != fine
-    mistake = fine[place[wrong]].astype(np.int64) * classes + named[wrong]
-    found, runs = np.unique(np.stack([mistake, place[wrong]]), axis=1, return_counts=True)
-    kind, image = found
-    order = np.lexsort((image, -runs, kind))
-    kind, image, runs = kind[order], image[order], runs[order]
-    starts = np.flatnonzero(np.diff(kind, prepend=-1))
-    sizes = np.diff(starts, append=len(kind))
-    rank = np.arange(len(kind)) - np.repeat(starts, sizes)
-    frequency = np.repeat(np.add.reduceat(runs, starts) if len(starts) else runs, sizes)
-    queue = image[np.lexsort((kind, -frequency, rank))]
-    _, first = np.unique(queue, return_index=True)
-    return np.sort(queue[np.sort(first)[:limit]])
+    run, place = np.nonzero(named != fine)
+    mistakes = pd.DataFrame({"true": fine[place], "named": named[run, place], "place": place})
+    found = mistakes.value_counts().rename("runs").reset_index()
+    found = found.sort_values(["true", "named", "runs", "place"], ascending=[True, True, False, True])
+    kinds = found.groupby(["true", "named"])
+    found["rank"], found["frequency"] = kinds.cumcount(), kinds["runs"].transform("sum")
+    queue = found.sort_values(["rank", "frequency", "true", "named"], ascending=[True, False, True, True])["place"]
+    return np.sort(queue.unique()[:limit])
 
 
 def rule(shown: int, wrong: int, test: int) -> str:
