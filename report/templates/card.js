@@ -85,9 +85,8 @@ function drawCard(label) {
   for (const title of ["Model, and what it most often takes the class for", "Accuracy, 95 % interval (%)"]) add(add(titles, "th", {scope: "col"}), "span", {}, title);
   for (const m of finished) {
     const row = add(body, "tr", {class: m === selection.from || m === selection.to ? "compared" : ""});
-    const name = add(row, "th", {scope: "row"});
-    symbol(name, m, colourOf(m));
-    add(name, "span", {}, " " + study.models[m].label);
+    const name = symbol(add(row, "th", {scope: "row"}), m, colourOf(m)).closest("th");
+    name.append(" " + study.models[m].label);
     const counts = countsOf(m)[label], all = total(counts);
     const taken = counts.map((count, p) => [count, p]).filter(([count, p]) => count && p !== label).sort((a, b) => b[0] - a[0]).slice(0, 3);
     add(name, "small", {}, taken.map(([count, p]) => `${study.classes[p]} ${percent(count / all)}`).join(", ") || "nothing else");

@@ -31,7 +31,7 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
   function kinds({rows, tested}) {
     const {from, to} = selection, count = (name) => rows.filter((row) => row.kind === name).length;
     const found = tested
-      ? [["up", `${label(to)} wins`], ["down", `${label(from)} wins`], ["equivalent", `equivalent within ±${Number((100 * data.margin).toPrecision(3))} points`], ["unclear", "unclear"]]
+      ? [["up", `${label(to)} clearly better`], ["down", `${label(from)} clearly better`], ["equivalent", `equivalent within ±${Number((100 * data.margin).toPrecision(3))} points`], ["unclear", "neither clearly"]]
       : [["up", `${label(to)} is higher`], ["down", `${label(from)} is higher`], ["same", "the same"]];
     return [["all", `all ${rows.length}`], ...found.filter(([name]) => name !== "equivalent" || count(name)).map(([name, text]) => [name, `${SIGNS[name]} ${text}: ${count(name)}`])];
   }
@@ -70,15 +70,14 @@ CHARTS.classes = (controls, drawing, {one, many}) => {
     const {from, to} = selection, known = rows.filter((row) => row.difference !== null);
     slopes.hidden = from === to || !known.length;
     if (slopes.hidden) return;
-    const width = 400, height = 520, left = 44, right = 220, top = 44, bottom = 12;
+    const heads = [from, to].map((m) => named(label(m), 24).lines);
+    const width = 400, height = 520, left = 44, right = 220, top = 14 + 15 * Math.max(...heads.map(({length}) => length)), bottom = 12;
     const ranked = [...known].sort((a, b) => b.difference - a.difference), extremes = known.length <= 20 ? ranked : [...ranked.slice(0, 5), ...ranked.slice(-5)];
     const values = known.flatMap((row) => [accuracy[from][row.label], accuracy[to][row.label]]);
     const {svg, y} = plot(slopes, `Accuracy of ${known.length} ${many}: lines from ${label(from)}, left, to ${label(to)}, right. The list beside it has every number.`,
       width, height, [top, width - right, bottom, left], {low: 0, high: 1, ticks: [], title: ""},
       {low: Math.max(0, Math.min(...values) - 0.02), high: Math.min(1, Math.max(...values) + 0.02), ticks: ticksOf(0, 1, false, 10), say: (value) => `${Math.round(100 * value)} %`, title: ""});
-    const short = (m) => (label(m).length > 24 ? label(m).slice(0, 23) + "…" : label(m));
-    add(svg, "text", {x: 0, y: 13}, short(from));
-    add(svg, "text", {x: right, y: 30, "text-anchor": "middle"}, short(to));
+    heads.forEach((lines, place) => lines.forEach((words, at) => add(svg, "text", {x: place * (right - 8), y: 13 + 15 * at}, words)));
     for (const row of known) {
       const ends = [left, y(accuracy[from][row.label]), right, y(accuracy[to][row.label])];
       const group = add(svg, "g", {class: `slope ${row.kind}${extremes.includes(row) ? " named" : ""}`, "data-label": row.label});

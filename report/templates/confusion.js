@@ -21,9 +21,9 @@ CHARTS.confusion = (controls, drawing) => {
   const holder = add(side, "div", {class: "matrix"});
   const canvas = add(holder, "canvas", {tabindex: 0, role: "img"});
   const detail = add(side, "div", {class: "detail", "aria-live": "polite"});
-  const key = add(add(drawing, "p", {class: "note"}), "span", {class: "key"}, "0 %");
+  const key = add(add(holder, "p", {class: "note"}), "span", {class: "key"}, "0 %");
   add(key, "i");
-  key.append("100 % of the true class; the scale is stretched at its low end. " + shared.pictures.rule);
+  key.append("100 % of the true class; the scale is stretched at its low end. Framed: the chosen cell; dashed: the other way round. " + shared.pictures.rule);
 
   // From the paper's colour to a full blue, stretched at the low end so that rare confusions show.
   const colourNamed = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).match(/[0-9a-f]{2}/gi).map((one) => parseInt(one, 16));
@@ -147,7 +147,7 @@ CHARTS.confusion = (controls, drawing) => {
     columns.forEach((text, at) => add(add(heads, "th", {scope: "col", class: at ? "number" : ""}), "span", {}, text));
     for (const one of finished) {
       const row = add(body, "tr", {class: one === m ? "compared" : ""});
-      add(row, "th", {scope: "row"}, study.models[one].label);
+      symbol(add(row, "th", {scope: "row"}), one, colourOf(one)).closest("th").append(" " + study.models[one].label);
       for (const pair of t === p ? [[t, p]] : [[t, p], [p, t]]) add(row, "td", {class: "number"}, percent(shareOf(one, ...pair)).replace(" %", ""));
     }
     const {pictures} = shared, all = pictures.true.map((_, place) => place);

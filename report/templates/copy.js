@@ -34,7 +34,7 @@ function offerCopies(section) {
   if (!drawing()) return;
   const name = section.dataset.chart ?? section.querySelector("[data-image-of]").getAttribute("download").replace(/\.svg$/, "");
   tools.className = "copies screen";
-  tools.append(Object.assign(document.createElement("summary"), {textContent: "Save or copy this figure"}));
+  tools.append(Object.assign(document.createElement("summary"), {textContent: "Numbers, file and copy of this figure"}));
   const button = (text, act) => {
     const one = Object.assign(document.createElement("button"), {type: "button", className: "button", textContent: text});
     one.addEventListener("click", async () => { one.textContent = await act() ?? text; });
@@ -51,7 +51,6 @@ function offerCopies(section) {
     }
   });
   if (section.dataset.chart && section.dataset.chart !== "confusion") button("Save as SVG", () => keep(standAlone(drawing()), `${name}.svg`));
-  const file = section.querySelector("[data-image-of]");
-  if (file) tools.append(file);
+  for (const link of section.querySelectorAll("[data-image-of], .numbers a")) tools.append(link, " ");
   section.append(tools);
 }

@@ -38,12 +38,12 @@ CHARTS.curves = (controls, drawing, {amount, log, ticks, arrow, quantities}) => 
     }
     lines.forEach((line, place) => Object.assign(names[place], {at: y(Math.min(line.end, highest)), x: x(Math.max(...line.runs.flat().map(([at]) => at))),
       kind: `${narrow ? "small " : ""}${study.models[line.models[0]].hue}${strong(line) ? " strong" : ""}`}));
-    nameAtEdge(svg, names, width - right, height);
     if (arrow && which === 0) {
       const [value, from, to, times] = arrow, tip = x(to) + (to > from ? -7 : 7);
       add(svg, "path", {d: `M${x(from)},${y(value)}H${x(to)}M${tip},${y(value) - 4}L${x(to)},${y(value)}L${tip},${y(value) + 4}`, class: "arrow"});
-      add(svg, "text", {x: (x(from) + x(to)) / 2, y: y(value) - 7, "text-anchor": "middle", class: "halo"}, times);
+      names.push(named(times, narrow ? 18 : 30, x(to), y(value), "small"));
     }
+    nameAtEdge(svg, names, width - right, height);
   }
 
   const redraw = () => draw(drawing.clientWidth || 640);

@@ -1,5 +1,5 @@
 // Accuracy over a cost of choice: the models on the Pareto front are joined by a line.
-CHARTS.front = (controls, drawing, {accuracy, costs}) => {
+CHARTS.front = (controls, drawing, {accuracy, measured, costs}) => {
   const {models} = study;
   let which = 0;
 
@@ -21,13 +21,13 @@ CHARTS.front = (controls, drawing, {accuracy, costs}) => {
     const low = Math.min(...all) / 1.3, high = Math.max(...all) * 1.3;
     const marks = known.map((m) => accuracy[m]);
     const bottomOf = Math.max(0, Math.min(...marks) - 0.04), topOf = Math.min(1, Math.max(...marks) + 0.04);
-    const {svg, x, y} = plot(drawing, `Test accuracy over ${cost.title}; the table below has the numbers.`, width, height, [top, right, bottom, left],
+    const {svg, x, y} = plot(drawing, `${measured} over ${cost.title}; the table below has the numbers.`, width, height, [top, right, bottom, left],
       {low, high, log: true, ticks: ticksOf(low, high, true), say: short, grid: true, title: `${cost.title}, logarithmic${narrow ? "" : "; lower is cheaper"}`},
-      {low: bottomOf, high: topOf, ticks: ticksOf(bottomOf, topOf), say: (value) => (100 * value).toFixed(0), title: "test accuracy (%)"});
+      {low: bottomOf, high: topOf, ticks: ticksOf(bottomOf, topOf), say: (value) => (100 * value).toFixed(0), title: `${measured} (%)`});
     add(svg, "polyline", {points: cost.front.map((m) => `${x(cost.values[m])},${y(accuracy[m])}`).join(" "), class: "joined"});
     for (const m of [...known].sort((a, b) => accuracy[b] - accuracy[a])) {
       const at = [x(cost.values[m]), y(accuracy[m])], is = m === selection.from || m === selection.to;
-      const lines = [`test accuracy ${percent(accuracy[m])}`,
+      const lines = [`${measured} ${percent(accuracy[m])}`,
         ...costs.map((one) => `${one.title}: ${one.values[m] === null ? "–" : short(one.values[m])}`),
         cost.front.includes(m) ? "on the Pareto front" : "not on the Pareto front"];
       const node = add(svg, "g", {tabindex: svg.querySelector(".point") ? -1 : 0, role: "img", class: "point", "aria-label": [models[m].label, ...lines].join("; ")});

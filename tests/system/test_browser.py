@@ -44,6 +44,16 @@ def test_the_report_opens_on_the_answer_without_network(demo, watched):
     assert "Synthetic data" in story.locator("main").inner_text()
 
 
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_the_first_screen_has_the_answer_its_two_models_and_its_limits(fifty, browser, size):
+    window = browser.new_context(offline=True, viewport=dict(zip(("width", "height"), size, strict=True)))
+    page = Watched(window).open(fifty)
+    for part in (".gain", ".versus .one:visible", ".limits li"):
+        end = page.locator(f".story {part}").last.bounding_box()
+        assert end["y"] + end["height"] <= size[1], part
+    window.close()
+
+
 def test_every_entry_of_the_menu_shows_its_view_and_back_returns_to_the_one_before(pages, watched):
     page = watched.open(pages)
     names = views(page)

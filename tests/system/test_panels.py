@@ -104,14 +104,14 @@ def test_one_click_shows_the_classes_that_a_model_wins(written, opened):
     names = page.locator("ul.rows .name")
     assert names.count() == 100
     wins = rows[rows["verdict"] == "better"]
-    page.get_by_label(f"Lite0 finetune wins: {len(wins)}").check()
+    page.get_by_label(f"Lite0 finetune clearly better: {len(wins)}").check()
     assert 0 < len(wins) < 100
     assert set(names.all_inner_texts()) == set(wins["class"].str.replace("_", " "))
     assert page.locator(".slope").count() == len(wins)
     page.get_by_role("button", name="Swap").click()
-    assert page.get_by_label("Scratch cnn wins: 0").count() == 1
-    assert page.get_by_label(f"Lite0 finetune wins: {len(wins)}").count() == 1
-    page.get_by_label("unclear").check()
+    assert page.get_by_label("Scratch cnn clearly better: 0").count() == 1
+    assert page.get_by_label(f"Lite0 finetune clearly better: {len(wins)}").count() == 1
+    page.get_by_label("neither clearly").check()
     assert names.count() == (rows["verdict"] == "unclear").sum()
     page.get_by_label("Show only classes named").fill("superclass 07")
     found = rows[(rows["verdict"] == "unclear") & (rows["superclass_id"] == 7)]["class"]
@@ -287,7 +287,7 @@ def test_two_recipes_are_laid_side_by_side_and_each_change_is_a_picture(written,
 
 def test_a_panel_can_be_kept_as_a_drawing_and_as_a_picture(written, opened, tmp_path):
     page = opened(written[1] / "front_section" / "report.html", permissions=[])
-    page.get_by_text("Save or copy this figure").click()
+    page.get_by_text("Numbers, file and copy of this figure").click()
     with page.expect_download() as kept:
         page.get_by_text("Save as SVG").click()
     svg = Path(kept.value.path()).read_text()

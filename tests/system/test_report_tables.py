@@ -66,10 +66,27 @@ def test_figures_are_unpacked_and_can_be_downloaded(pages, watched):
     page.wait_for_function(
         "[...document.querySelectorAll('.view:not([hidden]) figure.drawn img')].every((one) => one.naturalWidth > 300)"
     )
-    shown(page).locator("figure.drawn", has_text="calibration.svg").get_by_text("Save or copy this figure").click()
+    shown(page).locator("figure.drawn", has_text="calibration.svg").get_by_text(
+        "Numbers, file and copy of this figure"
+    ).click()
     with page.expect_download() as download:
         shown(page).get_by_text("calibration.svg").click()
     assert Path(download.value.path()).read_bytes() == (pages.parents[1] / "figures/calibration.svg").read_bytes()
+
+
+def test_a_figure_leads_to_its_numbers_as_a_table_and_as_a_file(pages, watched):
+    page = watched.open(pages)
+    for part, file in (
+        ("learning", "learning"),
+        ("classes", "classes"),
+        ("confusions", "confusion"),
+        ("cost", "front"),
+    ):
+        page.locator(f"#{part} .copies summary").first.click()
+        page.locator(f"#{part}").get_by_role("link", name="Table and CSV").first.click()
+        table = page.locator(f'[id="{page.url.partition("#")[2]}"]')
+        assert table.locator("tbody tr").first.is_visible() and f"Download {file}.csv" in table.inner_text()
+        page.go_back()
 
 
 def test_confused_pairs_show_pictures_of_one_model_at_a_time(pages, watched):

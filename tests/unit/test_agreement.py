@@ -157,6 +157,17 @@ def test_the_ladder_compares_each_step_with_the_one_before():
     assert ladder_table(record_of(), finished, dataset()).empty
 
 
+def test_of_unequal_classes_the_ladder_and_the_front_have_balanced_accuracy():
+    unequal, one = (
+        dataset([0, 0, 0, 1]),
+        run(0, 0, 0, 0, 0, cost={"train_seconds": 1, "features_seconds": None}, parameters=7),
+    )
+    one.numbers["test_balanced_accuracy"] = 0.5
+    step = {"model": "a", "label": "A", "change": "x"}
+    assert ladder_table(record_of(ladder=[step]), {"a": [one]}, unequal)["accuracy"].tolist() == [0.5]
+    assert front_table(CONFIG, {"a": [one]}, "wall", unequal)["accuracy"].tolist() == [0.5]
+
+
 def test_the_front_by_hand():
     accuracy, seconds = np.array([0.5, 0.7, 0.6, 0.7, 0.4]), np.array([10.0, 30, 30, 30, 9])
     assert on_front(accuracy, seconds).tolist() == [True, True, False, True, True]
@@ -169,7 +180,9 @@ def test_the_front_counts_features_and_means_over_runs():
     first = run(0, 0, 1, 9, 9, cost=cost(10, 5.0, None), parameters=7, macs=None)
     second = run(1, 0, 1, 2, 9, cost=cost(20, 5.0, 100), parameters=7)
     slow = run(0, 0, 9, 9, 9, cost=cost(30, None, None), parameters=8, macs=9)
-    table = front_table(CONFIG, {"a": [first, second], "b": [slow], "c": []}, "wall").set_index("model")
+    table = front_table(
+        CONFIG, {"a": [first, second], "b": [slow], "c": []}, "wall", replace(dataset(), fine_names=NAMES[:4])
+    ).set_index("model")
     assert table.loc["a", ["accuracy", "run_seconds", "peak_memory_mb", "on_front"]].tolist() == [0.625, 20, 100, 1]
     assert table.loc["b", ["run_seconds", "macs", "on_front"]].tolist() == [30, 9, 0]
     assert table["macs"].isna().tolist() == [True, False]

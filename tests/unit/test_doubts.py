@@ -45,7 +45,7 @@ def test_the_first_screen_tells_of_near_duplicates_that_are_many_or_move_the_gai
     assert leaking(0.0099, 990) == []
     (said,) = leaking(-0.0101, 990)
     assert said.startswith(
-        "Leak: 1.0 % of the test images are copies, or seem to be. Without the 10 test images in which the search finds"
+        "Leak: 1.0 % of the test images repeat training or validation images, or seem to. Without them, B0"
     )
     (said,) = leaking(0.0, 989)
     assert (

@@ -12,7 +12,7 @@ from study.findings import text
 from study.findings.compare import headline, shown_pairs
 from study.findings.headline import answer
 from study.findings.limits import how_to_read
-from study.findings.runs import lost_runs, notice
+from study.findings.runs import lost_runs, notice, original_report
 from study.reporting.style import PRETRAINED, RANDOM, colours
 
 FAST = CNN | {"label": "Fast", "architecture": "fast"}
@@ -199,6 +199,15 @@ def test_a_comparison_of_what_is_there_says_so_on_top():
     assert notice(outcomes(("cnn", 0, "missing"), ("b0", 0, "finished"))).startswith(
         "Incomplete: 1 of 2 runs of this study is missing."
     )
+
+
+def test_the_report_whose_question_it_is_stands_beside_its_number_alone():
+    entry = {"label": "B0, original report", "source": "original report", "accuracy": 0.8118}
+    results = results_of()
+    results.config.literature.extend([entry, entry | {"source": "a paper", "accuracy": 0.9}])
+    (said,) = original_report(results)
+    assert said.endswith("fine-tuned B0, which reached 81.18 % on the test images.")
+    assert original_report(results_of()) == []
 
 
 def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():

@@ -197,7 +197,7 @@ def test_the_figure_draws_each_model_and_the_distance(results):
         end = results.rows("label_curve", model=model)["mean"].iloc[-1]
         assert f"{100 * end:.1f} {results.labels[model]}" in said
     assert [one.get_text() for one in axis.get_xticklabels()] == ["1", "2", "3"]
-    assert any(one.startswith("× 2.") for one in said)
+    assert any(one.startswith("arrow: × 2.") for one in said)
 
 
 def test_a_study_on_all_images_has_no_such_page(tmp_path, results):

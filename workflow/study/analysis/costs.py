@@ -8,8 +8,10 @@ import pandas as pd
 
 from study.analysis.ranking import on_front
 from study.analysis.runs import Finished, Run
+from study.analysis.unequal import headline_metric
 from study.config.options import at_step
 from study.config.record import StudyRecord
+from study.data.dataset import Labels
 
 MEASURED = ["train_seconds", "cpu_seconds", "features_seconds", "images_per_second", "peak_memory_mb"]
 MACHINE = ["device_name", "precision", "threads"]
@@ -100,13 +102,13 @@ def _seconds(record: dict[str, Any], clock: str) -> dict[str, float | None]:
     return {"run_seconds": own + (shared or 0.0), "shared_seconds": shared}
 
 
-def front_table(config: StudyRecord, finished: Finished, clock: str) -> pd.DataFrame:
-    """Mean test accuracy of each model with a finished run, and what one of its runs takes on average by this clock.
+def front_table(config: StudyRecord, finished: Finished, clock: str, dataset: Labels) -> pd.DataFrame:
+    """The headline's accuracy of each model with a finished run, and what one of its runs takes on average by `clock`.
 
     `on_front` is 1 for models on the Pareto front of accuracy and seconds; seconds of different devices compare devices
     too. `trials` is how many found the recipe's settings, empty where nobody counted them.
     """
-    rows = []
+    rows, measure = [], headline_metric(dataset)
     for model, runs in finished.items():
         if not runs:
             continue
@@ -115,7 +117,7 @@ def front_table(config: StudyRecord, finished: Finished, clock: str) -> pd.DataF
             {
                 "model": model,
                 "label": config.models[model].label,
-                "accuracy": np.mean([run.numbers["test_accuracy"] for run in runs]),
+                "accuracy": np.mean([run.numbers[measure] for run in runs]),
                 "run_seconds": np.mean([_seconds(run.record, clock)["run_seconds"] for run in runs]),
                 "clock": clock,
                 "macs": runs[0].record.get("macs"),

@@ -44,11 +44,9 @@ def leaks(results: Results) -> list[str]:
             moved = shift > (two.ends[1] - two.ends[0]) / 2
         left_out = images["all"] - images[subset]
         if moved or left_out > MANY * images["all"]:
-            share, sentences = left_out / images["all"], _without(results, subset)
-            said += [
-                f"Leak: {text.percent(share)} % of the test images are copies, or seem to be. {one}"
-                for one in sentences
-            ]
+            share = text.percent(left_out / images["all"])
+            begun = f"Leak: {share} % of the test images repeat training or validation images, or seem to."
+            said += [f"{begun} {one}" for one in _without(results, subset, "them")]
     return said
 
 
@@ -57,7 +55,7 @@ def without_duplicates(results: Results) -> list[str]:
     return [sentence for subset in SUBSETS for sentence in _without(results, subset)]
 
 
-def _without(results: Results, subset: str) -> list[str]:
+def _without(results: Results, subset: str, known_as: str = "") -> list[str]:
     two = headline(results)
     best = best_model(results.tables["models"]) if two is None else two.model
     found = results.rows("sensitivity", model=best, subset=subset)
@@ -67,11 +65,11 @@ def _without(results: Results, subset: str) -> list[str]:
     images = results.rows("sensitivity", model=best, subset="all")["n_images"].iloc[0]
     if row["n_images"] == images:
         return ["The search finds no near-duplicates of training or validation images among the test images."]
-    left_out = f"{text.counted(images - row['n_images'], 'test image')} {SUBSETS[subset]}"
+    left_out = known_as or f"the {text.counted(images - row['n_images'], 'test image')} {SUBSETS[subset]}"
     if not row["n_images"]:
-        return [f"Without the {left_out}, no test image is left: nothing here was tested on images that are new."]
+        return [f"Without {left_out}, no test image is left: nothing here was tested on images that are new."]
     sentence = (
-        f"Without the {left_out}, {results.names[best]} has {text.percent(row['accuracy'])} % "
+        f"Without {left_out}, {results.names[best]} has {text.percent(row['accuracy'])} % "
         f"({text.points(row['difference'])} points)"
     )
     if two is not None:

@@ -2,19 +2,19 @@
 
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.doubts import contamination, overlap, seen_before, without_duplicates
+from study.findings.doubts import contamination, leaks, overlap, seen_before, without_duplicates
 from study.findings.results import Results
 from study.findings.runs import lost_runs, machines, sharing
 
 SPLIT = (
-    "Training, validation and test images are one fixed split; no interval covers the choice of another. Other "
-    "pictures of the same things may be harder for every model."
+    "The split of the images is fixed: no interval covers another one, or other pictures, which may be harder for "
+    "every model."
 )
 
 
 def in_short(results: Results) -> list[str]:
-    """The limits that a reader of the answer alone has to know."""
-    return [*_budget(results), *_pretraining(results), *seen_before(results), SPLIT]
+    """The limits that a reader of the answer alone has to know, a line each where they can be."""
+    return [*leaks(results), *_budget(results), *_pretraining(results)[:1], *seen_before(results), SPLIT]
 
 
 def limits(results: Results) -> list[str]:
@@ -86,14 +86,14 @@ def _budget(results: Results) -> list[str]:
     if epochs.empty:
         return []
     span = text.counted(epochs.max(), "epoch")
-    span = span if epochs.min() == epochs.max() else f"{epochs.min()} to {span}"
+    span = f"for {span}" if epochs.min() == epochs.max() else f"for {epochs.min()} to {span}"
     budgets = ("images_seen", "images_seen_at_least")  # whose epochs are no passes
     if any(recipe.get(name) for recipe in results.config.recipes.values() for name in budgets):
-        span = "as many images as their recipes name"
-    said = f"The runs trained for {span}. Larger budgets would probably raise most accuracies"
+        span = "on as many images as their recipes name"
+    said = f"The runs trained {span}; with more, most accuracies would probably be higher."
     if len({bool(model.weights) for model in results.config.models.values()}) > 1:
-        said += ", most of all from random weights, and so shrink the gains from pretraining"
-    return [f"{said}."]
+        said = f"The runs trained {span}; more would probably help random weights most, and so shrink the gains."
+    return [said]
 
 
 def _where_timed(results: Results) -> str:
@@ -153,11 +153,11 @@ def _pretraining(results: Results) -> list[str]:
         return []
     frozen = [name for name in results.models if results.config.models[name].regime == "frozen"]
     few = " and, in runs on few images, which images it learns from" if results.config.labels else ""
-    said = "Each pretrained network is one checkpoint; no interval covers another run of its pretraining."
-    said += f" The seeds of a frozen network vary only its head{few}." * bool(frozen)
+    said = ["Each pretrained network is one checkpoint; no interval covers another run of its pretraining."]
+    said += [f"The seeds of a frozen network vary only its head{few}."] * bool(frozen)
     for name in frozen:
         likelihoods = results.rows("runs", model=name, outcome="finished")["test_nll"]
         if len(likelihoods) > 1 and likelihoods.nunique() == 1:
             every = "With all images, every" if results.config.labels else "Every"
-            said += f" {every} seed of {results.names[name]} gave the same network: its SD is 0."
-    return [said]
+            said.append(f"{every} seed of {results.names[name]} gave the same network: its SD is 0.")
+    return said

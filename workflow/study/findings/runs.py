@@ -11,6 +11,7 @@ from study.findings import text
 from study.findings.results import Results
 from study.fingerprints import training_code_sha256
 
+ORIGINAL = "original report"  # as the config calls the source of its claims and of its number
 LOST = {"diverged": ("diverged", "diverged"), "missing": ("is missing", "are missing")}
 
 
@@ -72,6 +73,17 @@ def about_images(results: Results) -> str:
         f"classes{groups}. Every model learns from the same {len(data.ids(TRAIN)):,} with their labels{few} and is "
         f"tested on {len(data.ids(TEST)):,} others."
     )
+
+
+def original_report(results: Results) -> list[str]:
+    """What the report did whose question this is, where the literature has its number, which is on these images."""
+    return [
+        f"The question comes from a student's unpublished report, the “{ORIGINAL}” of these pages: it trained CNNs "
+        f"from random weights and fine-tuned {entry['label'].partition(',')[0]}, which reached "
+        f"{text.published(entry['accuracy'])} % on the test images."
+        for entry in results.literature
+        if entry["source"] == ORIGINAL
+    ]
 
 
 def _on_few_images(results: Results) -> list[str]:

@@ -261,7 +261,7 @@ def _times(ratio: float) -> str:
 def times_and_accuracy(results: Results) -> str:
     """What a run of each model takes and reaches, and where times can be told apart, what a point more costs."""
     costs, seconds = results.finished_costs(), run_seconds(results)
-    models = results.rows("models", metric="test_accuracy").set_index("model").loc[seconds.index]
+    models = results.rows("models", metric=results.measure).set_index("model").loc[seconds.index]
     models = models.assign(seconds=seconds).sort_values("seconds", kind="stable")
     unit, kinds = minutes_unit(costs), len(machines(results))
     if (at_once := sharing(results)) > 1:
@@ -287,9 +287,9 @@ def times_and_accuracy(results: Results) -> str:
     others = (
         f" Each of the others is, by these means, less accurate than one that takes no longer: {', '.join(beaten)}."
     )
-    plain = ", and test accuracy with every image counting alike" * (results.measure != "test_accuracy")
     mixed = f" The runs are from {kinds} kinds of machine, so small differences in time mean nothing."
-    return f"Mean {unit} per run{plain}: {'; '.join(said)}.{others * bool(beaten)}{mixed * (kinds > 1)}"
+    which = f", and {results.measured}" * (results.measure != "test_accuracy")
+    return f"Mean {unit} per run{which}: {'; '.join(said)}.{others * bool(beaten)}{mixed * (kinds > 1)}"
 
 
 def methods(results: Results) -> str:

@@ -52,7 +52,8 @@ def bars(results: Results, many: str, one: str) -> dict[str, Any]:
     note = "Mean over seeds; the line is the 95 % Wilson interval, and so is what stands small beside the value, in %."
     note += " Choose a class for its card." * has_card
     data = shared(results, one, *["mistakes"] * has_card)
-    return chart("bars", f"Accuracy of one model by {one}", {"one": one, "many": many}, note, data, ["card"] * has_card)
+    title, kinds = f"Accuracy of one model by {one}", {"one": one, "many": many}
+    return chart("bars", title, kinds, note, data, ["card"] * has_card, many)
 
 
 def _section(results: Results, many: str, one: str) -> dict[str, Any]:
@@ -63,15 +64,15 @@ def _section(results: Results, many: str, one: str) -> dict[str, Any]:
         else ""
     )
     note += (
-        f"Lines through the marks are 95 % Wilson intervals. A {one} is a win only by a test of its own, adjusted for "
-        f"the number of {many}: these are rarely as many as those that gain with a probability of at least 95 %."
+        f"Lines through the marks are 95 % Wilson intervals. Clearly better is what a test of the {one} alone shows, "
+        f"adjusted for the number of {many}."
     )
+    if has_card and results.tables["class_differences"]["gain_probability"].notna().any():
+        note += " The heading counts classes whose sign is sure, judged from all of them together: usually more."
     note += " Choose a class for its card: every model's accuracy, its mistakes and its pictures." * has_card
     data = shared(results, one, *["mistakes"] * has_card)
-    scripts = ["card"] * has_card
-    return chart(
-        "classes", f"Every {one}, from one model to the other", {"one": one, "many": many}, note, data, scripts
-    )
+    title, kinds = f"Every {one}, from one model to the other", {"one": one, "many": many}
+    return chart("classes", title, kinds, note, data, ["card"] * has_card, many)
 
 
 def _table(results: Results, name: str, one: str) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def confusion_section(results: Results) -> dict[str, Any]:
         "with the arrow keys; + and − zoom."
     )
     data = shared(results, "class", "mistakes")
-    return chart("confusion", "What is taken for what", {}, note, data, ["card"])
+    return chart("confusion", "What is taken for what", {}, note, data, ["card"], "confusion")
 
 
 def examples(named: np.ndarray, fine: np.ndarray, true: int, predicted: int) -> list[tuple[int, int]]:

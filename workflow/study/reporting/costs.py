@@ -72,8 +72,8 @@ def front_section(results: Results) -> dict[str, Any]:
             f" Up to {at_once} runs shared a GPU, so a run's time depends on what ran beside it, and no front is drawn "
             "over it."
         )
-    data = {"accuracy": numbers(front["accuracy"]), "costs": costs}
-    return chart("front", "What the accuracy costs", data, note, shared(results))
+    data = {"accuracy": numbers(front["accuracy"]), "measured": results.measured, "costs": costs}
+    return chart("front", "What the accuracy costs", data, note, shared(results), numbers="front")
 
 
 def _front_of(front: pd.DataFrame, cost: str) -> list[int]:
@@ -118,7 +118,7 @@ def front_table(results: Results) -> dict[str, Any]:
     is_ranked = sharing(results) == 1  # by time
     columns = [
         Column("label", "Model"),
-        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
+        Column("accuracy", f"{results.measured.capitalize()} (%)", text.percent, bar=True),
         *([Column("front", "On the Pareto front")] if is_ranked else []),
         Column("run_seconds", seconds, partial(text.number, digits=1)),
         Column("macs", "MACs per image (millions)", text.millions),

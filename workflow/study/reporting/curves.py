@@ -40,9 +40,13 @@ class Line(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Lines over one axis of amounts, by quantity; `arrow` is (value, from, to, text), `ticks` amounts to name."""
+    """Lines over one axis of amounts, by quantity; `table` has their numbers.
+
+    `arrow` is (value, from, to, text), `ticks` amounts to name.
+    """
 
     title: str
+    table: str
     amount: str
     quantities: dict[str, list[Line]]
     log: bool = False
@@ -62,7 +66,8 @@ def learning(results: Results) -> Curves:
     if _longest(quantities) < 2 <= _longest(trained):  # where validation chooses nothing, few epochs look at it
         quantities = trained
     log = len(last) > 0 and last.max() >= LONG * last.min()
-    return Curves("Learning curves", "epoch", {name: lines for name, lines in quantities.items() if lines}, log)
+    drawn = {name: lines for name, lines in quantities.items() if lines}
+    return Curves("Learning curves", "learning", "epoch", drawn, log)
 
 
 def _learned(results: Results, quantity: str, scale: float, metric: str, kind: str = "val") -> list[Line]:
@@ -94,8 +99,8 @@ def by_labels(results: Results) -> Curves:
     lines = [_measured([model], results.labels[model], own, "images_per_class")
              for model, own in rows.groupby("model", sort=False)]  # fmt: skip
     arrow = told and _arrow(told, told["images_per_class"], told["effective"], worth.amount(told, "multiplier"))
-    return Curves("Accuracy by labelled images per class", "labelled images per class", {ACCURACY: lines}, True,
-                   sorted(rows["images_per_class"].unique().tolist()), arrow)  # fmt: skip
+    return Curves("Accuracy by labelled images per class", "label_curve", "labelled images per class",
+                   {ACCURACY: lines}, True, sorted(rows["images_per_class"].unique().tolist()), arrow)  # fmt: skip
 
 
 def by_compute(results: Results) -> Curves:
@@ -104,7 +109,7 @@ def by_compute(results: Results) -> Curves:
     lines = [_measured(own["model"].tolist(), worth.start_of(results, curve), own, "compute")
              for curve, own in rows.groupby("curve", sort=False)]  # fmt: skip
     arrow = told and _arrow(told, told["compute"], told["needed"], worth.amount(told, "times"))
-    return Curves("Accuracy by training compute", "10¹² multiply-accumulates of a run, forward",
+    return Curves("Accuracy by training compute", "budget_curve", "10¹² multiply-accumulates of a run, forward",
                    {ACCURACY: lines}, True, (), arrow)  # fmt: skip
 
 
@@ -115,7 +120,7 @@ def _measured(models: list[str], label: str, rows: pd.DataFrame, amount: str) ->
 
 
 def _arrow(row: dict[str, Any], start: float, end: float, times: str) -> tuple[float, float, float, str]:
-    return 100 * row["accuracy"], start, end, f"× {times}"
+    return 100 * row["accuracy"], start, end, f"arrow: × {times}"
 
 
 def panel(results: Results, picture: Curves, note: str = "") -> dict[str, Any]:
@@ -132,7 +137,7 @@ def panel(results: Results, picture: Curves, note: str = "") -> dict[str, Any]:
     arrow = picture.arrow and [*numbers(picture.arrow[:3], 3), picture.arrow[3]]
     data = {"amount": picture.amount, "log": bool(picture.log), "ticks": list(picture.ticks), "arrow": arrow,
             "quantities": quantities}  # fmt: skip
-    return chart("curves", picture.title, data, note, shared(results))
+    return chart("curves", picture.title, data, note, shared(results), numbers=picture.table)
 
 
 def _drawn(results: Results, line: Line) -> dict[str, Any]:
@@ -159,9 +164,7 @@ def draw(results: Results, picture: Curves) -> Figure:
     percent_axis(axis, next(iter(picture.quantities)), "y")
     if axis.get_ylim()[0] < axis.get_ylim()[1] / 2:
         axis.set_ylim(0, None)
-    _name_lines(axis, results, lines, named)
-    if picture.arrow:
-        _distance(axis, *picture.arrow)
+    _name_lines(axis, results, picture, lines, named)
     return figure
 
 
@@ -189,30 +192,29 @@ def _amounts(axis: Axes, picture: Curves) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
 
 
-def _name_lines(axis: Axes, results: Results, lines: list[Line], strong: set[str]) -> None:
-    """Name every line beyond the right edge, as near its end as the others let it; a dotted line leads there."""
+def _name_lines(axis: Axes, results: Results, picture: Curves, lines: list[Line], strong: set[str]) -> None:
+    """Name every line beyond the right edge, as near its end as the others let it; a dotted line leads there.
+
+    So does what the picture's arrow says, which would lie over the lines anywhere else.
+    """
+    ends = [(f"{text.number(line.end, 1)}  {line.label}", line.end, max(point[0] for run in line.runs for point in run),
+             hue(results, line.models[0])[0], "bold" if strong.intersection(line.models) else "normal")
+            for line in lines]  # fmt: skip
+    if picture.arrow:
+        value, start, end, times = picture.arrow
+        axis.annotate("", (end, value), (start, value), arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.2})
+        ends.append((times, value, end, INK, "normal"))
     low, high = axis.get_ylim()
-    names = [
-        textwrap.wrap(f"{text.number(line.end, 1)}  {line.label}", 26, max_lines=3, placeholder=" …") for line in lines
-    ]
+    names = [textwrap.wrap(words, 26, max_lines=3, placeholder=" …") for words, *_ in ends]
     room = (high - low) / 3.45  # of an inch, in a figure of `HEIGHT`
-    places = apart([line.end for line in lines], [room * (0.132 * len(name) + 0.05) for name in names], low, high)
-    for line, name, place in zip(lines, names, places, strict=True):
-        last = max(point[0] for run in line.runs for point in run)
-        across = axis.get_yaxis_transform()
-        thin = {"arrowstyle": "-", "color": FAINT, "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
-        axis.annotate("", (last, line.end), (1, line.end), textcoords=across, arrowprops=thin | {"ls": ":"})
-        axis.annotate("\n".join(name), (1, line.end), (1.05, place), xycoords=across, textcoords=across, va="center",
-                      color=hue(results, line.models[0])[0], fontsize=8.5, linespacing=1.1, annotation_clip=False,
-                      weight="bold" if strong.intersection(line.models) else "normal",
+    places = apart([value for _, value, *_ in ends], [room * (0.132 * len(name) + 0.05) for name in names], low, high)
+    across = axis.get_yaxis_transform()
+    thin = {"arrowstyle": "-", "color": FAINT, "lw": 0.6, "shrinkA": 0, "shrinkB": 0}
+    for (_, value, last, colour, weight), name, place in zip(ends, names, places, strict=True):
+        axis.annotate("", (last, value), (1, value), textcoords=across, arrowprops=thin | {"ls": ":"})
+        axis.annotate("\n".join(name), (1, value), (1.05, place), xycoords=across, textcoords=across, va="center",
+                      color=colour, fontsize=8.5, linespacing=1.1, annotation_clip=False, weight=weight,
                       arrowprops=thin | {"relpos": (0, 0.5)})  # fmt: skip
-
-
-def _distance(axis: Axes, height: float, start: float, end: float, times: str) -> None:
-    """An arrow at an accuracy from a model's own amount to the one that the other curve needs."""
-    axis.annotate("", (end, height), (start, height), arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.2})
-    axis.annotate(times, (np.sqrt(start * end), height), (0, 5), textcoords="offset points", ha="center", color=INK,
-                  bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})  # fmt: skip
 
 
 def draw_learning(results: Results) -> Figure:

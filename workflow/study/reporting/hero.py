@@ -8,11 +8,10 @@ import numpy as np
 from study.data.dataset import TEST, TRAIN
 from study.findings import text, worth
 from study.findings.compare import Compared, headline
-from study.findings.doubts import leaks
 from study.findings.headline import answer
 from study.findings.limits import in_short
 from study.findings.results import Results
-from study.findings.runs import about_images, training, training_compute
+from study.findings.runs import about_images, original_report, training, training_compute
 from study.reporting.markup import Picture
 from study.reporting.panels import said, study
 from study.reporting.style import hue_name
@@ -61,9 +60,9 @@ def hero(results: Results) -> dict[str, Any]:
         ) if is_studied],
         "dots": dots(results),
         "measured": results.measured,
-        "strip": {"about": about_images(results), "images": f"{len(results.dataset.ids(TRAIN)):,}"},
+        "strip": [about_images(results), *original_report(results)],
+        "labelled": f"{len(results.dataset.ids(TRAIN)):,}",
         "groups": [{"pictures": [Picture(*one) for one in zip(shown, labels, labels, strict=True)]}],
-        "leaks": leaks(results),
         "limits": in_short(results),
         "scripts": ["hero"],
         "shared": {"study": study(results), "said": said(results)},

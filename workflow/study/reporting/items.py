@@ -25,15 +25,16 @@ DOCUMENT, ALL_TABLES = "report.html", "all_tables_csv.zip"
 class Part:
     """A figure or a run of sections of a page, `kind`; `model` is None where it is of the whole study.
 
-    A figure that is `folded` opens by a click.
+    A figure that is `folded` opens by a click; `numbers` is the table that has what it shows.
     """
 
     kind: str
     name: str
     module: str
     title: str
-    model: str | None = None
-    folded: bool = False
+    model: str | None
+    folded: bool
+    numbers: str
 
     @property
     def file(self) -> str:
@@ -107,6 +108,7 @@ def _parts(entry: dict[str, Any], page: dict[str, Any], record: StudyRecord) -> 
             entry.get("title", ""),
             model,
             "folded" in entry or model is not None,
+            entry["tables"][0],
         )
         for model in (record.models if "each" in entry or "each" in page else [None])
     ]

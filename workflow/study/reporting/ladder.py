@@ -34,7 +34,7 @@ def draw_ladder(results: Results) -> Figure:
     rows_only(axis, len(steps))
     axis.use_sticky_edges = False  # else a bar's start would be the panel's edge
     axis.margins(x=0.04)
-    percent_axis(axis, "test accuracy (%)")
+    percent_axis(axis, f"{results.measured} (%)")
     return figure
 
 
@@ -66,7 +66,7 @@ def ladder_page(results: Results) -> list[dict[str, Any]]:
         Column("step", "Step", text.whole),
         Column("change", "Change"),
         Column("label", "Model"),
-        Column("accuracy", "Test accuracy (%)", text.percent, bar=True),
+        Column("accuracy", f"{results.measured.capitalize()} (%)", text.percent, bar=True),
         Column("difference", "Difference to the step before (points)", points),
         Column("low", "95 % low", points),
         Column("high", "95 % high", points),

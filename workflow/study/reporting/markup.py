@@ -107,13 +107,15 @@ def chart(
     note: str = "",
     shared: Mapping[str, Any] | None = None,
     scripts: Sequence[str] = (),
+    numbers: str = "",
 ) -> dict[str, Any]:
     """An interactive panel: the script `name`.js of the templates, behind `scripts`, draws `data`, fit for JSON.
 
-    `shared` is by name what it reads besides, and what other panels of its page may read, too.
+    `shared` is by name what it reads besides, and what other panels of its page may read, too; `numbers` is the table
+    that has what it shows.
     """
     return {"kind": "chart", "name": name, "title": title, "data": data, "note": note, "scripts": [*scripts, name],
-            "shared": shared or {}}  # fmt: skip
+            "shared": shared or {}, "numbers": f"{numbers}.csv"}  # fmt: skip
 
 
 def prose(title: str, paragraphs: Sequence[str] = (), points: Sequence[str] = (), command: str = "") -> dict[str, Any]:

@@ -123,6 +123,7 @@ def figure(part: Part, figures: Path, record: StudyRecord) -> Section:
         "caption": first + "." * bool(more),
         "more": more,
         "folded": part.folded,
+        "numbers": f"{part.numbers}.csv",
     }
 
 
@@ -160,7 +161,8 @@ def every(sections: Sequence[Section]) -> Iterator[Section]:
 def body(results: Any, views: list[dict[str, Any]]) -> dict[str, Any]:
     """What the document embeds: its views, and every script, picture, file, panel's data and shared data once.
 
-    Each section gets an `id` of its own. Of what an earlier section has too, a section names that one as `like`.
+    Each section gets an `id` of its own. Of what an earlier section has too, a section names that one as `like`; a
+    panel or a figure has as `numbers` the first table of its file.
     """
     shared: dict[str, Any] = {}
     first: dict[Any, str] = {}
@@ -173,6 +175,9 @@ def body(results: Any, views: list[dict[str, Any]]) -> dict[str, Any]:
         if section["kind"] in ("chart", "figure"):
             like = first.setdefault((section["kind"], section["name"], section["title"]), section["id"])
             section["like"] = "" if like == section["id"] else like
+    for _, section in flat:
+        if "numbers" in section:
+            section["numbers"] = first.get(section["numbers"])
     images = pictures_in([section for _, section in flat])
     return {
         "views": views,

@@ -70,9 +70,8 @@ def _answer(results: Results) -> Section:
     said = ", ".join(f"{count} {verdict}" for verdict, count in dict(verdicts).items())
     only = only_one_right(results, headline(results))
     return {
-        "lead": lost_runs(results),
         "sections": [hero(results), *([only] if only else [])],
-        "notes": [one for one in (said and f"Claims: {said}.", claims["sentence"]) if one],
+        "notes": [one for one in (*lost_runs(results), said and f"Claims: {said}.", claims["sentence"]) if one],
         "links": ["claims_reproduced_or_not", "sample_predictions"],
     }
 
