@@ -87,7 +87,9 @@ def test_what_is_computed_of_unequal_classes_has_an_interval(tables):
 def test_copies_of_training_images_are_found_at_any_size_and_told_first(results, tables):
     assert len(tables["near_duplicates"]) == COPIES
     (said,) = leaks(results)
-    assert said.startswith("Leak: 5.8 % of the test images repeat training or validation images, or seem to. Without them,")
+    assert said.startswith(
+        "Leak: 5.8 % of the test images repeat training or validation images, or seem to. Without them,"
+    )
     without = tables["sensitivity_contrasts"].query(
         "model == 'lite0_finetune' and baseline == 'scratch_cnn' and subset == 'without_near_duplicates'"
     )
