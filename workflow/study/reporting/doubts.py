@@ -1,6 +1,5 @@
 """What else a gain may come from: classes that ImageNet has too, weights that may have seen the images."""
 
-from functools import partial
 from typing import Any
 
 from study.findings import text
@@ -14,7 +13,6 @@ GAINS = {
     "difference_adjusted": "the same between classes in which the baseline is equally good",
     "difference_agreed": "the same without classes on which the two readings differ",
 }
-POINTS = partial(text.points, digits=1)
 
 
 def overlap_page(results: Results) -> list[dict[str, Any]]:
@@ -27,9 +25,9 @@ def overlap_page(results: Results) -> list[dict[str, Any]]:
     columns = [
         Column("pair", "Pretrained − random weights"),
         Column("gain", "Gain in test accuracy"),
-        Column("value", "Points", POINTS),
-        Column("low", "95 % low", POINTS),
-        Column("high", "95 % high", POINTS),
+        Column("value", "Points", text.points),
+        Column("low", "95 % low", text.points),
+        Column("high", "95 % high", text.points),
         Column("n_with", "Classes with", text.whole),
         Column("n_without", "Classes without", text.whole),
     ]
@@ -51,11 +49,11 @@ def contamination_page(results: Results) -> list[dict[str, Any]]:
     columns = [
         Column("model", "Weights of unverified origin"),
         Column("reference", "against known origin"),
-        Column("gain_validation", "Gain on validation (points)", POINTS),
-        Column("gain_test", "Gain on test (points)", POINTS),
-        Column("difference", "Validation − test", POINTS),
-        Column("low", "95 % low", POINTS),
-        Column("high", "95 % high", POINTS),
+        Column("gain_validation", "Gain on validation (points)", text.points),
+        Column("gain_test", "Gain on test (points)", text.points),
+        Column("difference", "Validation − test", text.points),
+        Column("low", "95 % low", text.points),
+        Column("high", "95 % high", text.points),
     ]
     note = (
         "Validation images are drawn from the training images. Weights that have seen these would gain more "
