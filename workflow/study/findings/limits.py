@@ -89,7 +89,7 @@ def _budget(results: Results) -> list[str]:
     span = f"for {span}" if epochs.min() == epochs.max() else f"for {epochs.min()} to {span}"
     budgets = ("images_seen", "images_seen_at_least")  # whose epochs are no passes
     if any(recipe.get(name) for recipe in results.config.recipes.values() for name in budgets):
-        span = "on as many images as their recipes name"
+        span = "on fixed budgets of images"
     said = f"The runs trained {span}; with more, most accuracies would probably be higher."
     if len({bool(model.weights) for model in results.config.models.values()}) > 1:
         said = f"The runs trained {span}; more would probably help random weights most, and so shrink the gains."
