@@ -131,7 +131,7 @@ def test_the_sentence_on_labels_needed_is_on_the_highest_accuracy_within_the_cur
     (said,) = worth.labels_needed(results)
     assert said == (
         f"For an accuracy of {100 * own['accuracy'].max():.0f} %, in labelled images of each class: Lite0 finetune "
-        f"needs {amount}; Scratch cnn needs more than 3.0."
+        f"needs {amount}; Scratch cnn needs more than 3."
     )
     beyond = dataclasses.replace(results, tables=results.tables | {"labels_needed": needed.assign(beyond=">")})
     assert worth.labels_needed(beyond) == []
@@ -153,6 +153,15 @@ def test_what_lies_beyond_the_curve_is_said_to_and_not_extrapolated(results):
     row = {"x": 450.0, "x_low": 384.4, "x_high": 450.0, "beyond": ">", "low_beyond": np.nan, "high_beyond": ">"}
     assert worth.amount(row, "x") == "more than 450 [384, more than 450]"
     assert worth.amount(row | {"x_low": np.nan, "x_high": np.nan, "high_beyond": ""}, "x") == "more than 450"
+    few = {"effective": 5.0, "effective_low": 5.0, "effective_high": 12.3, "beyond": "<", "low_beyond": "<"}
+    assert worth.amount(few | {"high_beyond": ""}, "effective") == "less than 5 [less than 5, 12]"
+
+
+@pytest.mark.parametrize(("beyond", "end"), [("<", "worse than that with 3."), (">", "better than that with all 3.")])
+def test_a_likelihood_beyond_the_curve_is_worse_or_better_and_not_as_good(results, beyond, end):
+    table = results.tables["effective_data"].assign(effective=3.0, beyond=beyond)
+    told = dataclasses.replace(results, tables=results.tables | {"effective_data_by_nll": table})
+    assert worth.by_nll(told)[0].endswith(f"it is {end}")
 
 
 def test_the_page_has_every_amount_and_the_story_its_part(results):
@@ -212,7 +221,7 @@ def test_the_page_on_a_published_study_has_finding_figure_and_table(study, tmp_p
     page = page_text(published)
     assert "## What pretraining is worth in labels" in page and "![Accuracy by labelled images per class](label" in page
     reached = 100 * published.tables["effective_data"]["accuracy"].iloc[2]
-    assert f"| Lite0 finetune | 3 | {reached:.1f} | Scratch cnn | more than 3.0 | more than 1.0 |" in page
+    assert f"| Lite0 finetune | 3 | {reached:.1f} | Scratch cnn | more than 3 | more than 1.0 |" in page
     readme = tmp_path / "README.md"
     parts = [
         f"<!-- reference:begin {part} published -->\nold\n<!-- reference:end -->\n" for part in ("labels", "figure")

@@ -34,6 +34,8 @@ def test_the_heading_counts_the_pretrained_models_that_are_ahead_after_one_epoch
     )
     both = said.learning(study(**runs | {"b1": [[0.5], [0.5]]}))
     assert both.startswith("After one epoch, 2 of 2 pretrained models are")
+    one = said.learning(study(**runs | {"b1": [[NAN, 0.6]]}))  # whose first epoch nobody judged
+    assert one.startswith("After one epoch, B0 is more accurate on validation images than any")
 
 
 def test_else_it_names_the_epoch_in_which_the_headline_passes_the_other_model_or_nothing():

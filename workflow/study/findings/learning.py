@@ -19,7 +19,9 @@ def learning(results: Results) -> str:
     ahead = int((lowest > reached).sum())
     if not ahead:
         return _passed(results) or NOTHING
-    every = f"{ahead} of {text.counted(len(lowest), 'pretrained model')}" if len(lowest) > 1 else "the pretrained model"
+    every = f"{ahead} of {text.counted(len(lowest), 'pretrained model')}"
+    if len(lowest) == 1:  # of others, the last epoch alone may be judged
+        every = results.names[lowest.index[0]]
     verb = "is" if ahead == 1 else "are"
     return (
         f"After one epoch, {every} {verb} more accurate on validation images than any model from random "

@@ -10,6 +10,7 @@ from study.findings.compare import headline
 from study.findings.results import Results
 
 BEYOND = {">": "more than ", "<": "less than "}
+WHOLE = ("effective", "images_per_class")  # which are numbers of images at the ends of a curve
 PAIR = ("model", "baseline", "images_per_class")
 TELLING = 25  # labelled images per class: few, as most people have who label their own
 
@@ -70,8 +71,11 @@ def by_nll(results: Results) -> list[str]:
     if row is None or rows.empty:
         return []
     is_one = (rows[list(PAIR)] == [row[key] for key in PAIR]).all(axis=1)
-    worth = amount(rows[is_one].iloc[0].to_dict(), "effective")
-    return [f"By negative log-likelihood, of probabilities as trained, it is as good as that with {worth}."]
+    found = rows[is_one].iloc[0].to_dict()
+    end = text.number(found["effective"], 0)
+    told = {"<": f"worse than that with {end}", ">": f"better than that with all {end}"}.get(found["beyond"])
+    told = told or f"as good as that with {amount(found, 'effective')}"
+    return [f"By negative log-likelihood, of probabilities as trained, it is {told}."]
 
 
 def compute(results: Results) -> str:
@@ -131,7 +135,7 @@ def curve_name(results: Results, curve: str) -> str:
 
 def amount(row: dict[str, Any], name: str) -> str:
     """An amount with its interval, "188 [164, 221]"; "more than 450" where an end lies beyond the curve."""
-    digits = 0 if row[name] >= 20 else 1
+    digits = int(row[name] < 20 and (name not in WHOLE or row[name] % 1 > 0))
     value, low, high = (
         BEYOND.get(row[beyond], "") + text.number(row[f"{name}{end}"], digits)
         for end, beyond in (("", "beyond"), ("_low", "low_beyond"), ("_high", "high_beyond"))
