@@ -10,17 +10,17 @@ from study_factory import make_study
 
 from study.analysis.tables import write_tables
 from study.findings.results import read_results
-from study.reporting.certainty import how_sure_section
+from study.reporting.certainty import how_sure_page
 from study.reporting.classes import bars, classes_section, superclasses_page
 from study.reporting.confusion import confusion_section
 from study.reporting.costs import front_section
-from study.reporting.curve_pages import learning_section
+from study.reporting.curve_pages import learning_page
 from study.reporting.pages import view, write_document
 from study.reporting.recipes import recipes_page
 
 ACCURACIES = {"scratch_cnn": 0.1, "lite0_finetune": 0.97, "lite0_frozen": 0.6}
 
-PANELS = (classes_section, confusion_section, how_sure_section, front_section, learning_section)
+PANELS = (classes_section, confusion_section, front_section)
 
 
 def write(folder: Path, accuracies, seeds, dataset="synthetic"):
@@ -31,7 +31,8 @@ def write(folder: Path, accuracies, seeds, dataset="synthetic"):
     pages = {panel.__name__: [panel(sources)] for panel in PANELS}
     pages["recipes"] = recipes_page(sources)
     pages["bars"] = [bars(sources, "classes", "class")]
-    pages["all"] = [panel(sources) for panel in PANELS]
+    pages |= {"how_sure": how_sure_page(sources), "learning": learning_page(sources)[:1]}
+    pages["all"] = [*(panel(sources) for panel in PANELS), *how_sure_page(sources), *learning_page(sources)[:1]]
     if sources.has_superclasses:
         pages["superclasses"] = superclasses_page(sources)
     for name, sections in pages.items():
@@ -204,9 +205,9 @@ def test_the_matrix_is_sharp_and_a_finger_zooms_before_it_chooses(written, opene
 
 def test_more_seeds_make_the_interval_smaller(written, opened):
     sources, folder = written
-    page = opened(folder / "how_sure_section" / "report.html")
+    page = opened(folder / "how_sure" / "report.html")
     slider, said = page.get_by_role("slider"), page.locator("section.chart .said")
-    pair = how_sure_section(sources)["data"]["pairs"]["0-1"]
+    pair = how_sure_page(sources)[0]["data"]["pairs"]["0-1"]
     assert slider.input_value() == "3"
     assert f"±{100 * pair['half'][1]:.1f} points" in said.inner_text()
     slider.focus()
@@ -237,7 +238,7 @@ def test_costs_can_be_read_without_a_mouse(written, opened):
 
 
 def test_every_curve_is_named_at_its_end_and_the_chosen_models_are_stronger(written, opened):
-    page = opened(written[1] / "learning_section" / "report.html")
+    page = opened(written[1] / "learning" / "report.html")
     names = page.locator("[data-chart=curves] text.named")
     assert [" ".join(one.split()) for one in names.all_text_contents()] == [
         f"{100 * mean:.1f} {written[0].labels[model]}"

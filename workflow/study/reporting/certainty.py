@@ -41,7 +41,7 @@ MEASURES = {
 SHAKY = 5  # seeds; from fewer, a variance is known to a factor of about 3 at best
 
 
-def how_sure_section(results: Results) -> dict[str, Any]:
+def how_sure_page(results: Results) -> list[dict[str, Any]]:
     """Of every two models: half the interval, the images' share of its variance, and the power, by number of seeds."""
     data = {"seeds": list(SEEDS), "differences": list(DIFFERENCES.values()), "min_seeds": MIN_SEEDS,
             "pairs": foreseen(results)}  # fmt: skip
@@ -52,7 +52,7 @@ def how_sure_section(results: Results) -> dict[str, Any]:
         "Power is the chance that the interval leaves out 0 if "
         f"the true difference is as large as said. From fewer than {SHAKY} seeds, the variances are rough estimates."
     )
-    return chart("how_sure", "How sure with more seeds?", data, note, shared(results))
+    return [chart("how_sure", "How sure with more seeds?", data, note, shared(results))]
 
 
 def foreseen(results: Results) -> dict[str, Any]:
@@ -75,11 +75,6 @@ def foreseen(results: Results) -> dict[str, Any]:
             "power": [numbers(steps[name], 3) for name in DIFFERENCES],
         }
     return found
-
-
-def how_sure_page(results: Results) -> list[dict[str, Any]]:
-    """What more seeds would do."""
-    return [how_sure_section(results)]
 
 
 def draw_calibration(results: Results) -> Figure:

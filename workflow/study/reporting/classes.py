@@ -35,15 +35,10 @@ def classes_page(results: Results) -> list[dict[str, Any]]:
 def superclasses_page(results: Results) -> list[dict[str, Any]]:
     """Every superclass."""
     return [
-        _section(results, "superclasses", "superclass"),
+        classes_section(results, "superclasses", "superclass"),
         bars(results, "superclasses", "superclass"),
         _table(results, "superclasses", "superclass"),
     ]
-
-
-def classes_section(results: Results) -> dict[str, Any]:
-    """Every class, from one model to another: which gain, which lose; a class opens its card."""
-    return _section(results, "classes", "class")
 
 
 def bars(results: Results, many: str, one: str) -> dict[str, Any]:
@@ -56,7 +51,8 @@ def bars(results: Results, many: str, one: str) -> dict[str, Any]:
     return chart("bars", title, kinds, note, data, ["card"] * has_card, many)
 
 
-def _section(results: Results, many: str, one: str) -> dict[str, Any]:
+def classes_section(results: Results, many: str = "classes", one: str = "class") -> dict[str, Any]:
+    """Every class or superclass, from one model to another: which gain, which lose; a class opens its card."""
     frame, has_card = results.tables[many], one == "class"
     note = (
         f"Mean accuracy over seeds on {text.between(frame['n_images'])} test images of each {one}. "
@@ -113,7 +109,7 @@ def draw_class_differences(results: Results) -> Figure:
         say(axis, "No difference: it takes finished runs of two models.")
         return figure
     rows = rows.sort_values(["difference", "class"], ascending=[False, True])
-    places, margin = np.arange(len(rows)), _margin(results)
+    places, margin = np.arange(len(rows)), results.config.equivalence_margin
     axis.axvspan(-100 * margin, 100 * margin, color=BAND, lw=0, zorder=0)
     axis.axvline(0, color=FAINT, lw=0.9, zorder=1)
     for verdict, (colour, shape, fill) in MARKS.items():
@@ -143,17 +139,13 @@ def _name_extremes(axis: Axes, rows: pd.DataFrame) -> None:
                       va="center", fontsize=8.5, annotation_clip=False)  # fmt: skip
 
 
-def _margin(results: Results) -> float:
-    return float(results.config.equivalence_margin)
-
-
 def summary(results: Results, name: str, one: str, many: str) -> list[str]:
     """A sentence or two per contrast: how many are better, worse, the same, and how many cannot be told."""
     return [_contrast_in_short(results, name, one, many, *pair) for pair in shown_pairs(results)]
 
 
 def _contrast_in_short(results: Results, name: str, one: str, many: str, model: str, baseline: str) -> str:
-    margin = text.published(_margin(results))
+    margin = text.published(results.config.equivalence_margin)
     rows = results.rows(name, model=model, baseline=baseline).dropna(subset="difference")
     start = f"{results.contrast_label(model, baseline)}: "
     if rows.empty:
@@ -173,7 +165,7 @@ def _differences_note(results: Results, frame: pd.DataFrame, one: str, many: str
     images = f"{text.between(frame['n_images'])} test images per {one}" if len(frame) else "No test images"
     equivalent = (
         "Equivalent: equivalence test (TOST, Bonferroni-corrected) within "
-        f"±{text.published(_margin(results))} points. Unclear: neither; this"
+        f"±{text.published(results.config.equivalence_margin)} points. Unclear: neither; this"
     )
     unclear = equivalent if (frame["verdict"] == EQUIVALENT).any() else "Unclear: neither; this"
     return (

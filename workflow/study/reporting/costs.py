@@ -10,7 +10,7 @@ from study.config.record import StudyRecord
 from study.findings import text
 from study.findings.results import Results
 from study.findings.runs import is_cpu_time, sharing, training_compute
-from study.reporting.markup import Column, chart, is_true, table
+from study.reporting.markup import Column, chart, table
 from study.reporting.panels import numbers, shared
 
 COSTS = {
@@ -47,15 +47,12 @@ def minutes_heading(costs: pd.DataFrame) -> str:
     return "CPU minutes per run" if is_cpu_time(costs) else "Minutes per run"
 
 
-def _training_time(costs: pd.DataFrame) -> str:
-    return "CPU time for training" if is_cpu_time(costs) else "training time"
-
-
 def front_section(results: Results) -> dict[str, Any]:
     """Accuracy over every cost that front.csv has for a model, and which models are on the Pareto front of each."""
     front = results.tables["front"].set_index("model").reindex(results.models)
     front["compute"] = training_compute(results)
-    titles = {"run_seconds": f"{_training_time(front)} of one run (s)"} | COSTS
+    time = "CPU time for training" if is_cpu_time(front) else "training time"
+    titles = {"run_seconds": f"{time} of one run (s)"} | COSTS
     if (at_once := sharing(results)) > 1:
         del titles["run_seconds"]
     costs = [
@@ -114,7 +111,7 @@ def front_table(results: Results) -> dict[str, Any]:
     """Accuracy and cost of every model, and whether another one beats it in both."""
     frame = with_speeds(results, results.tables["front"])
     seconds = "CPU seconds per run" if is_cpu_time(frame) else "Seconds per run"
-    frame["front"] = ["yes" if is_true(value) else "no" for value in frame["on_front"]]
+    frame["front"] = frame["on_front"].map({1: "yes", 0: "no"})
     is_ranked = sharing(results) == 1  # by time
     columns = [
         Column("label", "Model"),
@@ -126,12 +123,7 @@ def front_table(results: Results) -> dict[str, Any]:
         Column("peak_memory_mb", "Peak memory (MB)", text.whole),
         *SPEEDS,
     ]
-    return table(
-        "Accuracy and cost",
-        frame,
-        columns,
-        results.csv("front"),
-        "Mean over seeds. "
-        + "On the Pareto front: no other model is at least as accurate in less time. " * is_ranked
-        + "MACs are the multiply-accumulates of one forward pass of one image.",
-    )
+    note = "Mean over seeds. "
+    note += "On the Pareto front: no other model is at least as accurate in less time. " * is_ranked
+    note += "MACs are the multiply-accumulates of one forward pass of one image."
+    return table("Accuracy and cost", frame, columns, results.csv("front"), note)

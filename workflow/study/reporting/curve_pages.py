@@ -24,16 +24,11 @@ NO_EXTRAPOLATION = (
 
 def learning_page(results: Results) -> list[dict[str, Any]]:
     """Every epoch of every run, and how far each model came."""
-    return [learning_section(results), learning_table(results)]
-
-
-def learning_section(results: Results) -> dict[str, Any]:
-    """The learning curves as a panel."""
     note = (
         "A line is one run, after every epoch; beside it stands the model's mean at the epochs that were kept. Blue "
         "starts from pretrained weights, orange from random ones; the two chosen models are stronger."
     )
-    return panel(results, learning(results), note + about_epochs(results))
+    return [panel(results, learning(results), note + about_epochs(results)), learning_table(results)]
 
 
 def learning_table(results: Results) -> dict[str, Any]:

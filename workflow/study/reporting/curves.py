@@ -125,13 +125,9 @@ def _arrow(row: dict[str, Any], start: float, end: float, times: str) -> tuple[f
 
 def panel(results: Results, picture: Curves, note: str = "") -> dict[str, Any]:
     """The picture as a panel."""
-    ceiling = round(2 * float(np.log(len(results.dataset.fine_names))), 2)  # a loss that explodes leaves the panel
+    ceilings = {LOSS: round(2 * float(np.log(len(results.dataset.fine_names))), 2)}  # what explodes leaves the panel
     quantities = [
-        {
-            "title": title,
-            "ceiling": ceiling if title == LOSS else None,
-            "lines": [_drawn(results, line) for line in lines],
-        }
+        {"title": title, "ceiling": ceilings.get(title), "lines": [_drawn(results, line) for line in lines]}
         for title, lines in picture.quantities.items()
     ]
     arrow = picture.arrow and [*numbers(picture.arrow[:3], 3), picture.arrow[3]]

@@ -12,7 +12,7 @@ from study.data.dataset import TEST, Dataset
 from study.findings import text
 from study.findings.doubts import near_duplicate
 from study.findings.results import Results
-from study.reporting.markup import Column, fragment, is_true, prose, table
+from study.reporting.markup import Column, fragment, prose, table
 from study.reporting.pictures import alone, enlarged, files, picture
 from study.reporting.style import hue_name
 
@@ -130,8 +130,7 @@ def two_labels_page(results: Results) -> list[dict[str, Any]]:
     """Pairs that are surely one photograph, with two classes, the most alike first; nothing where there is none."""
     rows = results.tables["near_duplicates"]
     is_one = (rows["likeness"] >= ONE_PICTURE).where(rows["likeness"].notna(), rows["distance"] < SURE)
-    is_other = ~rows["same_class"].map(is_true).astype(bool)
-    others = rows[is_one & is_other].sort_values(["distance", "image_id"])
+    others = rows[is_one & (rows["same_class"] == 0)].sort_values(["distance", "image_id"])
     if others.empty:
         return []
     names, fine = results.dataset.fine_names, results.dataset.fine
@@ -142,17 +141,14 @@ def two_labels_page(results: Results) -> list[dict[str, Any]]:
         classes = [text.words(names[fine[one.image]]) for one in pair]
         drawn = Markup().join(Markup('<img data-image="{}" alt="{}" width="32" height="32">').format(one.image, one.alt)
                               for one in pair)  # fmt: skip
-        html += Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(drawn, _two_classes(*classes))
+        said = Markup("{} <small>in test,</small> {} <small>in training</small>").format(*classes)
+        html += Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(drawn, said)
     count = text.counted(len(others), "test image nearly repeats a", "test images nearly repeat a")
     note = f"{count} training or validation image of another class: whoever goes by the picture gets one wrong. " + (
         f"The {len(shown)} most alike are shown." if len(shown) < len(others) else ""
     )
     div = Markup('<div class="pairs">{}</div>').format(html)
     return [fragment("The same photograph, two labels", div, note, groups=[{"pictures": images}])]
-
-
-def _two_classes(test: str, training: str) -> Markup:
-    return Markup("{} <small>in test,</small> {} <small>in training</small>").format(test, training)
 
 
 def duplicates_page(results: Results) -> list[dict[str, Any]]:
@@ -168,7 +164,7 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
         frame[f"{title} class"] = [
             text.words(results.dataset.fine_names[results.dataset.fine[image]]) for image in frame[key]
         ]
-    frame["same"] = ["yes" if is_true(value) else "no" for value in frame["same_class"]]
+    frame["same"] = frame["same_class"].map({1: "yes", 0: "no"})
     columns = [
         Column("test", "Test image", pictures=True),
         Column("test class", "Class", None, "test file"),
@@ -178,7 +174,7 @@ def duplicates_page(results: Results) -> list[dict[str, Any]]:
         Column("distance", "Distance", partial(text.number, digits=3)),
         Column("likeness", "Chance (%)", partial(text.percent, digits=0)),
     ]
-    other = len(every) - int(every["same_class"].map(is_true).sum())
+    other = int((every["same_class"] == 0).sum())
     found = (
         f"For {text.counted(len(every), 'test image')} of {results.n_test:,} "
         f"({text.percent(len(every) / max(results.n_test, 1))} %) the search finds a near-duplicate among the training "

@@ -83,9 +83,9 @@ def report_pages(record: StudyRecord, registry: Path = REGISTRY) -> list[Page]:
     return pages
 
 
-def report_figures(record: StudyRecord, registry: Path = REGISTRY) -> list[Part]:
+def report_figures(record: StudyRecord) -> list[Part]:
     """The figures of the study whose config.json holds `record`."""
-    return [part for page in report_pages(record, registry) for part in page.parts if part.kind == "figure"]
+    return [part for page in report_pages(record) for part in page.parts if part.kind == "figure"]
 
 
 def figure_files(record: StudyRecord) -> list[str]:
@@ -100,15 +100,7 @@ def _parts(entry: dict[str, Any], page: dict[str, Any], record: StudyRecord) -> 
     if not is_given or not set(tables_of(record)).issuperset(entry["tables"]):
         return []
     kind = "figure" if "figure" in entry else "section"
-    return [
-        Part(
-            kind,
-            entry[kind],
-            entry.get("module", page["module"]),
-            entry.get("title", ""),
-            model,
-            "folded" in entry or model is not None,
-            entry["tables"][0],
-        )
-        for model in (record.models if "each" in entry or "each" in page else [None])
-    ]
+    made = {"kind": kind, "name": entry[kind], "module": entry.get("module", page["module"]),
+            "title": entry.get("title", ""), "numbers": entry["tables"][0]}  # fmt: skip
+    models = record.models if "each" in entry or "each" in page else [None]
+    return [Part(**made, model=model, folded="folded" in entry or model is not None) for model in models]

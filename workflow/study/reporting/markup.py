@@ -138,11 +138,6 @@ def facts(title: str, pairs: Sequence[tuple[str, str]], note: str = "") -> dict[
     return {"kind": "facts", "title": title, "pairs": list(pairs), "note": note}
 
 
-def is_true(value: Any) -> bool:
-    """A truth value as a table holds it: 1, True or true."""
-    return str(value).lower() in ("1", "1.0", "true")
-
-
 def pictures_in(sections: Sequence[dict[str, Any]]) -> list[int]:
     """Row numbers of every image that a page's sections show, ascending."""
     cells = [cell for section in sections if section["kind"] == "table" for row in section["rows"] for cell in row]

@@ -190,7 +190,14 @@ def body(results: Any, views: list[dict[str, Any]]) -> dict[str, Any]:
 def draw_figures(study: Path, tables: Path, out: Path) -> None:
     """Draw every figure into folder `out`. Raises StudyError for what is missing or unreadable."""
     results = read_results(study, tables)
+    draw_parts(results, out)
     with settings():
-        for item in report_figures(results.config):
-            save(item.make(results), results.synthetic, *[(out / item.file).with_suffix(one) for one in ENDINGS])
         save(draw_card(results), False, out / CARD)
+
+
+def draw_parts(results: Any, out: Path) -> None:
+    """Draw every figure of the registry from `results`, which have a config, into folder `out`."""
+    with settings():
+        for part in report_figures(results.config):
+            paths = [(out / part.file).with_suffix(ending) for ending in ENDINGS]
+            save(part.make(results), results.config.dataset.synthetic, *paths)

@@ -13,10 +13,10 @@ from study.config.record import StudyRecord, read_record
 from study.findings import text
 from study.findings.results import read_table
 from study.paths import StudyPaths
-from study.reporting.items import ENDINGS, report_figures, report_pages
+from study.reporting.items import report_pages
 from study.reporting.markup import Column, table
-from study.reporting.pages import sections_of, view, write_document
-from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, save, say, settings
+from study.reporting.pages import draw_parts, sections_of, view, write_document
+from study.reporting.style import FAINT, INK, WARNING, WIDTH, new_figure, percent_axis, say
 
 DOT = "#444444"
 UNTESTED = (
@@ -30,13 +30,7 @@ def write_search_report(study: Path) -> None:
     config = read_record(study / "config.json")
     search = Searched(study, config, read_table(StudyPaths(study).table("search")))
     figures = study / "figures"
-    with settings():
-        for part in report_figures(config):
-            save(
-                part.make(search),
-                config.dataset.synthetic,
-                *[(figures / part.file).with_suffix(one) for one in ENDINGS],
-            )
+    draw_parts(search, figures)
     pages = [(page, sections_of(page, search, figures)) for page in report_pages(config)]
     parts = [
         {"kind": "part", "anchor": f"{page.name}_in_short", "short": page.title, "finding": answer(search), "topic": "",

@@ -8,7 +8,7 @@ from study.findings.compare import headline
 from study.findings.limits import how_to_read
 from study.findings.results import Results
 from study.findings.runs import lost_runs, was_run
-from study.reporting.certainty import how_sure_section
+from study.reporting.certainty import how_sure_page
 from study.reporting.claims import claims_in_short
 from study.reporting.classes import classes_section
 from study.reporting.confusion import confusion_section
@@ -76,17 +76,9 @@ def _answer(results: Results) -> Section:
     }
 
 
-def _gain(results: Results) -> Section:
-    return {"figures": ["ladder.svg"]}
-
-
 def _curves(page: Callable[[Results], list[Section]]) -> Callable[[Results], Section]:
     """The panel of one of the pages of curves."""
-
-    def make(results: Results) -> Section:
-        return {"sections": page(results)[:1]}
-
-    return make
+    return lambda results: {"sections": page(results)[:1]}
 
 
 def _classes(results: Results) -> Section:
@@ -94,18 +86,11 @@ def _classes(results: Results) -> Section:
 
 
 def _confusions(results: Results) -> Section:
-    return {
-        "sections": [confusion_section(results), *two_labels_page(results)],
-        "links": ["images_hard_to_classify"],
-    }
+    return {"sections": [confusion_section(results), *two_labels_page(results)], "links": ["images_hard_to_classify"]}
 
 
 def _certainty(results: Results) -> Section:
-    return {"lead": topics.calibrations(results), "sections": [how_sure_section(results)]}
-
-
-def _costs(results: Results) -> Section:
-    return {"sections": [front_section(results)]}
+    return {"lead": topics.calibrations(results), "sections": how_sure_page(results)}
 
 
 def _methods(results: Results) -> Section:
@@ -128,10 +113,10 @@ TOPICS = (
     Topic("learning", "Learning curves", "learning_curves_loss_and_overfitting", _curves(learning_page)),
     Topic("labels", "Worth in labels", "what_labels_are_worth", _curves(label_curve_page)),
     Topic("compute", "Worth in compute", "accuracy_by_compute_and_budget", _curves(budget_curve_page)),
-    Topic("gain", "Where the points come from", "where_the_gain_comes_from", _gain),
+    Topic("gain", "Where the points come from", "where_the_gain_comes_from", lambda _: {"figures": ["ladder.svg"]}),
     Topic("classes", "Classes that gain or lose", "classes_better_or_worse", _classes),
     Topic("confusions", "What is confused", "confused_classes_and_mistakes", _confusions),
     Topic("certainty", "How sure", "how_sure_calibration_and_seeds", _certainty),
-    Topic("cost", "What it costs", "cost_time_and_memory", _costs),
+    Topic("cost", "What it costs", "cost_time_and_memory", lambda results: {"sections": [front_section(results)]}),
     Topic("methods", "Methods", "methods_data_and_provenance", _methods),
 )
