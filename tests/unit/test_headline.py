@@ -222,6 +222,8 @@ def test_how_to_read_warns_of_few_seeds_only_where_there_are_few():
 def test_what_was_chosen_on_validation_images_is_said_of_runs_and_of_the_answer():
     results = results_of(models=pd.DataFrame({"metric": "test_accuracy", "n_seeds": [3]}))
     assert how_to_read(results)[-1] == "Every choice, such as the epoch, was made on the validation images."
+    results.config.recipes["r"] = {"best_epoch": "val_loss", "regression": {"l2": [0.1]}}
+    assert how_to_read(results)[-1].endswith("but a regression's penalty by cross-validation on training images.")
     results.config.recipes["r"] = {"best_epoch": "last"}
     assert how_to_read(results)[-1].endswith("The answer compares the models that are best on validation images.")
     named = replace(results, config=replace(results.config, headline=Pair("b0", "cnn")))

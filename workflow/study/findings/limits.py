@@ -4,7 +4,7 @@ from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
 from study.findings.doubts import contamination, leaks, overlap, seen_before, without_duplicates
 from study.findings.results import Results
-from study.findings.runs import lost_runs, machines, sharing
+from study.findings.runs import counts_images, lost_runs, machines, sharing
 
 SPLIT = (
     "The split of the images is fixed: no interval covers another one, or other pictures, which may be harder for "
@@ -87,8 +87,7 @@ def _budget(results: Results) -> list[str]:
         return []
     span = text.counted(epochs.max(), "epoch")
     span = f"for {span}" if epochs.min() == epochs.max() else f"for {epochs.min()} to {span}"
-    budgets = ("images_seen", "images_seen_at_least")  # whose epochs are no passes
-    if any(recipe.get(name) for recipe in results.config.recipes.values() for name in budgets):
+    if counts_images(results):  # whose epochs are no passes
         span = "on fixed budgets of images"
     said = f"The runs trained {span}; with more, most accuracies would probably be higher."
     if len({bool(model.weights) for model in results.config.models.values()}) > 1:
@@ -131,7 +130,9 @@ def _chosen_on(results: Results) -> str:
     if keeps_last(results):
         best = " The answer compares the models that are best on validation images." * (not results.config.headline)
         return f"Every run keeps its last epoch: none was chosen on validation or test images.{best}"
-    return "Every choice, such as the epoch, was made on the validation images."
+    fitted = any(recipe.get("regression") for recipe in results.config.recipes.values())
+    apart = ", but a regression's penalty by cross-validation on training images" * fitted
+    return f"Every choice, such as the epoch, was made on the validation images{apart}."
 
 
 def _effort(results: Results) -> str:

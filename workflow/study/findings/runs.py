@@ -124,8 +124,14 @@ def budget(recipe: dict[str, Any]) -> str:
 
 def about_epochs(results: Results) -> str:
     """What an epoch is where recipes count the images seen, as a sentence to add; else nothing."""
-    counted = any(recipe.get("images_seen") for recipe in results.config.recipes.values())
-    return " Where a recipe counts the images seen, an epoch is an equal part of them, not a pass." * counted
+    said = " Where a recipe counts the images seen, an epoch is an equal part of them, not a pass."
+    return said * counts_images(results)
+
+
+def counts_images(results: Results) -> bool:
+    """Does any recipe say how many images are seen, or how many at least?"""
+    budgets = ("images_seen", "images_seen_at_least")
+    return any(recipe.get(name) for recipe in results.config.recipes.values() for name in budgets)
 
 
 def run_seconds(results: Results) -> pd.Series:
