@@ -12,9 +12,8 @@ from records import record_of
 from scipy import stats
 
 from study.analysis.agreement import agreement_table, hardest_table, mcnemar, mcnemar_table, pair_shares
-from study.analysis.contrasts import contrast
+from study.analysis.contrasts import contrast, ladder_table
 from study.analysis.costs import costs_table, front_table
-from study.analysis.ladder import ladder_table
 from study.analysis.ranking import best_by_validation, on_front
 from study.analysis.runs import Run
 from study.analysis.sensitivity import sensitivity_contrasts_table, sensitivity_table

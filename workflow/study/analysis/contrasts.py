@@ -19,6 +19,7 @@ SEEDS_AND_IMAGES = "seeds and images"
 TOO_FEW_SEEDS = f"no interval: fewer than {MIN_SEEDS} seeds"
 VARIANCES = ["var_seeds", "var_images"]
 RATIO = ["error_ratio", "error_ratio_low", "error_ratio_high"]
+LADDER = ["step", "model", "label", "change", "n_seeds", "accuracy", "difference", "low", "high", "p"]
 LEAST_ERRORS = 1e-12  # a balanced accuracy of 1 may miss it by a last bit
 LEAST_P = 1e-16  # stands for whatever is below, where a normal approximation says nothing more
 NOT_TESTED = "not tested here (no finished seed)"
@@ -76,6 +77,25 @@ def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) ->
     tested = (table["metric"] == unequal.headline_metric(dataset)) & (table["asked"] == 1)
     table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy())
     return table
+
+
+def ladder_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
+    """One row per step of the ladder, from 1: the headline's accuracy, and the difference to the step before.
+
+    Each step answers a question of its own, so p is adjusted for nothing. A step whose model has no finished run here
+    (it is not in the grid, or its runs are missing or diverged) has n_seeds 0 and no numbers; neither it nor the step
+    after it has a difference.
+    """
+    fine = dataset.fine[dataset.ids(TEST)]
+    rows, before = [], correctness([], fine)
+    for number, step in enumerate(config.ladder, 1):
+        right = unequal.counted_alike(correctness(finished.get(step["model"], []), fine), fine, dataset)
+        found = contrast(right, before)
+        accuracy = float(right.mean()) if len(right) else np.nan
+        rows.append((number, step["model"], step["label"], step["change"], len(right), accuracy, found.difference,
+                     found.low, found.high, found.p))  # fmt: skip
+        before = right
+    return pd.DataFrame(rows, columns=LADDER)
 
 
 def measures(dataset: Labels) -> dict[str, Callable[[list[Run]], np.ndarray]]:

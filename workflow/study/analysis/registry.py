@@ -59,7 +59,7 @@ TABLES = (
     _table("sensitivity.sensitivity_contrasts_table", "model baseline subset"),
     _table("overlap.overlap_table", "model baseline gain"),
     _table("contamination.contamination_table", "model reference method"),
-    _table("ladder.ladder_table", "model label change"),
+    _table("contrasts.ladder_table", "model label change"),
     _table("claims.claims_table", "id text source model baseline metric judgement verdict reason"),
     _table("tables.learning_table", "model"),
     _table("costs.costs_table", "model label device_name precision clock"),
