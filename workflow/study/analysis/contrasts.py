@@ -82,9 +82,9 @@ def contrasts_table(config: StudyRecord, finished: Finished, dataset: Labels) ->
 def ladder_table(config: StudyRecord, finished: Finished, dataset: Labels) -> pd.DataFrame:
     """One row per step of the ladder, from 1: the headline's accuracy, and the difference to the step before.
 
-    Each step answers a question of its own, so p is adjusted for nothing. A step whose model has no finished run here
-    (it is not in the grid, or its runs are missing or diverged) has n_seeds 0 and no numbers; neither it nor the step
-    after it has a difference.
+    `low` and `high` are the interval of the difference, `contrast`'s. Each step answers a question of its own, so p is
+    adjusted for nothing. A step whose model has no finished run here (it is not in the grid, or its runs are missing or
+    diverged) has n_seeds 0 and no numbers; neither it nor the step after it has a difference.
     """
     fine = dataset.fine[dataset.ids(TEST)]
     rows, before = [], correctness([], fine)

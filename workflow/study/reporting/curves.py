@@ -3,7 +3,6 @@
 Each is a panel for a reader to turn over (curves.js) and a figure for print, both of the same `Curves`.
 """
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from study.findings.compare import headline
 from study.findings.results import Results
 from study.reporting.markup import chart
 from study.reporting.panels import numbers, shared
-from study.reporting.style import FAINT, INK, WIDTH, apart, colours, hue, new_figure, percent_axis, say
+from study.reporting.style import FAINT, INK, WIDTH, apart, colours, hue, new_figure, percent_axis, say, wrap
 
 ACCURACY, LOSS = "accuracy on test images (%)", "loss on validation images"
 HEIGHT = 4.4  # inches
@@ -201,7 +200,7 @@ def _name_lines(axis: Axes, results: Results, picture: Curves, lines: list[Line]
         axis.annotate("", (end, value), (start, value), arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.2})
         ends.append((times, value, end, INK, "normal"))
     low, high = axis.get_ylim()
-    names = [textwrap.wrap(words, 26, max_lines=3, placeholder=" …") for words, *_ in ends]
+    names = [wrap(words, 26).splitlines() for words, *_ in ends]
     room = (high - low) / 3.45  # of an inch, in a figure of `HEIGHT`
     places = apart([value for _, value, *_ in ends], [room * (0.132 * len(name) + 0.05) for name in names], low, high)
     across = axis.get_yaxis_transform()

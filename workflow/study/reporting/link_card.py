@@ -1,7 +1,5 @@
 """The picture that a link to the report shows elsewhere: the answer in large type beside the most accurate models."""
 
-import textwrap
-
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
@@ -9,7 +7,7 @@ from study.findings.compare import headline
 from study.findings.headline import answer
 from study.findings.results import Results
 from study.reporting.accuracy import model_row, ranked
-from study.reporting.style import FAINT, INK, PRETRAINED, WARNING, rows_only
+from study.reporting.style import FAINT, INK, PRETRAINED, WARNING, rows_only, wrap
 
 SIZE = (12.0, 6.3)  # hundreds of pixels, as places that show links ask for it
 ROWS = 6
@@ -22,13 +20,9 @@ def draw_card(results: Results) -> Figure:
     figure.text(0.05, 0.92, f"{results.config.dataset.title}: what pretraining is worth", fontsize=15, color=FAINT)
     if results.synthetic:
         figure.text(0.95, 0.92, "synthetic data", ha="right", fontsize=15, color=WARNING, weight="bold")
-    figure.text(0.05, 0.86, textwrap.fill(found.claim, 38, max_lines=7, placeholder=" …"), va="top", fontsize=19,
-                weight="bold", linespacing=1.3)  # fmt: skip
+    figure.text(0.05, 0.86, wrap(found.claim, 38, 7), va="top", fontsize=19, weight="bold", linespacing=1.3)
     figure.text(0.05, 0.23, found.number, fontsize=58, weight="bold", color=PRETRAINED[0])
-    said = [
-        found.unit,
-        *textwrap.wrap(", ".join(filter(None, [found.pair, found.span])), 58, max_lines=3, placeholder=" …"),
-    ]
+    said = [found.unit, *wrap(", ".join(filter(None, [found.pair, found.span])), 58).splitlines()]
     figure.text(0.05, 0.2, "\n".join(said), va="top", fontsize=12.5, color=FAINT, linespacing=1.3)
     with mpl.rc_context({"font.size": 12}):
         _rows(figure, results)
