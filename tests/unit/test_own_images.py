@@ -18,7 +18,9 @@ from study.findings.headline import answer
 from study.findings.limits import in_short, limits
 from study.findings.results import read_results
 from study.findings.runs import was_run
+from study.findings.topics import times_and_accuracy
 from study.orchestration.preview import preview
+from study.reporting.costs import front_section
 from study.reporting.images import duplicates_page, hardest_page, sample_ids, sampling_rule
 from study.reporting.methods import citation, paragraphs
 from study.reporting.pictures import LIMITS, alone, pictures
@@ -82,6 +84,14 @@ def test_what_is_computed_of_unequal_classes_has_an_interval(tables):
     assert "test_auc" not in models.index and "test_superclass" not in models.index
     tested = tables["contrasts"].query("metric == 'test_balanced_accuracy' and asked == 1")
     assert tested["p_holm"].notna().all() and len(tested) == 2
+
+
+def test_what_accuracy_costs_is_told_of_the_headlines_accuracy(results, tables):
+    balanced = tables["models"].query("metric == 'test_balanced_accuracy'")["mean"]
+    shown = front_section(results)["data"]
+    assert shown["measured"] == "balanced test accuracy"
+    assert shown["accuracy"] == pytest.approx(balanced.tolist(), abs=1e-6)
+    assert "per run, and balanced test accuracy: " in times_and_accuracy(results)
 
 
 def test_copies_of_training_images_are_found_at_any_size_and_told_first(results, tables):
