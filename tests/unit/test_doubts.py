@@ -1,9 +1,11 @@
 """What else a gain may come from, in sentences worked out by hand from small tables."""
 
 import pandas as pd
-from small_results import B0, CNN, NAN, contrast, results_of
+import pytest
+from small_results import B0, CNN, NAN, contrast, outcomes, results_of
 
 from study.findings.doubts import contamination, leaks, overlap, seen_before, without_duplicates
+from study.findings.limits import in_short
 
 MODELS = {"cnn": (CNN, 0.50, 0.50), "b0": (B0, 0.80, 0.80)}
 GAIN = contrast("b0", "cnn", 0.3, 0.29, 0.31)
@@ -100,3 +102,11 @@ def test_weights_of_unverified_origin_are_suspected_only_where_the_interval_is_a
     (told,) = contamination(results_of(MODELS, contamination=suspected((NAN, NAN))))
     assert told.startswith("There are too few seeds to tell whether weights") and "is, in points, +1.0 for B0." in told
     assert contamination(results_of(MODELS, contamination=suspected())) == []
+
+
+@pytest.mark.parametrize(("architecture", "is_said"), [("cnn", True), ("b0", False)])
+def test_it_is_a_limit_that_the_two_are_two_networks(architecture, is_said):
+    models = MODELS | {"cnn": (CNN | {"architecture": architecture}, 0.50, 0.50)}
+    runs = outcomes(("b0", 0, "finished"), ("cnn", 0, "finished")).assign(epochs=4)
+    said = in_short(results_of(models, contrasts=GAIN, sensitivity=sensitivity(), runs=runs))
+    assert any(one.startswith("The two differ in network and recipe too") for one in said) == is_said

@@ -53,7 +53,7 @@ def test_every_run_is_a_line_that_ends_at_the_mean_of_the_epochs_that_were_kept(
     assert cnn.runs == [[(1, 20.0), (2, 40.0)], [(1, 30.0), (2, 42.0)]]
     assert (cnn.end, b0.end, b0.label) == (40.0, 80.0, "B0")
     assert np.allclose(cnn.training[0], [(1, 30.0), (2, 50.0)])
-    assert [line.end for line in picture.quantities[LOSS]] == [2.0, 2.0]  # no mean is known, so the run's last
+    assert [line.end for line in picture.quantities[LOSS]] == [2.0, 2.0]  # no mean is known, so that of the runs' last
     assert not picture.log
 
 
@@ -65,11 +65,10 @@ def test_lengths_that_differ_much_stand_on_a_logarithmic_axis():
 def test_where_only_the_last_epoch_is_looked_at_the_training_images_tell_the_way_there():
     table = epochs(cnn=[[NAN, NAN, 0.4]]).assign(train_accuracy=[0.1, 0.2, 0.3])
     made = study()
-    ((name, (line,)),) = learning(
-        dataclasses.replace(made, tables=made.tables | {"learning": table})
-    ).quantities.items()
-    assert name == "accuracy on training images, as altered (%)"
-    assert np.allclose(line.runs[0], [(1, 10), (2, 20), (3, 30)])
+    last = dataclasses.replace(made, tables=made.tables | {"learning": table})
+    ((name, (line,)),) = learning(last).quantities.items()
+    assert name == "accuracy on training images, as altered (%)" and said.learning(last) == said.ON_TRAINING
+    assert np.allclose(line.runs[0], [(1, 10), (2, 20), (3, 30)]) and not line.training
 
 
 def test_no_run_has_no_line():

@@ -2,19 +2,18 @@
 
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
+from study.findings.compare import headline
 from study.findings.doubts import contamination, leaks, overlap, seen_before, without_duplicates
 from study.findings.results import Results
 from study.findings.runs import counts_images, lost_runs, machines, sharing
 
-SPLIT = (
-    "The split of the images is fixed: no interval covers another one, or other pictures, which may be harder for "
-    "every model."
-)
+SPLIT = "No interval covers another split of the images, or pictures that are harder for every model."
 
 
 def in_short(results: Results) -> list[str]:
     """The limits that a reader of the answer alone has to know, a line each where they can be."""
-    return [*leaks(results), *_budget(results), *_pretraining(results)[:1], *seen_before(results), SPLIT]
+    limits = [*leaks(results), *_networks(results), *_budget(results), *_pretraining(results)[:1]]
+    return [*limits, *seen_before(results), SPLIT]
 
 
 def limits(results: Results) -> list[str]:
@@ -78,6 +77,14 @@ def _older_code(results: Results) -> list[str]:
     return [f"{which} are of older code than the present one: its models and recipes of these names may be others."]
 
 
+def _networks(results: Results) -> list[str]:
+    """That the headline's two models are two networks, too, where they are."""
+    two, models = headline(results), results.config.models
+    if two is None or models[two.model].architecture == models[two.other].architecture:
+        return []
+    return ["The two differ in network and recipe too: not all of the difference need be due to the weights."]
+
+
 def _budget(results: Results) -> list[str]:
     """For how long the runs trained, but for heads that are fitted at once, and what more would change."""
     runs = results.rows("runs", outcome="finished")
@@ -91,7 +98,7 @@ def _budget(results: Results) -> list[str]:
         span = "on fixed budgets of images"
     said = f"The runs trained {span}; with more, most accuracies would probably be higher."
     if len({bool(model.weights) for model in results.config.models.values()}) > 1:
-        said = f"The runs trained {span}; more would probably help random weights most, and so shrink the gains."
+        said = f"The runs trained {span}; more would probably shrink the gains."
     return [said]
 
 

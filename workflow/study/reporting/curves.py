@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from study.findings import text, worth
 from study.findings.compare import headline
+from study.findings.learning import is_on_training
 from study.findings.results import Results
 from study.reporting.markup import chart
 from study.reporting.panels import numbers, shared
@@ -61,9 +62,8 @@ def learning(results: Results) -> Curves:
         "accuracy on validation images (%)": _learned(results, "accuracy", 100, "val_accuracy"),
         LOSS: _learned(results, "loss", 1, "val_nll"),
     }
-    trained = {"accuracy on training images, as altered (%)": _learned(results, "accuracy", 100, "", "train")}
-    if _longest(quantities) < 2 <= _longest(trained):  # where validation chooses nothing, few epochs look at it
-        quantities = trained
+    if is_on_training(results):
+        quantities = {"accuracy on training images, as altered (%)": _learned(results, "accuracy", 100, "", "train")}
     log = len(last) > 0 and last.max() >= LONG * last.min()
     drawn = {name: lines for name, lines in quantities.items() if lines}
     return Curves("Learning curves", "learning", "epoch", drawn, log)
@@ -75,16 +75,12 @@ def _learned(results: Results, quantity: str, scale: float, metric: str, kind: s
     lines = []
     for model in results.models:
         runs = [run for _, run in results.rows("learning", model=model).groupby("seed")]
-        strokes, dashed = ([_points(run, f"{kind}_{quantity}", scale) for run in runs] for kind in (kind, "train_eval"))
+        strokes, dashed = ([_points(run, f"{of}_{quantity}", scale) for run in runs] for of in (kind, "train_eval"))
         if any(strokes):
             end = scale * ends.get(model, np.nan)
-            end = strokes[0][-1][1] if np.isnan(end) else end
-            lines.append(Line([model], results.labels[model], end, strokes, dashed))
+            end = float(np.mean([run[-1][1] for run in strokes if run])) if np.isnan(end) else end
+            lines.append(Line([model], results.labels[model], end, strokes, dashed if kind == "val" else ()))
     return lines
-
-
-def _longest(quantities: dict[str, list[Line]]) -> int:
-    return max((len(run) for lines in quantities.values() for line in lines for run in line.runs), default=0)
 
 
 def _points(run: pd.DataFrame, column: str, scale: float) -> list[tuple[float, ...]]:
