@@ -104,9 +104,11 @@ def test_weights_of_unverified_origin_are_suspected_only_where_the_interval_is_a
     assert contamination(results_of(MODELS, contamination=suspected())) == []
 
 
-@pytest.mark.parametrize(("architecture", "is_said"), [("cnn", True), ("b0", False)])
-def test_it_is_a_limit_that_the_two_are_two_networks(architecture, is_said):
-    models = MODELS | {"cnn": (CNN | {"architecture": architecture}, 0.50, 0.50)}
+@pytest.mark.parametrize(
+    ("other", "is_said"), [({}, True), ({"architecture": "b0"}, False), ({"weights": B0["weights"]}, False)]
+)
+def test_it_is_a_limit_that_the_two_differ_in_more_than_weights(other, is_said):
+    models = MODELS | {"cnn": (CNN | other, 0.50, 0.50)}
     runs = outcomes(("b0", 0, "finished"), ("cnn", 0, "finished")).assign(epochs=4)
     said = in_short(results_of(models, contrasts=GAIN, sensitivity=sensitivity(), runs=runs))
     assert any(one.startswith("The two differ in network and recipe too") for one in said) == is_said

@@ -84,6 +84,12 @@ def headline(results: Results) -> Compared | None:
     return (difference(results, *pair) or Compared(*pair)) if set(pair) <= finished else None
 
 
+def are_two_networks(results: Results, two: Compared) -> bool:
+    """Are the two of different architectures?"""
+    models = results.config.models
+    return models[two.model].architecture != models[two.other].architecture
+
+
 def answers_for_pretraining(results: Results, two: Compared) -> bool:
     """Is `two` the best pretrained model whose weights have a known origin, against the best from random weights?"""
     return (two.model, two.other) == (best_of(results, PRETRAINED), best_of(results, SCRATCH))

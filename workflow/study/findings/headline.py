@@ -8,7 +8,14 @@ import pandas as pd
 
 from study.analysis.unequal import UNEQUAL_FROM, class_sizes
 from study.findings import text
-from study.findings.compare import Compared, answers_for_pretraining, difference, headline, unverified
+from study.findings.compare import (
+    Compared,
+    answers_for_pretraining,
+    are_two_networks,
+    difference,
+    headline,
+    unverified,
+)
 from study.findings.results import Results, best_model
 from study.findings.runs import budget, training, training_compute
 from study.findings.worth import at_budgets, curve_name, equal_budget, start_of
@@ -164,7 +171,7 @@ def _errors(two: Compared) -> str:
 def _also_differ(results: Results, two: Compared) -> list[str]:
     """A sentence on what else differs between a pretrained model and one from random weights, if anything does."""
     entries = [results.config.models[name] for name in (two.model, two.other)]
-    if entries[0].architecture == entries[1].architecture:
+    if not are_two_networks(results, two):
         return []
     also = "the two differ not only in their weights, but also" if entries[0].weights != entries[1].weights else (
         "the two differ")  # fmt: skip

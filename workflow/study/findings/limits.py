@@ -2,7 +2,7 @@
 
 from study.analysis.uncertainty import MIN_SEEDS
 from study.findings import text
-from study.findings.compare import headline
+from study.findings.compare import are_two_networks, headline
 from study.findings.doubts import contamination, leaks, overlap, seen_before, without_duplicates
 from study.findings.results import Results
 from study.findings.runs import counts_images, lost_runs, machines, sharing
@@ -78,9 +78,9 @@ def _older_code(results: Results) -> list[str]:
 
 
 def _networks(results: Results) -> list[str]:
-    """That the headline's two models are two networks, too, where they are."""
+    """That the headline's two models differ in more than their weights, where these differ."""
     two, models = headline(results), results.config.models
-    if two is None or models[two.model].architecture == models[two.other].architecture:
+    if two is None or not are_two_networks(results, two) or models[two.model].weights == models[two.other].weights:
         return []
     return ["The two differ in network and recipe too: not all of the difference need be due to the weights."]
 

@@ -8,9 +8,7 @@ import numpy as np
 
 NOTHING = "–"
 DONE = ("fine-tuned", "frozen")  # to a model, where its label says it behind a comma
-COMMON = re.compile(
-    r"(?:(fast|large|plain|simple|small|strong|tiny) )*(network|cnn)\b", re.IGNORECASE
-)  # no proper name
+COMMON = re.compile(r"((fast|large|plain|simple|small|strong|tiny) )*(network|cnn)\b", re.IGNORECASE)  # no proper name
 OFF = ("none", "no", "0")  # what a recipe's setting says when it is switched off
 
 
